@@ -1,0 +1,49 @@
+// A consumer: who may be given messages of a queue.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <string>
+
+namespace haypile::engine {
+
+class Channel;
+class Queue;
+
+struct ConsumerOptions {
+  std::string tag;
+  bool no_ack = false;
+  bool exclusive = false;
+};
+
+// Belongs to its channel; a cancelled one lives on until what it was given is settled.
+class Consumer {
+ public:
+  Consumer(ConsumerOptions options, Queue& queue, Channel& channel, std::uint32_t prefetch_count)
+      : options_(std::move(options)),
+        queue_(&queue),
+        channel_(&channel),
+        prefetch_count_(prefetch_count) {}
+
+  const ConsumerOptions& options() const { return options_; }
+  Queue& queue() const { return *queue_; }
+  Channel& channel() const { return *channel_; }
+
+  // Whether it can be given a message now: prefetch of consumer and channel, room in the output.
+  bool has_credit() const;
+
+ private:
+  friend class Channel;
+  friend class Queue;
+
+  ConsumerOptions options_;
+  Queue* queue_;
+  Channel* channel_;
+  std::uint32_t prefetch_count_;  // 0: no limit
+  std::uint32_t unacked_count_ = 0;
+  bool cancelled_ = false;
+  bool in_line_ = false;                    // kept by the queue
+  std::list<Consumer*>::iterator place_{};  // in one of the queue's two lists
+};
+
+}  // namespace haypile::engine

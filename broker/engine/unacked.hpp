@@ -1,0 +1,55 @@
+// What a channel was given and has not settled, by delivery tag.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "engine/message.hpp"
+
+namespace haypile::engine {
+
+class Consumer;
+class Queue;
+
+struct UnackedMessage {
+  Entry entry;
+  Queue* queue = nullptr;
+  Consumer* consumer = nullptr;  // none after basic.get
+};
+
+// Tags rise by one from 1, so that a window over them serves as the map: adding and settling in
+// order cost no search and no allocation. Stragglers that would keep a mostly settled window long
+// move to a map; memory stays proportional to what is unacked.
+class Unacked {
+ public:
+  // Returns the message's delivery tag.
+  std::uint64_t add(UnackedMessage message);
+  // Uses up a delivery tag for a message that needs no acknowledgement.
+  std::uint64_t skip();
+
+  // Takes out the message with that tag; false if there is none.
+  bool take(std::uint64_t delivery_tag, UnackedMessage& out);
+  // Takes out all up to and including that tag, in the order of their tags.
+  std::vector<UnackedMessage> take_until(std::uint64_t delivery_tag);
+  std::vector<UnackedMessage> take_all() { return take_until(last_tag()); }
+
+  // Whether that tag was ever given out.
+  bool was_given(std::uint64_t delivery_tag) const {
+    return delivery_tag > 0 && delivery_tag <= last_tag();
+  }
+  std::size_t size() const { return in_window_ + stragglers_.size(); }
+
+ private:
+  std::uint64_t last_tag() const { return first_tag_ + window_.size() - 1; }
+  void trim();
+
+  std::deque<UnackedMessage> window_;  // a settled one has no queue
+  std::uint64_t first_tag_ = 1;
+  std::size_t in_window_ = 0;
+  std::map<std::uint64_t, UnackedMessage> stragglers_;  // all tags below first_tag_
+};
+
+}  // namespace haypile::engine
