@@ -1,0 +1,94 @@
+// Frames: cutting them out of received bytes and writing them (AMQP 0-9-1, 4.2.3).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <haypile/amqp/types.hpp>
+#include <haypile/amqp/wire.hpp>
+
+namespace haypile::amqp {
+
+// `payload` points into the bytes that were parsed and is valid as long as they are.
+struct Frame {
+  FrameType type = FrameType::method;
+  std::uint16_t channel = 0;
+  std::string_view payload;
+};
+
+enum class FrameStatus : std::uint8_t {
+  complete,
+  incomplete,  // ask again with more bytes; nothing wrong so far
+  bad_type,
+  too_large,
+  bad_end,
+};
+
+constexpr bool is_frame_type(std::uint8_t type) {
+  return (type >= 1 && type <= 3) || type == 8;
+}
+
+// The most payload a frame may carry. `frame_max` is the negotiated size of a whole frame in
+// bytes; 0 is no limit, as in connection.tune, anything else is at least frame_overhead.
+constexpr std::uint32_t frame_payload_max(std::uint32_t frame_max) {
+  return frame_max == 0 ? UINT32_MAX : frame_max - static_cast<std::uint32_t>(frame_overhead);
+}
+
+// Cuts the first frame off `input`. Only `complete` sets `frame` and `consumed` (the bytes the
+// frame takes up). A frame whose start shows that it will be refused is refused before the rest of
+// it arrives, so a receiver never buffers more than one frame_max.
+inline FrameStatus parse_frame(std::string_view input, std::uint32_t frame_max, Frame& frame,
+                               std::size_t& consumed) {
+  if (input.empty()) return FrameStatus::incomplete;
+  const auto type = static_cast<std::uint8_t>(input[0]);
+  if (!is_frame_type(type)) return FrameStatus::bad_type;
+  if (input.size() < frame_header_size) return FrameStatus::incomplete;
+  const auto payload_size = wire::load<std::uint32_t>(input.data() + 3);
+  if (payload_size > frame_payload_max(frame_max)) return FrameStatus::too_large;
+  const std::size_t size = payload_size + frame_overhead;
+  if (input.size() < size) return FrameStatus::incomplete;
+  if (input[size - 1] != frame_end) return FrameStatus::bad_end;
+  frame.type = static_cast<FrameType>(type);
+  frame.channel = wire::load<std::uint16_t>(input.data() + 1);
+  frame.payload = input.substr(frame_header_size, payload_size);
+  consumed = size;
+  return FrameStatus::complete;
+}
+
+namespace detail {
+
+inline char* put_frame_header(char* to, FrameType type, std::uint16_t channel,
+                              std::size_t payload_size) {
+  *to++ = static_cast<char>(type);
+  to = wire::put(to, channel);
+  return wire::put(to, static_cast<std::uint32_t>(payload_size));
+}
+
+// Makes room for `size` more bytes and returns where they begin.
+inline char* extend(std::string& out, std::size_t size) {
+  const std::size_t before = out.size();
+  out.resize(before + size);
+  return out.data() + before;
+}
+
+}  // namespace detail
+
+// The writers append whole frames to `out`. None checks a size against a frame_max but
+// append_body_frames.
+void append_frame(std::string& out, FrameType type, std::uint16_t channel,
+                  std::string_view payload);
+
+// Always on channel 0 (4.2.7).
+void append_heartbeat(std::string& out);
+
+// `raw_properties` is the property flags and list as append_properties writes them (4.2.6.1).
+void append_content_header(std::string& out, std::uint16_t channel, std::uint16_t class_id,
+                           std::uint64_t body_size, std::string_view raw_properties);
+
+// As many body frames as `body` needs, none for an empty one.
+void append_body_frames(std::string& out, std::uint16_t channel, std::string_view body,
+                        std::uint32_t frame_max);
+
+}  // namespace haypile::amqp

@@ -1,0 +1,74 @@
+// The content header: size and properties of a message (AMQP 0-9-1, 4.2.6.1 and class basic).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include <haypile/amqp/table.hpp>
+#include <haypile/amqp/types.hpp>
+
+namespace haypile::amqp {
+
+inline constexpr std::uint8_t delivery_mode_transient = 1;
+inline constexpr std::uint8_t delivery_mode_persistent = 2;
+
+// All views. Strings are short strings: more than 255 bytes cannot be sent.
+struct Properties {
+  std::optional<std::string_view> content_type{};
+  std::optional<std::string_view> content_encoding{};
+  std::optional<TableView> headers{};
+  std::optional<std::uint8_t> delivery_mode{};
+  std::optional<std::uint8_t> priority{};
+  std::optional<std::string_view> correlation_id{};
+  std::optional<std::string_view> reply_to{};
+  std::optional<std::string_view> expiration{};
+  std::optional<std::string_view> message_id{};
+  // Seconds since 1970-01-01 UTC.
+  std::optional<std::uint64_t> timestamp{};
+  std::optional<std::string_view> type{};
+  std::optional<std::string_view> user_id{};
+  std::optional<std::string_view> app_id{};
+  std::optional<std::string_view> cluster_id{};
+
+  // In the order of the property flags, highest bit first.
+  auto fields() {
+    return std::tie(content_type, content_encoding, headers, delivery_mode, priority,
+                    correlation_id, reply_to, expiration, message_id, timestamp, type, user_id,
+                    app_id, cluster_id);
+  }
+  auto fields() const {
+    return std::tie(content_type, content_encoding, headers, delivery_mode, priority,
+                    correlation_id, reply_to, expiration, message_id, timestamp, type, user_id,
+                    app_id, cluster_id);
+  }
+  bool operator==(const Properties&) const = default;
+};
+
+// `raw` is a content header's payload from the property flags on. On an error `out` holds the
+// properties before it. The class has 14 properties, so a second word of flags is bad_value.
+DecodeError decode_properties(std::string_view raw, Properties& out);
+
+// What decode_properties would answer, without the values.
+DecodeError validate_properties(std::string_view raw);
+
+// The value of a property that comes early in the list, of bytes that were validated before;
+// delivery_mode_transient if it is not set, or if `raw` turns out to be cut off.
+std::uint8_t peek_delivery_mode(std::string_view raw);
+
+// False, and nothing is appended, if a string is over 255 bytes.
+bool append_properties(std::string& out, const Properties& properties);
+
+// `raw_properties` points into the payload and has not been looked at.
+struct ContentHeader {
+  std::uint16_t class_id = 0;
+  std::uint64_t body_size = 0;
+  std::string_view raw_properties;
+};
+
+DecodeError decode_content_header(std::string_view payload, ContentHeader& out);
+
+}  // namespace haypile::amqp
