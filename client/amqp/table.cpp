@@ -1,0 +1,107 @@
+#include <haypile/amqp/table.hpp>
+
+#include <bit>
+#include <stdexcept>
+
+#include <haypile/amqp/wire.hpp>
+
+namespace haypile::amqp {
+namespace {
+
+template <class T>
+void append_integer(std::string& out, T value) {
+  char octets[sizeof(T)];
+  wire::store(octets, value);
+  out.append(octets, sizeof(T));
+}
+
+template <class T>
+std::string encode_integer(char tag, T value) {
+  std::string bytes(1, tag);
+  append_integer(bytes, value);
+  return bytes;
+}
+
+std::string encode_array(const std::vector<Value>& array) {
+  std::string bytes;
+  for (const Value& value : array)
+    bytes += value.bytes();
+  return bytes;
+}
+
+}  // namespace
+
+Value::Value(double value) : bytes_(encode_integer('d', std::bit_cast<std::uint64_t>(value))) {}
+
+Value::Value(Timestamp value) : bytes_(encode_integer('T', value.seconds)) {}
+
+Value::Value(Decimal value) : bytes_{'D', static_cast<char>(value.scale)} {
+  append_integer(bytes_, static_cast<std::uint32_t>(value.unscaled));
+}
+
+Value::Value(std::string_view text) {
+  set_sized('S', text);
+}
+
+Value::Value(const Table& table) : Value(table.view()) {}
+
+Value::Value(TableView table) {
+  set_sized('F', table.bytes());
+}
+
+Value::Value(const std::vector<Value>& array) {
+  set_sized('A', encode_array(array));
+}
+
+Value Value::binary(std::string_view bytes) {
+  Value value;
+  value.set_sized('x', bytes);
+  return value;
+}
+
+ValueView Value::view() const {
+  std::string_view rest = bytes_;
+  return ValueView::cut(rest).value_or(ValueView());
+}
+
+void Value::set_int32(std::int32_t value) {
+  bytes_ = encode_integer('I', static_cast<std::uint32_t>(value));
+}
+
+void Value::set_int64(std::int64_t value) {
+  bytes_ = encode_integer('l', static_cast<std::uint64_t>(value));
+}
+
+void Value::set_sized(char tag, std::string_view bytes) {
+  if (bytes.size() > UINT32_MAX) throw std::length_error("table value of more than 4 GiB");
+  bytes_ = encode_integer(tag, static_cast<std::uint32_t>(bytes.size()));
+  bytes_ += bytes;
+}
+
+Table::Table(std::initializer_list<std::pair<std::string_view, Value>> fields) {
+  for (const auto& [key, value] : fields)
+    set(key, value);
+}
+
+void Table::set(std::string_view key, const Value& value) {
+  if (!fits_short_string(key)) throw std::length_error("table key of more than 255 bytes");
+  if (const auto old = view().find(key)) {
+    const auto at = static_cast<std::size_t>(old->bytes().data() - bytes_.data());
+    bytes_.replace(at, old->bytes().size(), value.bytes());
+    return;
+  }
+  bytes_ += static_cast<char>(key.size());
+  bytes_ += key;
+  bytes_ += value.bytes();
+}
+
+bool Table::erase(std::string_view key) {
+  const auto value = view().find(key);
+  if (!value) return false;
+  const auto value_at = static_cast<std::size_t>(value->bytes().data() - bytes_.data());
+  const std::size_t field_at = value_at - key.size() - 1;
+  bytes_.erase(field_at, value_at + value->bytes().size() - field_at);
+  return true;
+}
+
+}  // namespace haypile::amqp
