@@ -34,8 +34,11 @@ Error Channel::consume(std::string_view queue_name, ConsumerOptions options) {
   Consumer& added = *consumer;
   consumers_.emplace(added.options().tag, std::move(consumer));
   queue->add_consumer(added);
-  queue->dispatch();
   return {};
+}
+
+void Channel::start_consumer(std::string_view tag) {
+  consumers_.find(tag)->second->queue().dispatch();
 }
 
 bool Channel::has_consumer(std::string_view tag) const { return consumers_.contains(tag); }

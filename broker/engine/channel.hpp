@@ -62,8 +62,11 @@ class Channel {
   // 0: no limit. Counts for all consumers of the channel together, at once.
   void set_channel_prefetch(std::uint32_t prefetch_count);
 
-  // The tag must not be in use on this channel (has_consumer()). Deliveries start with the call.
+  // The tag must not be in use on this channel (has_consumer()). Deliveries start with
+  // start_consumer(), which has to be the next call to the engine: between the two the client is
+  // told that it consumes.
   Error consume(std::string_view queue, ConsumerOptions options);
+  void start_consumer(std::string_view tag);
   bool has_consumer(std::string_view tag) const;
   // Nothing is delivered to it from now on; what it was given stays unacked. Unknown tags are ok.
   void cancel(std::string_view tag);
