@@ -167,6 +167,7 @@ void Channel::recover() {
 }
 
 void Channel::resume() {
+  if (sink_has_room_) return;
   sink_has_room_ = true;
   wake_consumers();
 }

@@ -1,0 +1,146 @@
+// Frames and the channel's own life; what the methods do is in channel_topology.cpp,
+// channel_publish.cpp and channel_consume.cpp.
+#include "session/channel.hpp"
+
+namespace haypile::session {
+
+using amqp::ReplyCode;
+
+namespace {
+
+constexpr std::uint32_t key(amqp::MethodId id) {
+  return (std::uint32_t{id.class_id} << 16) | id.method_id;
+}
+
+}  // namespace
+
+Channel::Channel(Link& link, engine::Engine& engine, std::uint16_t number)
+    : link_(link), engine_(engine), number_(number), consumers_(engine, *this, link.owner) {}
+
+Fault Channel::on_method(std::string_view payload) {
+  const amqp::MethodId id = amqp::peek_method_id(payload);
+  if (content_.expects() != Content::Expects::method) {
+    return {ReplyCode::unexpected_frame,
+            "expected the content of a message, got method " + std::string(amqp::method_name(id))};
+  }
+  method_ = id;
+  if (payload.size() < amqp::method_id_size) {
+    return {ReplyCode::syntax_error, "method frame too short for a method"};
+  }
+  return dispatch(payload.substr(amqp::method_id_size));
+}
+
+template <class M>
+Fault Channel::call(std::string_view arguments) {
+  M method;
+  const amqp::DecodeError error = amqp::decode_arguments(arguments, method);
+  if (error != amqp::DecodeError::none) {
+    return {ReplyCode::syntax_error,
+            "malformed " + std::string(M::name) + ": " + std::string(amqp::text(error))};
+  }
+  return handle(method);
+}
+
+Fault Channel::dispatch(std::string_view arguments) {
+  using namespace amqp;
+  switch (key(method_)) {
+    case key(basic::Publish::id):
+      return call<basic::Publish>(arguments);
+    case key(basic::Ack::id):
+      return call<basic::Ack>(arguments);
+    case key(basic::Nack::id):
+      return call<basic::Nack>(arguments);
+    case key(basic::Reject::id):
+      return call<basic::Reject>(arguments);
+    case key(basic::Get::id):
+      return call<basic::Get>(arguments);
+    case key(basic::Qos::id):
+      return call<basic::Qos>(arguments);
+    case key(basic::Consume::id):
+      return call<basic::Consume>(arguments);
+    case key(basic::Cancel::id):
+      return call<basic::Cancel>(arguments);
+    case key(basic::Recover::id):
+      return call<basic::Recover>(arguments);
+    case key(basic::RecoverAsync::id):
+      return call<basic::RecoverAsync>(arguments);
+    case key(channel::Flow::id):
+      return call<channel::Flow>(arguments);
+    case key(access::Request::id):
+      return call<access::Request>(arguments);
+    case key(exchange::Declare::id):
+      return call<exchange::Declare>(arguments);
+    case key(exchange::Delete::id):
+      return call<exchange::Delete>(arguments);
+    case key(exchange::Bind::id):
+      return call<exchange::Bind>(arguments);
+    case key(exchange::Unbind::id):
+      return call<exchange::Unbind>(arguments);
+    case key(queue::Declare::id):
+      return call<queue::Declare>(arguments);
+    case key(queue::Bind::id):
+      return call<queue::Bind>(arguments);
+    case key(queue::Unbind::id):
+      return call<queue::Unbind>(arguments);
+    case key(queue::Purge::id):
+      return call<queue::Purge>(arguments);
+    case key(queue::Delete::id):
+      return call<queue::Delete>(arguments);
+    case key(confirm::Select::id):
+      return call<confirm::Select>(arguments);
+    case key(tx::Select::id):
+    case key(tx::Commit::id):
+    case key(tx::Rollback::id):
+      return {ReplyCode::not_implemented, "transactions are not supported yet; use confirm.select"};
+    default:
+      break;
+  }
+  const std::string_view known = method_name(method_);
+  if (known != "unknown") {
+    return {ReplyCode::command_invalid, std::string(known) + " is not for a client to send here"};
+  }
+  return {ReplyCode::not_implemented, "unknown method " + std::to_string(method_.method_id) +
+                                          " of class " + std::to_string(method_.class_id)};
+}
+
+Fault Channel::handle(const amqp::channel::Flow& method) {
+  if (!method.active) {
+    return {ReplyCode::not_implemented, "channel.flow(active=false) is not supported"};
+  }
+  send(amqp::channel::FlowOk{.active = true});
+  return {};
+}
+
+// Realms are of earlier versions; their clients are told that they have access.
+Fault Channel::handle(const amqp::access::Request&) {
+  send(amqp::access::RequestOk{});
+  return {};
+}
+
+void Channel::log_advanced() {
+  const engine::LogPosition durable = engine_.journal().durable();
+  if (!held_.empty()) held_.release(durable, link_.output());
+  send_confirms();
+  if (state_ == State::open) resume();
+}
+
+void Channel::resume() {
+  if (state_ == State::open && has_room()) consumers_.resume();
+}
+
+void Channel::close(const Fault& fault) {
+  consumers_.close();
+  send(amqp::channel::Close{.reply_code = static_cast<std::uint16_t>(fault.code),
+                            .reply_text = reply_text(fault),
+                            .class_id = method_.class_id,
+                            .method_id = method_.method_id});
+  state_ = State::closing;
+}
+
+void Channel::close_by_peer() {
+  consumers_.close();
+  send(amqp::channel::CloseOk{});
+  state_ = State::closed;
+}
+
+}  // namespace haypile::session

@@ -1,0 +1,128 @@
+// One AMQP channel: frames in, frames out, the engine behind.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <haypile/amqp/methods.hpp>
+
+#include "engine/engine.hpp"
+#include "session/confirms.hpp"
+#include "session/content.hpp"
+#include "session/fault.hpp"
+#include "session/held_output.hpp"
+#include "session/link.hpp"
+
+namespace haypile::session {
+
+class Channel final : private engine::DeliverySink {
+ public:
+  // Link and engine outlive the channel.
+  Channel(Link& link, engine::Engine& engine, std::uint16_t number);
+
+  // One frame each. After a fault the caller closes channel or connection; method() says on which
+  // method it came. channel.open, .close and .close-ok are the session's.
+  Fault on_method(std::string_view payload);
+  Fault on_header(std::string_view payload);
+  Fault on_body(std::string_view payload);
+  amqp::MethodId method() const { return method_; }
+
+  // The input that was there has been used up, or goes on with another channel: what waits for
+  // confirmation until now is confirmed together.
+  void end_of_input();
+  // The log may be durable further than before.
+  void log_advanced();
+  // There may be room in the output again.
+  void resume();
+
+  // We close it: gives back what is unacked. Frames are discarded until the peer's close-ok.
+  void close(const Fault& fault);
+  // The peer closes it: the same, and close-ok goes out after all that is held back.
+  void close_by_peer();
+
+  enum class State : std::uint8_t { open, closing, closed };
+  State state() const { return state_; }
+  bool awaits_log() const {
+    return !held_.empty() || (state_ == State::open && confirms_.any_waiting());
+  }
+  // Nothing is left to say on a closed channel.
+  bool finished() const { return state_ == State::closed && held_.empty(); }
+
+ private:
+  bool deliver(const engine::Delivery& delivery) override;
+  void consumer_cancelled(std::string_view consumer_tag) override;
+
+  Fault dispatch(std::string_view arguments);
+  template <class M>
+  Fault call(std::string_view arguments);
+
+  Fault handle(const amqp::channel::Flow& method);
+  Fault handle(const amqp::access::Request& method);
+  Fault handle(const amqp::exchange::Declare& method);
+  Fault handle(const amqp::exchange::Delete& method);
+  Fault handle(const amqp::exchange::Bind& method);
+  Fault handle(const amqp::exchange::Unbind& method);
+  Fault handle(const amqp::queue::Declare& method);
+  Fault handle(const amqp::queue::Bind& method);
+  Fault handle(const amqp::queue::Unbind& method);
+  Fault handle(const amqp::queue::Purge& method);
+  Fault handle(const amqp::queue::Delete& method);
+  Fault handle(const amqp::basic::Qos& method);
+  Fault handle(const amqp::basic::Consume& method);
+  Fault handle(const amqp::basic::Cancel& method);
+  Fault handle(const amqp::basic::Publish& method);
+  Fault handle(const amqp::basic::Get& method);
+  Fault handle(const amqp::basic::Ack& method);
+  Fault handle(const amqp::basic::Nack& method);
+  Fault handle(const amqp::basic::Reject& method);
+  Fault handle(const amqp::basic::Recover& method);
+  Fault handle(const amqp::basic::RecoverAsync& method);
+  Fault handle(const amqp::confirm::Select& method);
+
+  Fault publish();
+  void return_unroutable();
+  void send_confirms();
+  Fault declare_queue(const amqp::queue::Declare& method, engine::Queue*& queue);
+  // The empty name stands for the queue declared last on this channel.
+  Fault resolve_queue(std::string_view given, std::string& name) const;
+  Fault resolve_binding(std::string_view queue, std::string_view routing_key,
+                        engine::BindingDefinition& binding) const;
+
+  // A count as the wire has room for it.
+  static std::uint32_t count32(std::size_t count) {
+    return static_cast<std::uint32_t>(std::min<std::size_t>(count, UINT32_MAX));
+  }
+  std::string& out() { return held_.empty() ? link_.output() : held_.tail(); }
+  template <class M>
+  void send(const M& method) {
+    amqp::append_method(out(), number_, method);
+  }
+  // Replies once all that was logged until now is durable.
+  template <class M>
+  void send_when_durable(const M& method) {
+    const engine::Journal& journal = engine_.journal();
+    if (journal.durable() < journal.end()) {
+      held_.hold(journal.end());
+      link_.awaits_log = true;
+    }
+    send(method);
+  }
+  bool has_room() const {
+    return link_.has_room() && held_.size() < link_.settings.output_max_bytes;
+  }
+
+  Link& link_;
+  engine::Engine& engine_;
+  const std::uint16_t number_;
+  State state_ = State::open;
+  amqp::MethodId method_;
+  Content content_;
+  Confirms confirms_;
+  HeldOutput held_;
+  std::string last_queue_;
+  engine::Channel consumers_;
+};
+
+}  // namespace haypile::session

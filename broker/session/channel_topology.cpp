@@ -1,0 +1,174 @@
+#include <optional>
+
+#include "session/arguments.hpp"
+#include "session/channel.hpp"
+
+namespace haypile::session {
+
+using amqp::ReplyCode;
+
+namespace {
+
+std::optional<engine::ExchangeType> exchange_type(std::string_view name) {
+  if (name == "direct") return engine::ExchangeType::direct;
+  if (name == "fanout") return engine::ExchangeType::fanout;
+  if (name == "topic") return engine::ExchangeType::topic;
+  if (name == "headers") return engine::ExchangeType::headers;
+  return std::nullopt;
+}
+
+engine::BindingDefinition exchange_binding(std::string_view source, std::string_view destination,
+                                           std::string_view routing_key,
+                                           amqp::TableView arguments) {
+  return {.source = std::string(source),
+          .destination_kind = engine::DestinationKind::exchange,
+          .destination = std::string(destination),
+          .routing_key = std::string(routing_key),
+          .arguments = std::string(arguments.bytes())};
+}
+
+}  // namespace
+
+Fault Channel::handle(const amqp::exchange::Declare& method) {
+  if (method.exchange.empty()) {
+    return {ReplyCode::access_refused, "operation not permitted on the default exchange"};
+  }
+  if (method.passive) {
+    if (Fault fault = engine_.check_exchange(method.exchange)) return fault;
+  } else {
+    const auto type = exchange_type(method.type);
+    if (!type) {
+      return {ReplyCode::precondition_failed,
+              "unknown type '" + std::string(method.type) + "' for exchange '" +
+                  std::string(method.exchange) + "'; expected direct, fanout, topic or headers"};
+    }
+    if (Fault fault = check_exchange_arguments(method.arguments)) return fault;
+    if (Fault fault =
+            engine_.declare_exchange({.name = std::string(method.exchange),
+                                      .type = *type,
+                                      .durable = method.durable,
+                                      .auto_delete = method.auto_delete,
+                                      .internal = method.internal,
+                                      .arguments = std::string(method.arguments.bytes())})) {
+      return fault;
+    }
+  }
+  if (!method.no_wait) send_when_durable(amqp::exchange::DeclareOk{});
+  return {};
+}
+
+Fault Channel::handle(const amqp::exchange::Delete& method) {
+  if (Fault fault = engine_.delete_exchange(method.exchange, method.if_unused)) return fault;
+  if (!method.no_wait) send_when_durable(amqp::exchange::DeleteOk{});
+  return {};
+}
+
+Fault Channel::handle(const amqp::exchange::Bind& method) {
+  if (Fault fault = engine_.bind(
+          exchange_binding(method.source, method.destination, method.routing_key, method.arguments),
+          link_.owner)) {
+    return fault;
+  }
+  if (!method.no_wait) send_when_durable(amqp::exchange::BindOk{});
+  return {};
+}
+
+Fault Channel::handle(const amqp::exchange::Unbind& method) {
+  if (Fault fault = engine_.unbind(
+          exchange_binding(method.source, method.destination, method.routing_key, method.arguments),
+          link_.owner)) {
+    return fault;
+  }
+  if (!method.no_wait) send_when_durable(amqp::exchange::UnbindOk{});
+  return {};
+}
+
+Fault Channel::resolve_queue(std::string_view given, std::string& name) const {
+  name = given.empty() ? last_queue_ : std::string(given);
+  if (!name.empty()) return {};
+  return {ReplyCode::not_found, "no queue named, and none declared before on this channel"};
+}
+
+Fault Channel::declare_queue(const amqp::queue::Declare& method, engine::Queue*& queue) {
+  if (method.passive) {
+    std::string name;
+    if (Fault fault = resolve_queue(method.queue, name)) return fault;
+    return engine_.find_queue(name, link_.owner, queue);
+  }
+  if (method.queue.starts_with("amq.")) {
+    return {ReplyCode::access_refused,
+            "queue name '" + std::string(method.queue) + "' contains reserved prefix 'amq.*'"};
+  }
+  if (Fault fault = check_queue_arguments(method.arguments)) return fault;
+  if (method.exclusive) link_.has_exclusive_queues = true;
+  engine::QueueDefinition definition{.name = std::string(method.queue),
+                                     .durable = method.durable,
+                                     .auto_delete = method.auto_delete,
+                                     .arguments = std::string(method.arguments.bytes())};
+  if (definition.name.empty()) definition.name = "amq.gen-" + link_.host.unique_name();
+  return engine_.declare_queue(definition, method.exclusive ? link_.owner : 0, link_.owner, queue);
+}
+
+Fault Channel::handle(const amqp::queue::Declare& method) {
+  engine::Queue* queue = nullptr;
+  if (Fault fault = declare_queue(method, queue)) return fault;
+  last_queue_ = queue->name();
+  if (!method.no_wait) {
+    send_when_durable(amqp::queue::DeclareOk{.queue = queue->name(),
+                                             .message_count = count32(queue->ready_count()),
+                                             .consumer_count = count32(queue->consumer_count())});
+  }
+  return {};
+}
+
+// With neither queue nor key given, the name of the queue is the key (AMQP 0-9-1, queue.bind).
+Fault Channel::resolve_binding(std::string_view queue, std::string_view routing_key,
+                               engine::BindingDefinition& binding) const {
+  if (Fault fault = resolve_queue(queue, binding.destination)) return fault;
+  binding.routing_key = routing_key;
+  if (queue.empty() && routing_key.empty()) binding.routing_key = binding.destination;
+  return {};
+}
+
+Fault Channel::handle(const amqp::queue::Bind& method) {
+  engine::BindingDefinition binding;
+  binding.source = method.exchange;
+  binding.arguments = method.arguments.bytes();
+  if (Fault fault = resolve_binding(method.queue, method.routing_key, binding)) return fault;
+  if (Fault fault = engine_.bind(binding, link_.owner)) return fault;
+  if (!method.no_wait) send_when_durable(amqp::queue::BindOk{});
+  return {};
+}
+
+Fault Channel::handle(const amqp::queue::Unbind& method) {
+  engine::BindingDefinition binding;
+  binding.source = method.exchange;
+  binding.arguments = method.arguments.bytes();
+  if (Fault fault = resolve_binding(method.queue, method.routing_key, binding)) return fault;
+  if (Fault fault = engine_.unbind(binding, link_.owner)) return fault;
+  send_when_durable(amqp::queue::UnbindOk{});
+  return {};
+}
+
+Fault Channel::handle(const amqp::queue::Purge& method) {
+  std::string queue;
+  if (Fault fault = resolve_queue(method.queue, queue)) return fault;
+  std::size_t count = 0;
+  if (Fault fault = engine_.purge_queue(queue, link_.owner, count)) return fault;
+  if (!method.no_wait) send_when_durable(amqp::queue::PurgeOk{.message_count = count32(count)});
+  return {};
+}
+
+Fault Channel::handle(const amqp::queue::Delete& method) {
+  std::string queue;
+  if (Fault fault = resolve_queue(method.queue, queue)) return fault;
+  std::size_t count = 0;
+  if (Fault fault =
+          engine_.delete_queue(queue, link_.owner, method.if_unused, method.if_empty, count)) {
+    return fault;
+  }
+  if (!method.no_wait) send_when_durable(amqp::queue::DeleteOk{.message_count = count32(count)});
+  return {};
+}
+
+}  // namespace haypile::session

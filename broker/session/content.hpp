@@ -1,0 +1,52 @@
+// A message on its way in: method, header and body frames put together.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <haypile/amqp/methods/basic.hpp>
+#include <haypile/amqp/properties.hpp>
+
+#include "session/fault.hpp"
+
+namespace haypile::session {
+
+// Frames come in the order basic.publish, header, as many body frames as the size asks for (AMQP
+// 0-9-1, 4.2.6); anything else is a fault. Buffers are kept from message to message.
+class Content {
+ public:
+  enum class Expects : std::uint8_t { method, header, body };
+  Expects expects() const { return expects_; }
+
+  // Copies what it needs.
+  void begin(const amqp::basic::Publish& method);
+  // `size_max` is the largest body that is taken, in bytes.
+  Fault header(std::string_view payload, std::uint64_t size_max);
+  Fault body(std::string_view payload);
+  // All is here: header or body was the last frame. Answers true once a message.
+  bool take_complete();
+
+  // Of the message that take_complete() told of; valid until the next frame, and as long as the
+  // payload that came last.
+  std::string_view exchange() const { return std::string_view(names_).substr(0, exchange_size_); }
+  std::string_view routing_key() const { return std::string_view(names_).substr(exchange_size_); }
+  bool mandatory() const { return mandatory_; }
+  const amqp::Properties& properties() const { return properties_; }
+  std::string_view raw_properties() const { return raw_properties_; }
+  std::string_view body() const { return body_; }
+
+ private:
+  Expects expects_ = Expects::method;
+  bool complete_ = false;
+  bool mandatory_ = false;
+  std::size_t exchange_size_ = 0;
+  std::string names_;
+  std::string raw_properties_;
+  amqp::Properties properties_;  // views into raw_properties_
+  std::uint64_t body_size_ = 0;
+  std::string buffer_;  // of a body that comes in several frames
+  std::string_view body_;
+};
+
+}  // namespace haypile::session

@@ -1,0 +1,30 @@
+// Why a channel or a connection has to be closed.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include <haypile/amqp/types.hpp>
+
+#include "engine/error.hpp"
+
+namespace haypile::session {
+
+// False when all went well. The code says whether it ends the channel or the connection
+// (amqp::is_connection_error()).
+struct [[nodiscard]] Fault {
+  amqp::ReplyCode code = amqp::ReplyCode::reply_success;
+  std::string text;
+
+  Fault() = default;
+  Fault(amqp::ReplyCode c, std::string t) : code(c), text(std::move(t)) {}
+  Fault(engine::Error error)
+      : code(error ? static_cast<amqp::ReplyCode>(error.code) : amqp::ReplyCode::reply_success),
+        text(std::move(error.text)) {}
+  explicit operator bool() const { return code != amqp::ReplyCode::reply_success; }
+};
+
+// The reply text of a close method: name of the code, then what happened, in a short string.
+std::string reply_text(const Fault& fault);
+
+}  // namespace haypile::session

@@ -1,0 +1,24 @@
+// What a session asks of the server around it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "engine/engine.hpp"
+
+namespace haypile::session {
+
+class Host {
+ public:
+  virtual ~Host() = default;
+  virtual bool may_log_in(std::string_view user, std::string_view password) = 0;
+  // Null: no such vhost. The engine outlives the session.
+  virtual engine::Engine* find_vhost(std::string_view name) = 0;
+  // Cannot be guessed and never comes twice; letters, digits, '-' and '_' only.
+  virtual std::string unique_name() = 0;
+  // There is something to send, where there was nothing before. May come out of any call to any
+  // session: one client's message is another one's output. Must not call back.
+  virtual void output_ready() = 0;
+};
+
+}  // namespace haypile::session

@@ -1,0 +1,90 @@
+// Channels of a connection: which frame is for which, opening and closing them.
+#include "session/session.hpp"
+
+namespace haypile::session {
+
+using amqp::ReplyCode;
+
+Channel* Session::find_channel(std::uint16_t number) {
+  if (current_ && current_number_ == number) return current_;
+  leave_channel();
+  Channel* channel = number <= channels_.size() ? channels_[number - 1u].get() : nullptr;
+  if (channel) {
+    current_ = channel;
+    current_number_ = number;
+  }
+  return channel;
+}
+
+void Session::leave_channel() {
+  if (current_) current_->end_of_input();
+  current_ = nullptr;
+}
+
+void Session::remove_channel(std::uint16_t number) {
+  if (current_number_ == number) current_ = nullptr;
+  channels_[number - 1u].reset();
+}
+
+void Session::on_channel_frame(const amqp::Frame& frame) {
+  Channel* channel = find_channel(frame.channel);
+  if (frame.type == amqp::FrameType::method) {
+    return on_channel_method(frame.channel, channel, frame);
+  }
+  if (!channel || channel->state() == Channel::State::closed) {
+    return fail({ReplyCode::channel_error,
+                 "content on channel " + std::to_string(frame.channel) + ", which is not open"});
+  }
+  if (channel->state() == Channel::State::closing) return;
+  const Fault fault = frame.type == amqp::FrameType::body ? channel->on_body(frame.payload)
+                                                          : channel->on_header(frame.payload);
+  if (!fault) return;
+  if (amqp::is_connection_error(fault.code)) return fail(fault, channel->method());
+  channel->close(fault);
+}
+
+void Session::on_channel_method(std::uint16_t number, Channel* channel, const amqp::Frame& frame) {
+  const amqp::MethodId id = amqp::peek_method_id(frame.payload);
+  if (channel && channel->state() == Channel::State::closing) {
+    if (id == amqp::channel::CloseOk::id) remove_channel(number);
+    if (id == amqp::channel::Close::id) {
+      amqp::append_method(link_.output(), number, amqp::channel::CloseOk{});
+    }
+    return;
+  }
+  if (id == amqp::channel::Open::id) {
+    if (channel) {
+      return fail(
+          {ReplyCode::channel_error, "channel " + std::to_string(number) + " is open already"}, id);
+    }
+    return open_channel(number);
+  }
+  if (!channel || channel->state() == Channel::State::closed) {
+    if (id == amqp::channel::CloseOk::id) return;
+    return fail({ReplyCode::channel_error, "channel " + std::to_string(number) + " is not open"},
+                id);
+  }
+  if (id == amqp::channel::Close::id) {
+    channel->close_by_peer();
+    if (channel->finished()) remove_channel(number);
+    return;
+  }
+  const Fault fault = channel->on_method(frame.payload);
+  if (!fault) return;
+  if (amqp::is_connection_error(fault.code)) return fail(fault, id);
+  channel->close(fault);
+}
+
+void Session::open_channel(std::uint16_t number) {
+  if (number > channel_max_) {
+    return fail({ReplyCode::not_allowed, "channel " + std::to_string(number) +
+                                             " is beyond the negotiated channel_max of " +
+                                             std::to_string(channel_max_)},
+                amqp::channel::Open::id);
+  }
+  if (channels_.size() < number) channels_.resize(number);
+  channels_[number - 1u] = std::make_unique<Channel>(link_, *engine_, number);
+  amqp::append_method(link_.output(), number, amqp::channel::OpenOk{});
+}
+
+}  // namespace haypile::session
