@@ -25,6 +25,7 @@ Fault Channel::on_body(std::string_view payload) {
 }
 
 Fault Channel::publish() {
+  link_.has_published = true;
   const amqp::Properties& properties = content_.properties();
   engine::PublishResult result = engine_.publish({
       .message = {.exchange = content_.exchange(),

@@ -27,6 +27,7 @@ class Link {
   bool wants_cancel_notify = false;
   bool wants_authentication_failure_close = false;
   bool has_exclusive_queues = false;
+  bool has_published = false;
   // A channel holds something back until the log is durable.
   bool awaits_log = false;
 

@@ -149,6 +149,10 @@ void Session::tick(Time now) {
   last_sent_ = now;
 }
 
+void Session::disconnected() {
+  finish(std::move(reason_));
+}
+
 void Session::shut_down(Time now) {
   now_ = now;
   if (phase_ == Phase::closing || phase_ == Phase::finished) return;

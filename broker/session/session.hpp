@@ -27,7 +27,7 @@ class Session {
  public:
   // Host and settings outlive the session. `owner` is never 0 and no other session's.
   Session(Host& host, const Settings& settings, engine::OwnerId owner, Time now);
-  // What was unacked goes back to its queues, exclusive queues are deleted.
+  // As disconnected().
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -50,6 +50,8 @@ class Session {
   Time deadline() const;
   void tick(Time now);
 
+  // The socket is gone: what was unacked goes back to its queues, exclusive queues are deleted.
+  void disconnected();
   // Tells the client that the broker stops (320).
   void shut_down(Time now);
 
@@ -58,7 +60,8 @@ class Session {
   // Why it ended, for the log; empty for an orderly end.
   const std::string& reason() const { return reason_; }
   const std::string& user() const { return link_.user; }
-  bool opened() const { return engine_ != nullptr; }
+  // Whether any message came in: such a connection is held back when the log cannot keep up.
+  bool has_published() const { return link_.has_published; }
 
  private:
   // Handshake (protocol header to open), open, and the two ways to the end: we said close and wait

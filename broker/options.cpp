@@ -1,0 +1,93 @@
+#include "options.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <fstream>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+namespace haypile {
+
+namespace {
+
+constexpr std::array log_levels{"debug", "info", "warning", "error", "off"};
+
+// As the XDG base directory specification has it.
+std::filesystem::path default_data_directory() {
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state && *state == '/') {
+    return std::filesystem::path(state) / "haypile";
+  }
+  const char* home = std::getenv("HOME");
+  return home && *home ? std::filesystem::path(home) / ".local/state/haypile" : "";
+}
+
+// The text of an option as the command line would have it.
+std::string option_text(const std::string& name, const nlohmann::json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_unsigned()) return std::to_string(value.get<std::uint64_t>());
+  throw OptionError("'" + name + "' has to be a string or a number, got " + value.dump());
+}
+
+nlohmann::json read_json(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw OptionError("cannot read it");
+  nlohmann::json json = nlohmann::json::parse(file, nullptr, false);
+  if (json.is_discarded()) throw OptionError("it is not valid JSON");
+  if (!json.is_object()) throw OptionError("it has to be a JSON object");
+  return json;
+}
+
+// Gives to the options what the file says, where the command line says nothing.
+void apply_config(CLI::App& app, const std::string& path) {
+  try {
+    const nlohmann::json json = read_json(path);
+    for (const auto& [name, value] : json.items()) {
+      CLI::Option* option = app.get_option_no_throw("--" + name);
+      if (!option || !option->get_configurable()) {
+        throw OptionError("there is no option '" + name + "'");
+      }
+      if (option->count() > 0) continue;
+      option->add_result(option_text(name, value));
+      option->run_callback();
+    }
+  } catch (const std::runtime_error& error) {
+    throw OptionError("configuration file '" + path + "': " + error.what());
+  }
+}
+
+}  // namespace
+
+DaemonOptions parse_options(int argc, char** argv) {
+  DaemonOptions options;
+  options.data_directory = default_data_directory();
+  std::string config;
+  CLI::App app("Haypile, a work-queue broker that speaks AMQP 0-9-1.", "haypiled");
+  app.add_option("--data-dir", options.data_directory, "Where durable queues and messages are kept")
+      ->capture_default_str();
+  app.add_option("--bind", options.bind, "Address to listen on")->capture_default_str();
+  app.add_option("--port", options.port, "Port to listen on, 0 for any that is free")
+      ->capture_default_str();
+  app.add_option("--log-level", options.log_level, "debug, info, warning, error or off")
+      ->check(CLI::IsMember(log_levels))
+      ->capture_default_str();
+  app.add_option("--product", options.product, "Name that clients are told")->capture_default_str();
+  app.add_option("--config", config, "JSON object with these options, e.g. {\"port\": 5673}")
+      ->configurable(false);
+  app.set_version_flag("--version", "haypiled " HAYPILE_VERSION)->configurable(false);
+  app.get_option("--help")->configurable(false);
+  try {
+    app.parse(argc, argv);
+    if (!config.empty()) apply_config(app, config);
+  } catch (const CLI::Success& success) {
+    throw Exit{app.exit(success)};
+  } catch (const CLI::ParseError& error) {
+    throw OptionError(std::string(error.what()) + " (see haypiled --help)");
+  }
+  if (options.data_directory.empty()) {
+    throw OptionError("no place for data: HOME is not set, so --data-dir has to be given");
+  }
+  return options;
+}
+
+}  // namespace haypile

@@ -1,0 +1,33 @@
+// What haypiled is told on its command line and in its configuration file.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+
+namespace haypile {
+
+struct DaemonOptions {
+  std::filesystem::path data_directory;
+  std::string bind = "127.0.0.1";
+  std::uint16_t port = 5672;
+  std::string log_level = "info";
+  std::string product = "Haypile";
+};
+
+// what() is one line for the user.
+class OptionError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// The program is to end with this exit code: help or version has been printed.
+struct Exit {
+  int code;
+};
+
+// The command line wins over the file. Throws OptionError or Exit.
+DaemonOptions parse_options(int argc, char** argv);
+
+}  // namespace haypile

@@ -1,0 +1,178 @@
+#include "server/connection.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "server/core.hpp"
+#include "server/random.hpp"
+
+namespace haypile::server {
+
+using Clock = std::chrono::steady_clock;
+using boost::system::error_code;
+
+Connection::Connection(Core& core, Socket socket, Peer peer, engine::OwnerId id)
+    : core_(core),
+      socket_(std::move(socket)),
+      peer_(std::move(peer)),
+      id_(id),
+      session_(*this, core.settings(), id, Clock::now()),
+      timer_(core.io()) {}
+
+void Connection::start() {
+  error_code ignored;
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);  // fails on in-process sockets
+  arm_timer();
+  wait_readable();
+}
+
+// Users come with a later version; until then there is one, for this machine only.
+bool Connection::may_log_in(std::string_view user, std::string_view password) {
+  return user == "guest" && password == "guest" && peer_.is_local;
+}
+
+engine::Engine* Connection::find_vhost(std::string_view name) {
+  return core_.find_vhost(name);
+}
+
+std::string Connection::unique_name() {
+  return random_name();
+}
+
+void Connection::output_ready() {
+  if (std::exchange(dirty_, true)) return;
+  core_.add_dirty(shared_from_this());
+}
+
+void Connection::wait_readable() {
+  if (reading_ || !socket_.is_open()) return;
+  reading_ = true;
+  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
+    self->reading_ = false;
+    if (!error) self->on_readable();
+  });
+}
+
+void Connection::on_readable() {
+  if (!socket_.is_open()) return;
+  const auto buffer = core_.read_buffer();
+  std::ranges::copy(rest_, buffer.data());
+  error_code error;
+  const std::size_t count = socket_.read_some(
+      asio::buffer(buffer.data() + rest_.size(), buffer.size() - rest_.size()), error);
+  if (error == asio::error::would_block || error == asio::error::try_again) {
+    return wait_readable();
+  }
+  if (error) return close(error == asio::error::eof ? "closed by the client" : error.message());
+  const std::string_view bytes(buffer.data(), rest_.size() + count);
+  rest_.assign(bytes.substr(session_.receive(bytes, Clock::now())));
+  after_session();
+}
+
+// Whatever the session was told may have changed what it waits for.
+void Connection::after_session() {
+  await_log();
+  if (session_.finished() && drain_until_ == Clock::time_point{}) {
+    drain_until_ = Clock::now() + core_.settings().close_timeout;
+  }
+  if (deadline() < armed_for_) arm_timer();
+  core_.schedule_flush();
+  if (session_.finished()) return output_ready();
+  if (!session_.wants_input()) return;
+  if (session_.has_published() && core_.holds_publishers_back()) {
+    held_back_ = true;
+    return core_.add_held_back(shared_from_this());
+  }
+  wait_readable();
+}
+
+void Connection::resume_reading() {
+  held_back_ = false;
+  if (!session_.finished() && session_.wants_input()) wait_readable();
+}
+
+// One write a call: a client that takes all it can get must not keep the others waiting.
+void Connection::flush() {
+  dirty_ = false;
+  if (writing_ || !socket_.is_open()) return;
+  if (sending_.empty()) session_.take_output(sending_, Clock::now());
+  if (!sending_.empty()) {
+    error_code error;
+    sent_ +=
+        socket_.write_some(asio::buffer(sending_.data() + sent_, sending_.size() - sent_), error);
+    if (error && error != asio::error::would_block && error != asio::error::try_again) {
+      return close(error.message());
+    }
+    if (sent_ < sending_.size()) return wait_writable();
+    sending_.clear();
+    session_.output_sent(std::exchange(sent_, 0));  // may give the session more to send
+    if (!held_back_) resume_reading();
+  }
+  if (session_.finished() && !session_.has_output()) close(session_.reason());
+}
+
+void Connection::wait_writable() {
+  writing_ = true;
+  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const error_code& error) {
+    self->writing_ = false;
+    if (!error) self->flush();
+  });
+}
+
+void Connection::log_advanced() {
+  if (!socket_.is_open()) return;
+  awaiting_log_ = false;
+  session_.log_advanced();
+  await_log();
+}
+
+void Connection::await_log() {
+  if (!session_.awaits_log() || std::exchange(awaiting_log_, true)) return;
+  core_.await_log(shared_from_this());
+}
+
+void Connection::shut_down() {
+  session_.shut_down(Clock::now());
+  after_session();
+}
+
+Clock::time_point Connection::deadline() const {
+  return session_.finished() ? drain_until_ : session_.deadline();
+}
+
+void Connection::arm_timer() {
+  armed_for_ = deadline();
+  if (armed_for_ == Clock::time_point::max()) return;
+  timer_.expires_at(armed_for_);
+  timer_.async_wait([self = shared_from_this()](const error_code& error) {
+    if (!error) self->on_timer();
+  });
+}
+
+void Connection::on_timer() {
+  if (!socket_.is_open()) return;
+  const auto now = Clock::now();
+  if (session_.finished() && now >= drain_until_) return close(session_.reason());
+  session_.tick(now);
+  if (session_.finished()) return close(session_.reason());
+  core_.schedule_flush();
+  arm_timer();
+}
+
+void Connection::close(const std::string& reason) {
+  if (!socket_.is_open()) return;
+  const auto self = shared_from_this();  // the core lets go of it
+  error_code ignored;
+  socket_.shutdown(Socket::shutdown_both, ignored);
+  socket_.close(ignored);
+  timer_.cancel();
+  session_.disconnected();
+  core_.remove(*this, peer_.name, reason);
+}
+
+}  // namespace haypile::server

@@ -1,0 +1,70 @@
+// One client: a socket, a session, a timer.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "server/socket.hpp"
+#include "session/session.hpp"
+
+namespace haypile::server {
+
+class Core;
+
+// Lives as long as the core knows it or a handler of the socket is under way. Used by the core's
+// thread only.
+class Connection final : public std::enable_shared_from_this<Connection>, private session::Host {
+ public:
+  // The core outlives the connection.
+  Connection(Core& core, Socket socket, Peer peer, engine::OwnerId id);
+
+  void start();
+  engine::OwnerId id() const { return id_; }
+
+  // Sends what there is to send, as far as the socket takes it.
+  void flush();
+  void log_advanced();
+  // Reading goes on if it was held back.
+  void resume_reading();
+  void shut_down();
+  // At once, without a word to the peer.
+  void close(const std::string& reason);
+
+ private:
+  bool may_log_in(std::string_view user, std::string_view password) override;
+  engine::Engine* find_vhost(std::string_view name) override;
+  std::string unique_name() override;
+  void output_ready() override;
+
+  void wait_readable();
+  void on_readable();
+  void after_session();
+  void await_log();
+  void wait_writable();
+  void arm_timer();
+  void on_timer();
+  std::chrono::steady_clock::time_point deadline() const;
+
+  Core& core_;
+  Socket socket_;
+  const Peer peer_;
+  const engine::OwnerId id_;
+  session::Session session_;
+  asio::steady_timer timer_;
+  std::chrono::steady_clock::time_point armed_for_ = std::chrono::steady_clock::time_point::max();
+  std::chrono::steady_clock::time_point drain_until_{};  // once the session has finished
+  std::string rest_;      // the start of a frame whose end has not come yet
+  std::string sending_;   // taken from the session
+  std::size_t sent_ = 0;  // of sending_
+  bool reading_ = false;
+  bool writing_ = false;
+  bool held_back_ = false;  // until the log has caught up
+  bool dirty_ = false;      // on the core's list, as the next one
+  bool awaiting_log_ = false;
+};
+
+}  // namespace haypile::server

@@ -1,0 +1,90 @@
+// What the broker's one thread does: connections, virtual hosts, and who is to be woken when.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <haypile/broker.hpp>
+
+#include "server/listener.hpp"
+#include "server/socket.hpp"
+#include "server/vhost.hpp"
+#include "session/settings.hpp"
+
+namespace haypile::server {
+
+class Connection;
+
+// Used by the thread that runs `io`, and by that one only, unless a call says otherwise.
+class Core {
+ public:
+  // Opens the data directory and recovers; throws BrokerError. `io` outlives the core.
+  Core(asio::io_context& io, BrokerOptions options);
+  ~Core();
+
+  // Throws BrokerError.
+  std::uint16_t listen(const std::string& address, std::uint16_t port);
+  // Takes a client in.
+  void adopt(Socket socket, Peer peer);
+  // Says goodbye to all; nothing is accepted any more. When the last client is gone, or had time
+  // enough, `io` runs out of work.
+  void stop();
+  // After `io` has run out: closes the log and marks it clean.
+  void close();
+
+  // For connections.
+  asio::io_context& io() { return io_; }
+  const session::Settings& settings() const { return settings_; }
+  engine::Engine* find_vhost(std::string_view name);
+  // A place to read to; what is in it is lost when the handler returns.
+  std::span<char> read_buffer() { return read_buffer_; }
+  void add_dirty(std::shared_ptr<Connection> connection);
+  void await_log(std::shared_ptr<Connection> connection);
+  // The log has more to write than it should: publishers wait.
+  bool holds_publishers_back() const;
+  void add_held_back(std::shared_ptr<Connection> connection);
+  // Has outputs and logs flushed when the handlers that are ready now have run.
+  void schedule_flush();
+  void remove(const Connection& connection, const std::string& peer, const std::string& reason);
+  void report(Severity severity, const std::string& line) const;
+
+ private:
+  using Connections = std::vector<std::shared_ptr<Connection>>;
+
+  void open_vhost(const std::string& name);
+  void flush();
+  void log_advanced();
+  void fail(const std::string& line);
+  void close_connections(const std::string& reason);
+
+  asio::io_context& io_;
+  const BrokerOptions options_;
+  session::Settings settings_;
+  std::vector<char> read_buffer_;
+  std::optional<log::DataDirectory> directory_;
+  std::unordered_map<std::string, std::unique_ptr<Vhost>> vhosts_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unordered_map<engine::OwnerId, std::shared_ptr<Connection>> connections_;
+  engine::OwnerId last_id_ = 0;
+  Connections dirty_;
+  Connections awaiting_log_;
+  Connections held_back_;
+  Connections at_hand_;  // of the list that is being gone through
+  bool flush_scheduled_ = false;
+  bool stopping_ = false;
+  bool failed_ = false;
+  asio::steady_timer stop_timer_;
+};
+
+}  // namespace haypile::server

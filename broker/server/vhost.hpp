@@ -1,0 +1,43 @@
+// A virtual host: its engine, and the log behind it if there is one.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "engine/engine.hpp"
+#include "log/data_directory.hpp"
+#include "log/log.hpp"
+#include "session/field_reader.hpp"
+
+namespace haypile::server {
+
+class Vhost {
+ public:
+  // Keeps nothing.
+  explicit Vhost(std::string name);
+  // Recovers what `directory` holds. `on_durable` and `on_failure` come from the log's thread.
+  Vhost(std::string name, log::DataDirectory& directory, std::function<void()> on_durable,
+        std::function<void(std::string)> on_failure);
+
+  engine::Engine& engine() { return engine_; }
+  // Of the recovery; one line of JSON, empty if nothing is kept.
+  const std::string& report() const { return report_; }
+
+  // Hands what was logged to the log's thread.
+  void flush();
+  // What the log was told and has not written yet.
+  std::size_t pending_bytes() const;
+  // When no session uses it any more; nothing may be called afterwards.
+  void close_clean();
+
+ private:
+  session::FieldReader reader_;
+  std::unique_ptr<log::Log> log_;
+  engine::NullJournal nothing_;
+  engine::Engine engine_;
+  std::string report_;
+};
+
+}  // namespace haypile::server
