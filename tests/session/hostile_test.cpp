@@ -1,0 +1,154 @@
+#include <random>
+
+#include "support/session_peer.hpp"
+
+using namespace haypile;
+using test::SessionPeer;
+using test::TestBroker;
+
+TEST_CASE("frames that are none end the connection with 501") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.open();
+  SUBCASE("unknown type") {
+    peer.send_bytes("\x07");
+    peer.expect_close(0, 501, "frame type 7");
+  }
+  SUBCASE("longer than negotiated") {
+    peer.send_bytes(std::string_view("\x01\x00\x01\x00\x00\x0f\xf9", 7));
+    peer.expect_close(0, 501, "4096");
+  }
+  SUBCASE("an absurd length") {
+    peer.send_bytes(std::string_view("\x03\x00\x01\xff\xff\xff\xff", 7));
+    peer.expect_close(0, 501, "4096");
+  }
+  SUBCASE("without its end") {
+    peer.send_bytes(std::string_view("\x08\x00\x00\x00\x00\x00\x00\x00", 8));
+    peer.expect_close(0, 501, "end octet");
+  }
+  // Framing is lost: nothing of what follows means anything.
+  peer.send_bytes("garbage");
+  peer.send(0, amqp::connection::CloseOk{});
+  peer.expect_nothing();
+  CHECK_FALSE(peer.session.finished());
+}
+
+TEST_CASE("methods that are none") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.open();
+  const auto method = [&](std::uint16_t channel, std::string_view payload) {
+    std::string bytes;
+    amqp::append_frame(bytes, amqp::FrameType::method, channel, payload);
+    peer.send_bytes(bytes);
+  };
+  SUBCASE("unknown id: 540") {
+    method(1, std::string_view("\x00\x3c\x03\xe7", 4));
+    peer.expect_close(0, 540, "unknown method 999 of class 60");
+  }
+  SUBCASE("too short for an id: 502") {
+    method(1, "\x3c");
+    peer.expect_close(0, 502, "too short");
+  }
+  SUBCASE("cut off: 502") {
+    method(1, std::string_view("\x00\x3c\x00\x50\x00", 5));
+    peer.expect_close(0, 502, "malformed basic.ack");
+  }
+  SUBCASE("a server's method: 503") {
+    peer.send(1, amqp::basic::GetEmpty{});
+    peer.expect_close(0, 503, "basic.get-empty");
+  }
+  SUBCASE("a channel's method on channel 0: 503") {
+    peer.send(0, amqp::basic::Qos{});
+    peer.expect_close(0, 503, "basic.qos");
+  }
+  SUBCASE("heartbeat on a channel: 505") {
+    peer.send_bytes(std::string_view("\x08\x00\x01\x00\x00\x00\x00\xce", 8));
+    peer.expect_close(0, 505, "heartbeat on channel 1");
+  }
+  SUBCASE("content on channel 0: 505") {
+    peer.send_bytes(std::string_view("\x03\x00\x00\x00\x00\x00\x00\xce", 8));
+    peer.expect_close(0, 505, "channel 0");
+  }
+  SUBCASE("content on a channel that is not open: 504") {
+    peer.send_bytes(std::string_view("\x03\x00\x05\x00\x00\x00\x00\xce", 8));
+    peer.expect_close(0, 504, "channel 5");
+  }
+}
+
+TEST_CASE("a large body that is announced but does not come takes no memory") {
+  TestBroker broker;
+  broker.settings.message_size_max_bytes = std::uint64_t{1} << 40;
+  SessionPeer peer(broker);
+  peer.open();
+  peer.send(1, amqp::basic::Publish{.routing_key = "q"});
+  std::string bytes;
+  amqp::append_content_header(bytes, 1, 60, std::uint64_t{1} << 40, std::string_view("\0\0", 2));
+  amqp::append_frame(bytes, amqp::FrameType::body, 1, "the first bytes");
+  peer.send_bytes(bytes);
+  peer.expect_nothing();
+}
+
+// Damaged sessions: whatever comes, the session neither crashes (sanitizers watch) nor says
+// anything that is not frames, and the engine serves the next client.
+TEST_CASE("random damage to a whole session") {
+  std::string good(amqp::protocol_header);
+  const auto add = [&good](std::uint16_t channel, const auto& method) {
+    amqp::append_method(good, channel, method);
+  };
+  add(0, amqp::connection::StartOk{.mechanism = "PLAIN",
+                                   .response = std::string_view("\0guest\0guest", 12),
+                                   .locale = "en_US"});
+  add(0, amqp::connection::TuneOk{.channel_max = 2047, .frame_max = 131072, .heartbeat = 60});
+  add(0, amqp::connection::Open{.virtual_host = "/"});
+  const std::size_t logged_in = good.size();
+  add(1, amqp::channel::Open{});
+  const amqp::Table arguments{{"x-queue-type", "classic"}, {"nested", amqp::Table{{"n", 1}}}};
+  add(1, amqp::queue::Declare{.queue = "q", .arguments = arguments.view()});
+  add(1, amqp::confirm::Select{});
+  add(1, amqp::basic::Consume{.queue = "q", .consumer_tag = "c"});
+  for (int i = 0; i < 3; ++i) {
+    amqp::append_message(good, 1, amqp::basic::Publish{.routing_key = "q"},
+                         std::string_view("\x10\x00\x02", 3), "body", 4096);
+  }
+  add(1, amqp::basic::Ack{.delivery_tag = 2, .multiple = true});
+  add(1, amqp::queue::Delete{.queue = "q"});
+  add(1, amqp::channel::Close{});
+
+  std::mt19937 random(20260917);
+  TestBroker broker;
+  for (int round = 0; round < 3000; ++round) {
+    std::string bytes = good;
+    const std::size_t first = round % 2 == 0 ? 0 : logged_in;
+    const auto place = [&] { return first + random() % (bytes.size() - first); };
+    for (unsigned damage = 0; damage < 1 + random() % 3; ++damage) {
+      switch (random() % 4) {
+        case 0:
+          bytes[place()] = static_cast<char>(random());
+          break;
+        case 1:
+          bytes.resize(place() + 1);
+          break;
+        case 2:
+          bytes.insert(place(), 1 + random() % 9, static_cast<char>(random()));
+          break;
+        default:
+          bytes.erase(place(), 1 + random() % 9);
+          break;
+      }
+    }
+    SessionPeer peer(broker);
+    peer.send_bytes(bytes);
+    std::string_view rest = peer.output();
+    if (rest.starts_with("AMQP")) rest.remove_prefix(amqp::protocol_header.size());
+    while (!rest.empty()) {
+      amqp::Frame frame;
+      std::size_t size = 0;
+      REQUIRE(amqp::parse_frame(rest, 131072, frame, size) == amqp::FrameStatus::complete);
+      rest.remove_prefix(size);
+    }
+  }
+  SessionPeer peer(broker);
+  peer.open();
+  peer.declare("still here");
+}

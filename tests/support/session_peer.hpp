@@ -1,0 +1,226 @@
+// The other end of a session: a client that is written down step by step, and a broker of one
+// vhost without sockets, disk or clock.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include <haypile/amqp/frame.hpp>
+#include <haypile/amqp/methods.hpp>
+#include <haypile/amqp/properties.hpp>
+
+#include "session/field_reader.hpp"
+#include "session/session.hpp"
+#include "support/test_journal.hpp"
+
+namespace haypile::test {
+
+// What the sessions of one test share.
+struct TestBroker {
+  session::Settings settings{.version = "0"};
+  session::FieldReader reader;
+  TestJournal journal;
+  engine::Engine engine{"/", journal, reader};
+  session::Time now{std::chrono::hours(1)};
+  engine::OwnerId last_owner = 0;
+};
+
+struct Received {
+  std::string consumer_tag;
+  std::uint64_t delivery_tag = 0;
+  bool redelivered = false;
+  std::string exchange;
+  std::string routing_key;
+  std::string raw_properties;
+  std::string body;
+};
+
+class SessionPeer : private session::Host {
+ public:
+  explicit SessionPeer(TestBroker& broker)
+      : broker_(broker), session(*this, broker.settings, ++broker.last_owner, broker.now) {}
+
+  // Raw bytes; what the session leaves is offered again with the next ones.
+  void send_bytes(std::string_view bytes) {
+    pending_ += bytes;
+    pending_.erase(0, session.receive(pending_, broker_.now));
+  }
+  template <class M>
+  void send(std::uint16_t channel, const M& method) {
+    std::string bytes;
+    REQUIRE(amqp::append_method(bytes, channel, method));
+    send_bytes(bytes);
+  }
+  void publish(std::uint16_t channel, std::string_view exchange, std::string_view key,
+               std::string_view body, const amqp::Properties& properties = {},
+               bool mandatory = false) {
+    std::string raw;
+    REQUIRE(amqp::append_properties(raw, properties));
+    std::string bytes;
+    amqp::append_message(
+        bytes, channel,
+        amqp::basic::Publish{.exchange = exchange, .routing_key = key, .mandatory = mandatory}, raw,
+        body, 4096);
+    send_bytes(bytes);
+  }
+
+  // All that was sent and not looked at yet.
+  std::string& output() {
+    std::string more;
+    session.take_output(more, broker_.now);
+    session.output_sent(more.size());
+    output_ += more;
+    return output_;
+  }
+  // The next frame is this very method.
+  template <class M>
+  void expect(std::uint16_t channel, const M& method) {
+    std::string wanted;
+    REQUIRE(amqp::append_method(wanted, channel, method));
+    const std::string got = next_frame();
+    INFO("expected ", M::name, " on channel ", channel, ", got ", describe(got));
+    CHECK(got == wanted);
+  }
+  // The next frame is a method of that kind; its fields may be looked at until the next call.
+  template <class M>
+  M expect_any(std::uint16_t channel) {
+    last_frame_ = next_frame();
+    amqp::Frame frame = parse(last_frame_);
+    INFO("expected ", M::name, ", got ", describe(last_frame_));
+    REQUIRE(amqp::peek_method_id(frame.payload) == M::id);
+    CHECK(frame.channel == channel);
+    M method;
+    REQUIRE(amqp::decode_arguments(frame.payload.substr(4), method) == amqp::DecodeError::none);
+    return method;
+  }
+  // A close of the channel, or of the connection when `channel` is 0.
+  void expect_close(std::uint16_t channel, std::uint16_t code, std::string_view part_of_text) {
+    const auto check = [&](const auto& close) {
+      CHECK(close.reply_code == code);
+      INFO(close.reply_text);
+      CHECK(close.reply_text.find(part_of_text) != std::string_view::npos);
+    };
+    if (channel == 0) {
+      check(expect_any<amqp::connection::Close>(0));
+    } else {
+      check(expect_any<amqp::channel::Close>(channel));
+    }
+  }
+  Received expect_delivery(std::uint16_t channel) {
+    const auto deliver = expect_any<amqp::basic::Deliver>(channel);
+    Received received{.consumer_tag = std::string(deliver.consumer_tag),
+                      .delivery_tag = deliver.delivery_tag,
+                      .redelivered = deliver.redelivered,
+                      .exchange = std::string(deliver.exchange),
+                      .routing_key = std::string(deliver.routing_key),
+                      .raw_properties = {},
+                      .body = {}};
+    take_content(received);
+    return received;
+  }
+  // Bodies of all deliveries that are there, in order, separated by blanks.
+  std::string deliveries(std::uint16_t channel) {
+    std::string bodies;
+    while (!output().empty()) {
+      if (!bodies.empty()) bodies += ' ';
+      bodies += expect_delivery(channel).body;
+    }
+    return bodies;
+  }
+  void take_content(Received& received) {
+    const std::string bytes = next_frame();
+    amqp::ContentHeader header;
+    REQUIRE(amqp::decode_content_header(parse(bytes).payload, header) == amqp::DecodeError::none);
+    received.raw_properties = header.raw_properties;
+    received.body.clear();
+    while (received.body.size() < header.body_size) {
+      const std::string body = next_frame();
+      REQUIRE(parse(body).type == amqp::FrameType::body);
+      received.body += parse(body).payload;
+    }
+  }
+  void expect_nothing() { CHECK(describe(output()) == "nothing"); }
+
+  void log_in() {
+    send_bytes(amqp::protocol_header);
+    expect_any<amqp::connection::Start>(0);
+    const amqp::Table properties{
+        {"capabilities",
+         amqp::Table{{"consumer_cancel_notify", true}, {"authentication_failure_close", true}}}};
+    send(0, amqp::connection::StartOk{.client_properties = properties.view(),
+                                      .mechanism = "PLAIN",
+                                      .response = std::string_view("\0guest\0guest", 12),
+                                      .locale = "en_US"});
+    expect(0, amqp::connection::Tune{.channel_max = 2047, .frame_max = 131072, .heartbeat = 60});
+  }
+  void open_connection(std::uint16_t heartbeat_s = 0) {
+    log_in();
+    send(0, amqp::connection::TuneOk{
+                .channel_max = 2047, .frame_max = 4096, .heartbeat = heartbeat_s});
+    send(0, amqp::connection::Open{.virtual_host = "/"});
+    expect(0, amqp::connection::OpenOk{});
+  }
+  void open(std::uint16_t channel = 1) {
+    if (channel == 1) open_connection();
+    send(channel, amqp::channel::Open{});
+    expect(channel, amqp::channel::OpenOk{});
+  }
+  void declare(std::string_view queue, bool durable = false) {
+    send(1, amqp::queue::Declare{.queue = queue, .durable = durable});
+    expect_any<amqp::queue::DeclareOk>(1);
+  }
+  void consume(std::string_view queue, std::string_view tag, bool no_ack = false) {
+    send(1, amqp::basic::Consume{.queue = queue, .consumer_tag = tag, .no_ack = no_ack});
+    expect(1, amqp::basic::ConsumeOk{.consumer_tag = tag});
+  }
+
+ private:
+  bool may_log_in(std::string_view user, std::string_view password) override {
+    return user == "guest" && password == "guest";
+  }
+  engine::Engine* find_vhost(std::string_view name) override {
+    return name == "/" ? &broker_.engine : nullptr;
+  }
+  std::string unique_name() override { return "unique-" + std::to_string(++names_); }
+  void output_ready() override {}
+
+  static amqp::Frame parse(std::string_view bytes) {
+    amqp::Frame frame;
+    std::size_t size = 0;
+    REQUIRE(amqp::parse_frame(bytes, 0, frame, size) == amqp::FrameStatus::complete);
+    return frame;
+  }
+  static std::string describe(std::string_view bytes) {
+    if (bytes.empty()) return "nothing";
+    amqp::Frame frame;
+    std::size_t size = 0;
+    if (amqp::parse_frame(bytes, 0, frame, size) != amqp::FrameStatus::complete) return "no frame";
+    if (frame.type != amqp::FrameType::method) return "content or heartbeat";
+    return std::string(amqp::method_name(amqp::peek_method_id(frame.payload))) + " on channel " +
+           std::to_string(frame.channel);
+  }
+  std::string next_frame() {
+    std::string& bytes = output();
+    REQUIRE(!bytes.empty());
+    amqp::Frame frame;
+    std::size_t size = 0;
+    REQUIRE(amqp::parse_frame(bytes, 0, frame, size) == amqp::FrameStatus::complete);
+    const std::string first = bytes.substr(0, size);
+    bytes.erase(0, size);
+    return first;
+  }
+
+  TestBroker& broker_;
+  std::string pending_;
+  std::string output_;
+  std::string last_frame_;
+  int names_ = 0;
+
+ public:
+  session::Session session;
+};
+
+}  // namespace haypile::test

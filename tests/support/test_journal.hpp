@@ -1,0 +1,39 @@
+// A journal whose durable position the test decides.
+#pragma once
+
+#include "engine/journal.hpp"
+
+namespace haypile::test {
+
+class TestJournal final : public engine::Journal {
+ public:
+  // While held, nothing more becomes durable.
+  void hold() {
+    held_ = true;
+    durable_ = end_;
+  }
+  void release() { held_ = false; }
+
+  void declare_exchange(const engine::ExchangeDefinition&) override { ++end_; }
+  void delete_exchange(std::string_view) override { ++end_; }
+  void declare_queue(const engine::QueueDefinition&) override { ++end_; }
+  void delete_queue(engine::QueueId) override { ++end_; }
+  void bind(const engine::BindingDefinition&) override { ++end_; }
+  void unbind(const engine::BindingDefinition&) override { ++end_; }
+  engine::LogPosition publish(const engine::MessageView&,
+                              std::span<const engine::QueueId>) override {
+    return ++end_;
+  }
+  void ack(engine::QueueId, engine::LogPosition) override { ++end_; }
+  void release(engine::LogPosition) override {}
+  void mark_delivered(engine::QueueId, engine::LogPosition) override { ++end_; }
+  engine::LogPosition end() const override { return end_; }
+  engine::LogPosition durable() const override { return held_ ? durable_ : end_; }
+
+ private:
+  engine::LogPosition end_ = 0;
+  engine::LogPosition durable_ = 0;
+  bool held_ = false;
+};
+
+}  // namespace haypile::test
