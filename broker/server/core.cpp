@@ -23,8 +23,12 @@ Core::Core(asio::io_context& io, BrokerOptions options)
   settings_.version = HAYPILE_VERSION;
   settings_.message_size_max_bytes = options_.message_size_max_bytes;
   read_buffer_.resize(settings_.frame_max_bytes + read_size_bytes);
-  if (!options_.data_directory.empty()) directory_.emplace(options_.data_directory);
-  open_vhost("/");
+  try {
+    if (!options_.data_directory.empty()) directory_.emplace(options_.data_directory);
+    open_vhost("/");
+  } catch (const log::IoError& error) {
+    throw BrokerError(error.what());
+  }
 }
 
 Core::~Core() = default;
@@ -36,9 +40,7 @@ void Core::open_vhost(const std::string& name) {
   }
   auto vhost = std::make_unique<Vhost>(
       name, *directory_, [this] { asio::post(io_, [this] { log_advanced(); }); },
-      [this](std::string line) {
-        asio::post(io_, [this, line = std::move(line)] { fail(line); });
-      });
+      [this](const std::string& line) { asio::post(io_, [this, line] { fail(line); }); });
   report(Severity::info, "vhost '" + name + "' recovered: " + vhost->report());
   vhosts_.emplace(name, std::move(vhost));
 }

@@ -19,7 +19,7 @@ class Vhost {
   explicit Vhost(std::string name);
   // Recovers what `directory` holds. `on_durable` and `on_failure` come from the log's thread.
   Vhost(std::string name, log::DataDirectory& directory, std::function<void()> on_durable,
-        std::function<void(std::string)> on_failure);
+        std::function<void(const std::string&)> on_failure);
 
   engine::Engine& engine() { return engine_; }
   // Of the recovery; one line of JSON, empty if nothing is kept.
@@ -29,8 +29,9 @@ class Vhost {
   void flush();
   // What the log was told and has not written yet.
   std::size_t pending_bytes() const;
-  // When no session uses it any more; nothing may be called afterwards.
-  void close_clean();
+  // When no session uses it any more; nothing may be called afterwards. False: the log could not
+  // be written.
+  bool close_clean();
 
  private:
   session::FieldReader reader_;

@@ -1,0 +1,90 @@
+#include "log/catalog.hpp"
+
+#include <tuple>
+
+namespace haypile::log {
+
+bool Catalog::Less::operator()(const engine::BindingDefinition& a,
+                               const engine::BindingDefinition& b) const {
+  const auto tie = [](const engine::BindingDefinition& binding) {
+    return std::tie(binding.source, binding.destination_kind, binding.destination,
+                    binding.routing_key, binding.arguments);
+  };
+  return tie(a) < tie(b);
+}
+
+void Catalog::declare_exchange(const engine::ExchangeDefinition& definition) {
+  exchanges_[definition.name] = definition;
+}
+
+void Catalog::delete_exchange(std::string_view name) {
+  const auto found = exchanges_.find(name);
+  if (found != exchanges_.end()) exchanges_.erase(found);
+  drop_bindings(engine::DestinationKind::exchange, name);
+}
+
+void Catalog::declare_queue(const engine::QueueDefinition& definition) {
+  queues_[definition.id] = definition;
+}
+
+void Catalog::delete_queue(engine::QueueId id) {
+  const auto found = queues_.find(id);
+  if (found == queues_.end()) return;
+  drop_bindings(engine::DestinationKind::queue, found->second.name);
+  queues_.erase(found);
+}
+
+// An exchange is the source of bindings too; a queue only a destination.
+void Catalog::drop_bindings(engine::DestinationKind kind, std::string_view name) {
+  std::erase_if(bindings_, [&](const engine::BindingDefinition& binding) {
+    return (binding.destination_kind == kind && binding.destination == name) ||
+           (kind == engine::DestinationKind::exchange && binding.source == name);
+  });
+}
+
+void Catalog::bind(const engine::BindingDefinition& definition) {
+  bindings_.insert(definition);
+}
+void Catalog::unbind(const engine::BindingDefinition& definition) {
+  bindings_.erase(definition);
+}
+
+void Catalog::apply(const Record& record) {
+  if (const auto* exchange = std::get_if<ExchangeRecord>(&record)) {
+    declare_exchange(exchange->definition);
+  } else if (const auto* deleted = std::get_if<DeleteExchangeRecord>(&record)) {
+    delete_exchange(deleted->name);
+  } else if (const auto* queue = std::get_if<QueueRecord>(&record)) {
+    declare_queue(queue->definition);
+  } else if (const auto* gone = std::get_if<DeleteQueueRecord>(&record)) {
+    delete_queue(gone->queue);
+  } else if (const auto* binding = std::get_if<BindingRecord>(&record)) {
+    if (binding->type == RecordType::bind) {
+      bind(binding->definition);
+    } else {
+      unbind(binding->definition);
+    }
+  }
+}
+
+std::string Catalog::encode() const {
+  std::string out;
+  for (const auto& [name, exchange] : exchanges_)
+    append_exchange(out, exchange);
+  for (const auto& [id, queue] : queues_)
+    append_queue(out, queue);
+  for (const auto& binding : bindings_)
+    append_binding(out, RecordType::bind, binding);
+  return out;
+}
+
+void Catalog::emit(engine::Recovery& recovery) const {
+  for (const auto& [name, exchange] : exchanges_)
+    recovery.exchange(exchange);
+  for (const auto& [id, queue] : queues_)
+    recovery.queue(queue);
+  for (const auto& binding : bindings_)
+    recovery.binding(binding);
+}
+
+}  // namespace haypile::log

@@ -1,0 +1,52 @@
+// The durable definitions of a vhost as the log knows them, to be written to a checkpoint before
+// the records they came from are given up.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "engine/definitions.hpp"
+#include "engine/journal.hpp"
+#include "log/record.hpp"
+
+namespace haypile::log {
+
+class Catalog {
+ public:
+  // Each call is what the record of that name does.
+  void declare_exchange(const engine::ExchangeDefinition& definition);
+  void delete_exchange(std::string_view name);
+  void declare_queue(const engine::QueueDefinition& definition);
+  void delete_queue(engine::QueueId id);
+  void bind(const engine::BindingDefinition& definition);
+  void unbind(const engine::BindingDefinition& definition);
+  // A definition's record; others change nothing.
+  void apply(const Record& record);
+
+  bool has_queue(engine::QueueId id) const { return queues_.contains(id); }
+  const engine::QueueDefinition& queue(engine::QueueId id) const { return queues_.at(id); }
+
+  template <class Visit>
+  void each_queue(Visit visit) const {
+    for (const auto& [id, queue] : queues_)
+      visit(queue);
+  }
+
+  // Records that make the same catalog again.
+  std::string encode() const;
+  void emit(engine::Recovery& recovery) const;
+
+ private:
+  struct Less {
+    bool operator()(const engine::BindingDefinition& a, const engine::BindingDefinition& b) const;
+  };
+  void drop_bindings(engine::DestinationKind kind, std::string_view name);
+
+  std::map<std::string, engine::ExchangeDefinition, std::less<>> exchanges_;
+  std::map<engine::QueueId, engine::QueueDefinition> queues_;
+  std::set<engine::BindingDefinition, Less> bindings_;
+};
+
+}  // namespace haypile::log

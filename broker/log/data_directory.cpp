@@ -1,0 +1,117 @@
+#include "log/data_directory.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+namespace haypile::log {
+
+namespace {
+
+constexpr std::string_view id_prefix = "haypile data 1 ";
+
+std::string hex(const DirectoryId& id) {
+  std::string text;
+  for (const unsigned char byte : id) {
+    char digits[3];
+    std::snprintf(digits, sizeof digits, "%02x", byte);
+    text += digits;
+  }
+  return text;
+}
+
+std::string percent_encode(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_';
+    if (plain) {
+      out += c;
+      continue;
+    }
+    char code[4];
+    std::snprintf(code, sizeof code, "%%%02X", static_cast<unsigned char>(c));
+    out += code;
+  }
+  return out;
+}
+
+DirectoryId parse_id(const std::string& text, const std::string& path) {
+  DirectoryId id{};
+  if (text.starts_with(id_prefix) && text.size() == id_prefix.size() + 2 * id.size() + 1) {
+    for (std::size_t i = 0; i < id.size(); ++i) {
+      unsigned byte = 0;
+      if (std::sscanf(text.c_str() + id_prefix.size() + 2 * i, "%2x", &byte) != 1) break;
+      id[i] = static_cast<unsigned char>(byte);
+    }
+    if (text == std::string(id_prefix) + hex(id) + "\n") return id;
+  }
+  throw IoError("'" + path + "' is damaged, or of another version of Haypile");
+}
+
+}  // namespace
+
+DataDirectory::DataDirectory(const std::filesystem::path& path) : path_(path.string()) {
+  files_.create_directories(path_);
+  lock();
+  try {
+    read_id();
+  } catch (...) {
+    ::close(lock_);
+    throw;
+  }
+}
+
+DataDirectory::~DataDirectory() {
+  ::close(lock_);
+}
+
+// The lock belongs to the open file, so that it keeps out a second opener of the same process too;
+// the system drops it when the process ends, however that comes.
+void DataDirectory::lock() {
+  const std::string name = path_ + "/lock";
+  lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_ < 0) {
+    throw IoError("cannot open '" + name + "': " + std::generic_category().message(errno));
+  }
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+  const int error = errno;
+  ::close(lock_);
+  if (error == EWOULDBLOCK) {
+    throw IoError("data directory '" + path_ + "' is in use by another broker");
+  }
+  throw IoError("cannot lock '" + name + "': " + std::generic_category().message(error));
+}
+
+void DataDirectory::read_id() {
+  const std::string name = path_ + "/id";
+  if (files_.exists(name)) {
+    const auto file = files_.open(name);
+    file->sync();
+    id_ = parse_id(file->read(0, 256), name);
+    return;
+  }
+  if (files_.exists(path_ + "/vhosts")) {
+    throw IoError("'" + name + "' is missing, but there is data in '" + path_ + "/vhosts'");
+  }
+  if (::getrandom(id_.data(), id_.size(), 0) != static_cast<ssize_t>(id_.size())) {
+    throw IoError("the system gives no random numbers");
+  }
+  replace_file(files_, path_, "id", std::string(id_prefix) + hex(id_) + "\n");
+}
+
+std::string DataDirectory::vhost_directory(const std::string& name) {
+  const std::string vhosts = path_ + "/vhosts";
+  const std::string path = vhosts + "/" + percent_encode(name);
+  files_.create_directories(path);
+  files_.sync_directory(vhosts);
+  files_.sync_directory(path_);
+  return path;
+}
+
+}  // namespace haypile::log

@@ -1,0 +1,39 @@
+// The top of a data directory: who may use it, and where the vhosts' logs are.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "log/file_system.hpp"
+#include "log/format.hpp"
+
+namespace haypile::log {
+
+//   lock          locked as long as a broker uses the directory
+//   id            format version and random id, as text
+//   vhosts/NAME/  one log each; NAME is percent-encoded
+class DataDirectory {
+ public:
+  // Creates what is missing. Throws IoError if the directory is in use, in this process or another
+  // one, or not what it should be.
+  explicit DataDirectory(const std::filesystem::path& path);
+  ~DataDirectory();
+  DataDirectory(const DataDirectory&) = delete;
+  DataDirectory& operator=(const DataDirectory&) = delete;
+
+  FileSystem& files() { return files_; }
+  const DirectoryId& id() const { return id_; }
+  // Creates it if it is missing.
+  std::string vhost_directory(const std::string& name);
+
+ private:
+  void lock();
+  void read_id();
+
+  const std::string path_;
+  PosixFileSystem files_;
+  int lock_ = -1;
+  DirectoryId id_{};
+};
+
+}  // namespace haypile::log

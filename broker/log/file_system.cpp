@@ -1,0 +1,132 @@
+#include "log/file_system.hpp"
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace haypile::log {
+
+namespace {
+
+[[noreturn]] void fail(const char* action, const std::string& path, int error) {
+  throw IoError(std::string("cannot ") + action + " '" + path +
+                "': " + std::generic_category().message(error));
+}
+
+class PosixFile final : public File {
+ public:
+  PosixFile(const std::string& path, int flags)
+      : path_(path), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {
+    if (descriptor_ < 0) fail("open", path_, errno);
+  }
+  ~PosixFile() override { ::close(descriptor_); }
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+
+  void write(std::uint64_t offset, std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t count =
+          ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (count < 0) {
+        if (errno == EINTR) continue;
+        fail("write to", path_, errno);
+      }
+      offset += static_cast<std::uint64_t>(count);
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+  }
+
+  std::string read(std::uint64_t offset, std::size_t size) override {
+    std::string bytes(size, '\0');
+    std::size_t done = 0;
+    while (done < size) {
+      const ssize_t count =
+          ::pread(descriptor_, bytes.data() + done, size - done, static_cast<off_t>(offset + done));
+      if (count < 0) {
+        if (errno == EINTR) continue;
+        fail("read from", path_, errno);
+      }
+      if (count == 0) break;
+      done += static_cast<std::size_t>(count);
+    }
+    bytes.resize(done);
+    return bytes;
+  }
+
+  std::uint64_t size() override {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0) fail("look at", path_, errno);
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
+  void sync() override {
+    if (::fdatasync(descriptor_) != 0) fail("sync", path_, errno);
+  }
+
+ private:
+  std::string path_;
+  int descriptor_;
+};
+
+}  // namespace
+
+void replace_file(FileSystem& files, const std::string& directory, const std::string& name,
+                  std::string_view bytes) {
+  const std::string path = directory + "/" + name;
+  const std::string temporary = path + ".tmp";
+  const auto file = files.create(temporary);
+  file->write(0, bytes);
+  file->sync();
+  files.rename(temporary, path);
+  files.sync_directory(directory);
+}
+
+void PosixFileSystem::create_directories(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) fail("create directory", path, error.value());
+}
+
+std::vector<std::string> PosixFileSystem::list(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    names.push_back(it->path().filename().string());
+  }
+  if (error) fail("list", directory, error.value());
+  return names;
+}
+
+bool PosixFileSystem::exists(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) return true;
+  if (errno != ENOENT && errno != ENOTDIR) fail("look at", path, errno);
+  return false;
+}
+
+std::unique_ptr<File> PosixFileSystem::open(const std::string& path) {
+  return std::make_unique<PosixFile>(path, O_RDWR);
+}
+
+std::unique_ptr<File> PosixFileSystem::create(const std::string& path) {
+  return std::make_unique<PosixFile>(path, O_RDWR | O_CREAT | O_TRUNC);
+}
+
+void PosixFileSystem::rename(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) fail("rename", from, errno);
+}
+
+void PosixFileSystem::remove(const std::string& path) {
+  if (::unlink(path.c_str()) != 0) fail("remove", path, errno);
+}
+
+void PosixFileSystem::sync_directory(const std::string& path) {
+  PosixFile(path, O_RDONLY | O_DIRECTORY).sync();
+}
+
+}  // namespace haypile::log

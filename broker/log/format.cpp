@@ -1,0 +1,107 @@
+#include "log/format.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace haypile::log {
+
+namespace {
+
+template <class T>
+void put(std::string& out, T value) {
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    out += static_cast<char>(value >> (8 * i) & 0xFF);
+  }
+}
+
+template <class T>
+T get(std::string_view bytes, std::size_t at) {
+  T value = 0;
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    value |= static_cast<T>(static_cast<T>(static_cast<unsigned char>(bytes[at + i])) << (8 * i));
+  }
+  return value;
+}
+
+std::string_view view(const DirectoryId& id) {
+  return {reinterpret_cast<const char*>(id.data()), id.size()};
+}
+
+}  // namespace
+
+void put_u32(std::string& out, std::uint32_t value) {
+  put(out, value);
+}
+void put_u64(std::string& out, std::uint64_t value) {
+  put(out, value);
+}
+std::uint32_t get_u32(std::string_view bytes, std::size_t at) {
+  return get<std::uint32_t>(bytes, at);
+}
+std::uint64_t get_u64(std::string_view bytes, std::size_t at) {
+  return get<std::uint64_t>(bytes, at);
+}
+
+std::uint64_t checksum(std::string_view bytes, const DirectoryId& id, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), get_u64(view(id), 0) ^ seed);
+}
+
+std::string encode(const SegmentHeader& header, const DirectoryId& id) {
+  std::string bytes(segment_magic);
+  put_u32(bytes, format_version);
+  put_u32(bytes, header.segment_size);
+  bytes += view(id);
+  put_u64(bytes, header.number);
+  bytes.resize(segment_header_size - 8, '\0');
+  put_u64(bytes, checksum(bytes, id, 0));
+  return bytes;
+}
+
+SegmentHeaderResult decode_segment_header(std::string_view bytes, const DirectoryId& id) {
+  bytes = bytes.substr(0, segment_header_size);
+  if (bytes.size() < segment_header_size ||
+      std::ranges::all_of(bytes, [](char byte) { return byte == 0; })) {
+    return {{}, "has no header", true};
+  }
+  if (!bytes.starts_with(segment_magic)) return {{}, "is not a log segment", false};
+  if (get_u32(bytes, 8) != format_version) {
+    return {{},
+            "has format version " + std::to_string(get_u32(bytes, 8)) + ", expected " +
+                std::to_string(format_version),
+            false};
+  }
+  if (bytes.substr(16, id.size()) != view(id))
+    return {{}, "belongs to another data directory", false};
+  if (get_u64(bytes, segment_header_size - 8) !=
+      checksum(bytes.substr(0, segment_header_size - 8), id, 0)) {
+    return {{}, "has a damaged header", false};
+  }
+  return {{get_u64(bytes, 32), get_u32(bytes, 12)}, "", false};
+}
+
+void encode(const BatchHeader& header, const DirectoryId& id, std::string& batch) {
+  std::string bytes;
+  put_u32(bytes, header.records_size);
+  put_u32(bytes, header.epoch);
+  put_u64(bytes, header.position);
+  put_u64(bytes, header.durable);
+  put_u64(bytes, header.records_checksum);
+  put_u64(bytes, checksum(bytes, id, header.position));
+  std::memcpy(batch.data(), bytes.data(), batch_header_size);
+}
+
+std::optional<BatchHeader> decode_batch_header(std::string_view bytes, const DirectoryId& id,
+                                               LogPosition position) {
+  if (bytes.size() < batch_header_size || get_u64(bytes, 8) != position) return std::nullopt;
+  if (get_u64(bytes, batch_header_size - 8) !=
+      checksum(bytes.substr(0, batch_header_size - 8), id, position)) {
+    return std::nullopt;
+  }
+  return BatchHeader{get_u32(bytes, 0), get_u32(bytes, 4), position, get_u64(bytes, 16),
+                     get_u64(bytes, 24)};
+}
+
+}  // namespace haypile::log

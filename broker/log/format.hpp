@@ -1,0 +1,85 @@
+// The constants and frames of docs/log-format.md.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/definitions.hpp"
+
+namespace haypile::log {
+
+using engine::LogPosition;
+
+// The random name of a data directory: part of every header, so that no file can be taken for one
+// of another directory.
+using DirectoryId = std::array<unsigned char, 16>;
+
+inline constexpr std::uint32_t format_version = 1;
+inline constexpr std::string_view segment_magic = "HAYLOG\r\n";
+inline constexpr std::string_view checkpoint_magic = "HAYCHK\r\n";
+inline constexpr std::size_t segment_header_size = 64;
+inline constexpr std::size_t batch_header_size = 40;
+inline constexpr std::size_t batch_alignment = 8;
+inline constexpr std::uint32_t segment_size_min = 4096;
+
+enum class RecordType : std::uint8_t {
+  publish = 1,
+  ack = 2,
+  declare_exchange = 3,
+  delete_exchange = 4,
+  declare_queue = 5,
+  delete_queue = 6,
+  bind = 7,
+  unbind = 8,
+  mark_delivered = 9,
+  fragment = 10,
+  last_fragment = 11,
+  start = 12,
+  clean_stop = 13,
+  seal = 14,
+};
+
+constexpr std::uint64_t align(std::uint64_t offset) {
+  return (offset + batch_alignment - 1) / batch_alignment * batch_alignment;
+}
+
+// Integers of the format are little-endian.
+void put_u32(std::string& out, std::uint32_t value);
+void put_u64(std::string& out, std::uint64_t value);
+std::uint32_t get_u32(std::string_view bytes, std::size_t at);
+std::uint64_t get_u64(std::string_view bytes, std::size_t at);
+
+// XXH3, 64 bits, seeded with the first eight bytes of `id` xor `seed`.
+std::uint64_t checksum(std::string_view bytes, const DirectoryId& id, std::uint64_t seed);
+
+struct SegmentHeader {
+  std::uint64_t number = 0;
+  std::uint32_t segment_size = 0;
+};
+std::string encode(const SegmentHeader& header, const DirectoryId& id);
+// An error is a phrase that says what is wrong with the header.
+struct SegmentHeaderResult {
+  SegmentHeader header;
+  std::string error;
+  bool blank = false;  // nothing but zeros, or too short
+};
+SegmentHeaderResult decode_segment_header(std::string_view bytes, const DirectoryId& id);
+
+struct BatchHeader {
+  std::uint32_t records_size = 0;
+  std::uint32_t epoch = 0;
+  LogPosition position = 0;  // of the header itself
+  LogPosition durable = 0;   // known durable when the batch was put together
+  std::uint64_t records_checksum = 0;
+};
+// Overwrites the first batch_header_size bytes of `batch`.
+void encode(const BatchHeader& header, const DirectoryId& id, std::string& batch);
+// Nothing unless it is a header that was written for this very position.
+std::optional<BatchHeader> decode_batch_header(std::string_view bytes, const DirectoryId& id,
+                                               LogPosition position);
+
+}  // namespace haypile::log

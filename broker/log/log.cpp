@@ -1,0 +1,300 @@
+#include "log/log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "log/checkpoint.hpp"
+#include "log/record.hpp"
+
+namespace haypile::log {
+
+namespace {
+// Kept free at the end of each segment: the record that seals it, in a batch of its own if it has
+// to be, and the alignment of two batches.
+constexpr std::size_t seal_reserve = batch_header_size + 1 + 2 * batch_alignment;
+constexpr std::size_t segment_overhead = segment_header_size + batch_header_size + seal_reserve;
+// Buffers for batches that are kept for the next ones.
+constexpr std::size_t buffer_count_max = 4;
+constexpr std::size_t buffer_size_max = 4u << 20;
+}  // namespace
+
+Log::Log(FileSystem& files, std::string directory, const DirectoryId& id, LogOptions options)
+    : options_(std::move(options)), files_(files), directory_(std::move(directory)), id_(id) {}
+
+RecoveryReport Log::recover(engine::Recovery& recovery) {
+  files_.sync_directory(directory_);
+  RecoveryReport report;
+  LogState state = replay(files_, directory_, id_, options_.segment_size, recovery, report);
+  segment_size_ = state.segment_size;
+  epoch_ = state.epoch + 1;
+  catalog_ = std::move(state.catalog);
+  first_segment_ = state.first_segment;
+  for (const std::uint64_t live_count : state.live_counts)
+    segments_.push_back({live_count, 0});
+  const std::uint64_t last = first_segment_ + segments_.size() - 1;
+  base_ = last * segment_size_;
+  offset_ = state.is_new ? segment_header_size : state.offset;
+  end_ = base_ + offset_;
+  writer_ =
+      std::make_unique<Writer>(files_, directory_, id_, segment_size_, state.is_new ? 0 : last);
+  writer_->remove_leftovers();
+  start_batch();
+  if (state.sealed) next_segment();
+  append_mark(batch_, RecordType::start);
+  hand_over();
+  writer_->run(std::exchange(handed_over_, {}), {});
+  if (options_.threaded) thread_ = std::thread([this] { run(); });
+  return report;
+}
+
+Log::~Log() {
+  stop_thread();
+}
+
+void Log::start_batch() {
+  batch_.assign(batch_header_size, '\0');
+}
+
+// From here on there is room for a record of `size` bytes in the batch.
+void Log::make_room(std::size_t size) {
+  if (offset_ + batch_.size() + size + seal_reserve <= segment_size_) return;
+  append_mark(batch_, RecordType::seal);
+  hand_over();
+  next_segment();
+}
+
+void Log::next_segment() {
+  if (segments_.back().live_count == 0) segments_.back().emptied_at = end_;
+  segments_.push_back({});
+  base_ += segment_size_;
+  offset_ = segment_header_size;
+}
+
+void Log::append(const std::string& record) {
+  if (record.size() + segment_overhead > segment_size_) return append_split(record);
+  make_room(record.size());
+  batch_ += record;
+}
+
+// A record that no segment has room for goes on through as many as it needs.
+void Log::append_split(const std::string& record) {
+  std::string_view rest = record;
+  while (!rest.empty()) {
+    make_room(fragment_overhead + 1);
+    const std::size_t room = segment_size_ - offset_ - batch_.size() - seal_reserve;
+    const std::string_view part = rest.substr(0, room - fragment_overhead);
+    rest.remove_prefix(part.size());
+    append_fragment(batch_, part, rest.empty());
+  }
+}
+
+void Log::declare_exchange(const engine::ExchangeDefinition& exchange) {
+  std::string record;
+  append_exchange(record, exchange);
+  append(record);
+  catalog_.declare_exchange(exchange);
+}
+
+void Log::delete_exchange(std::string_view name) {
+  std::string record;
+  append_delete_exchange(record, name);
+  append(record);
+  catalog_.delete_exchange(name);
+}
+
+void Log::declare_queue(const engine::QueueDefinition& queue) {
+  std::string record;
+  append_queue(record, queue);
+  append(record);
+  catalog_.declare_queue(queue);
+}
+
+void Log::delete_queue(engine::QueueId queue) {
+  std::string record;
+  append_delete_queue(record, queue);
+  append(record);
+  catalog_.delete_queue(queue);
+}
+
+void Log::bind(const engine::BindingDefinition& binding) {
+  std::string record;
+  append_binding(record, RecordType::bind, binding);
+  append(record);
+  catalog_.bind(binding);
+}
+
+void Log::unbind(const engine::BindingDefinition& binding) {
+  std::string record;
+  append_binding(record, RecordType::unbind, binding);
+  append(record);
+  catalog_.unbind(binding);
+}
+
+LogPosition Log::publish(const engine::MessageView& message,
+                         std::span<const engine::QueueId> queues) {
+  const std::size_t size_max = publish_size_max(message, queues.size());
+  LogPosition position = 0;
+  if (size_max + segment_overhead > segment_size_) {
+    std::string record;
+    append_publish(record, message, queues);
+    make_room(fragment_overhead + 1);
+    position = next_position();
+    append_split(record);
+  } else {
+    make_room(size_max);
+    position = next_position();
+    append_publish(batch_, message, queues);
+  }
+  segment_of(position).live_count += queues.size();
+  return position;
+}
+
+void Log::ack(engine::QueueId queue, LogPosition message) {
+  make_room(message_record_size_max);
+  append_message_record(batch_, RecordType::ack, queue, message, next_position());
+  leave(message);
+}
+
+void Log::release(LogPosition message) {
+  leave(message);
+}
+
+void Log::mark_delivered(engine::QueueId queue, LogPosition message) {
+  make_room(message_record_size_max);
+  append_message_record(batch_, RecordType::mark_delivered, queue, message, next_position());
+}
+
+void Log::leave(LogPosition message) {
+  Segment& segment = segment_of(message);
+  if (--segment.live_count == 0) segment.emptied_at = end();
+}
+
+void Log::hand_over() {
+  const std::size_t records_size = batch_.size() - batch_header_size;
+  const BatchHeader header{
+      static_cast<std::uint32_t>(records_size), epoch_, base_ + offset_, durable(),
+      checksum(std::string_view(batch_).substr(batch_header_size), id_, base_ + offset_)};
+  encode(header, id_, batch_);
+  end_ = next_position();
+  anything_new_ = true;
+  const std::uint64_t offset = offset_;
+  batch_.resize(align(batch_.size()), '\0');
+  offset_ += batch_.size();
+  {
+    const std::lock_guard lock(mutex_);
+    handed_over_.push_back(WriteBatch{base_ / segment_size_, offset, std::move(batch_), end_});
+    if (buffers_.empty()) {
+      batch_ = {};
+    } else {
+      batch_ = std::move(buffers_.back());
+      buffers_.pop_back();
+    }
+  }
+  start_batch();
+}
+
+void Log::flush() {
+  if (!batch_empty()) hand_over();
+  recycle();
+  if (std::exchange(anything_new_, false)) wake_.notify_one();
+}
+
+// Oldest first only: a message's acknowledgement is never given up before the message.
+void Log::recycle() {
+  Recycle recycle;
+  const LogPosition durable_now = durable();
+  while (segments_.size() > 1 && segments_.front().live_count == 0 &&
+         segments_.front().emptied_at <= durable_now) {
+    segments_.pop_front();
+    recycle.segments.push_back(first_segment_++);
+  }
+  if (recycle.segments.empty()) return;
+  recycle.checkpoint = encode(Checkpoint{first_segment_, end_, catalog_}, id_);
+  anything_new_ = true;
+  const std::lock_guard lock(mutex_);
+  handed_over_.push_back(std::move(recycle));
+}
+
+void Log::step() {
+  execute(at_hand_);
+}
+
+// Also gives the buffers back.
+void Log::execute(std::vector<Work>& work) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (Work& item : work) {
+      auto* batch = std::get_if<WriteBatch>(&item);
+      if (!batch || buffers_.size() >= buffer_count_max) continue;
+      if (batch->bytes.capacity() <= buffer_size_max) buffers_.push_back(std::move(batch->bytes));
+    }
+    work.clear();
+    if (failed_) return;
+    work.swap(handed_over_);
+  }
+  try {
+    writer_->run(work, options_.on_durable);
+  } catch (const IoError& error) {
+    fail(error);
+  }
+}
+
+void Log::fail(const IoError& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    failed_ = true;
+  }
+  if (options_.on_failure) options_.on_failure(error.what());
+}
+
+bool Log::prepare() {
+  try {
+    return writer_->prepare();
+  } catch (const IoError& error) {
+    fail(error);
+    return false;
+  }
+}
+
+void Log::run() {
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      if (failed_) return;
+      if (handed_over_.empty()) {
+        if (stopping_) return;
+        lock.unlock();
+        const bool prepared = prepare();
+        lock.lock();
+        if (prepared || failed_) continue;
+        wake_.wait(lock, [this] { return stopping_ || !handed_over_.empty(); });
+        continue;
+      }
+    }
+    execute(at_hand_);
+  }
+}
+
+void Log::stop_thread() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+bool Log::close_clean() {
+  make_room(1);
+  append_mark(batch_, RecordType::clean_stop);
+  hand_over();
+  if (thread_.joinable()) {
+    stop_thread();
+  } else {
+    step();
+  }
+  return !failed_;
+}
+
+}  // namespace haypile::log

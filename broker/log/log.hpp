@@ -1,0 +1,128 @@
+// The write-ahead log of a vhost: a Journal on disk. The format is in docs/log-format.md.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/journal.hpp"
+#include "log/catalog.hpp"
+#include "log/file_system.hpp"
+#include "log/format.hpp"
+#include "log/replay.hpp"
+#include "log/writer.hpp"
+
+namespace haypile::log {
+
+struct LogOptions {
+  // Of a new log; an old one keeps its own.
+  std::uint32_t segment_size = 16u << 20;
+  // Whether a thread of its own writes; if not, step() does.
+  bool threaded = true;
+  // durable() has risen. Called by whoever writes.
+  std::function<void()> on_durable;
+  // A write or sync failed, which is final: durable() never rises again. Called once, by whoever
+  // writes; the text is one line.
+  std::function<void(const std::string&)> on_failure;
+};
+
+// Appends go to a batch in memory, flush() hands it over, the log's thread writes what has piled
+// up and syncs once. All calls but durable() belong to one thread, the engine's.
+class Log final : public engine::Journal {
+ public:
+  // `files` outlives the log; `directory` exists.
+  Log(FileSystem& files, std::string directory, const DirectoryId& id, LogOptions options);
+  // Finishes what was handed over and no more: the next start finds the log not closed.
+  ~Log() override;
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  // Before anything else: hands to `recovery` what the directory holds, and goes on behind it.
+  // Returns when that is durable. Throws IoError, as replay() does.
+  RecoveryReport recover(engine::Recovery& recovery);
+
+  // Hands over what was appended, and gives back segments that are not needed.
+  void flush();
+  // Appended and not yet durable, in bytes.
+  std::uint64_t pending_bytes() const { return end() - durable(); }
+  // Without a thread: does what was handed over.
+  void step();
+  // Ends the log with the mark of a clean stop. False if it could not be written. Nothing may be
+  // called afterwards.
+  bool close_clean();
+
+  std::size_t segment_count() const { return segments_.size(); }
+
+  void declare_exchange(const engine::ExchangeDefinition& exchange) override;
+  void delete_exchange(std::string_view name) override;
+  void declare_queue(const engine::QueueDefinition& queue) override;
+  void delete_queue(engine::QueueId queue) override;
+  void bind(const engine::BindingDefinition& binding) override;
+  void unbind(const engine::BindingDefinition& binding) override;
+  LogPosition publish(const engine::MessageView& message,
+                      std::span<const engine::QueueId> queues) override;
+  void ack(engine::QueueId queue, LogPosition message) override;
+  void release(LogPosition message) override;
+  void mark_delivered(engine::QueueId queue, LogPosition message) override;
+  LogPosition end() const override { return batch_empty() ? end_ : next_position(); }
+  // From any thread.
+  LogPosition durable() const override { return writer_->durable(); }
+
+ private:
+  struct Segment {
+    std::uint64_t live_count = 0;  // copies of its messages in queues
+    LogPosition emptied_at = 0;    // what made it empty is durable up to here
+  };
+
+  bool batch_empty() const { return batch_.size() == batch_header_size; }
+  LogPosition next_position() const { return base_ + offset_ + batch_.size(); }
+  Segment& segment_of(LogPosition message) {
+    return segments_[message / segment_size_ - first_segment_];
+  }
+  void make_room(std::size_t size);
+  void append_split(const std::string& record);
+  void append(const std::string& record);
+  void hand_over();
+  void start_batch();
+  void next_segment();
+  void leave(LogPosition message);
+  void recycle();
+  void run();
+  void execute(std::vector<Work>& work);
+  bool prepare();
+  void fail(const IoError& error);
+  void stop_thread();
+
+  const LogOptions options_;
+  FileSystem& files_;
+  const std::string directory_;
+  const DirectoryId id_;
+  std::uint64_t segment_size_ = 0;
+  std::uint32_t epoch_ = 0;
+  Catalog catalog_;
+  std::uint64_t first_segment_ = 1;
+  std::deque<Segment> segments_;
+  std::uint64_t base_ = 0;     // position where the last segment begins
+  std::uint64_t offset_ = 0;   // of the batch in it
+  std::string batch_;          // with room for its header
+  LogPosition end_ = 0;        // of what was handed over
+  bool anything_new_ = false;  // handed over since the last flush()
+  std::unique_ptr<Writer> writer_;
+
+  std::mutex mutex_;  // for what follows, down to failed_
+  std::condition_variable wake_;
+  std::vector<Work> handed_over_;
+  std::vector<std::string> buffers_;  // to be used again
+  bool stopping_ = false;
+  bool failed_ = false;
+  std::vector<Work> at_hand_;  // the writer's
+  std::thread thread_;
+};
+
+}  // namespace haypile::log

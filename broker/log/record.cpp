@@ -1,0 +1,243 @@
+#include "log/record.hpp"
+
+namespace haypile::log {
+
+namespace {
+
+constexpr std::size_t varint_size_max = 10;
+
+void put_varint(std::string& out, std::uint64_t value) {
+  while (value >= 0x80) {
+    out += static_cast<char>(value | 0x80);
+    value >>= 7;
+  }
+  out += static_cast<char>(value);
+}
+
+void put_type(std::string& out, RecordType type) {
+  out += static_cast<char>(type);
+}
+
+void put_string(std::string& out, std::string_view text) {
+  put_varint(out, text.size());
+  out += text;
+}
+
+// Reads nothing after the first failure.
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+
+  std::uint8_t byte() {
+    if (rest_.empty()) return fail();
+    const auto value = static_cast<std::uint8_t>(rest_.front());
+    rest_.remove_prefix(1);
+    return value;
+  }
+  std::uint64_t varint() {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      const std::uint64_t part = byte();
+      value |= (part & 0x7F) << shift;
+      if (part < 0x80) return value;
+    }
+    return fail();
+  }
+  std::string_view string() {
+    const std::uint64_t size = varint();
+    if (size > rest_.size()) {
+      fail();
+      return {};
+    }
+    const std::string_view text = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return text;
+  }
+  bool boolean() {
+    const std::uint8_t value = byte();
+    if (value > 1) fail();
+    return value == 1;
+  }
+  std::uint8_t fail() {
+    ok_ = false;
+    rest_ = {};
+    return 0;
+  }
+  std::string_view rest() const { return rest_; }
+  bool ok() const { return ok_; }
+
+ private:
+  std::string_view rest_;
+  bool ok_ = true;
+};
+
+PublishRecord read_publish(Reader& in) {
+  PublishRecord record;
+  const std::uint64_t count = in.varint();
+  if (count == 0 || count > in.rest().size()) in.fail();
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i)
+    record.queues.push_back(in.varint());
+  record.message = {.exchange = in.string(),
+                    .routing_key = in.string(),
+                    .properties = in.string(),
+                    .body = in.string()};
+  if (record.message.exchange.size() > 255 || record.message.routing_key.size() > 255) in.fail();
+  return record;
+}
+
+ExchangeRecord read_exchange(Reader& in) {
+  ExchangeRecord record;
+  record.definition.name = in.string();
+  const std::uint8_t type = in.byte();
+  if (type > static_cast<std::uint8_t>(engine::ExchangeType::headers)) in.fail();
+  record.definition.type = static_cast<engine::ExchangeType>(type);
+  record.definition.durable = true;
+  record.definition.auto_delete = in.boolean();
+  record.definition.internal = in.boolean();
+  record.definition.arguments = in.string();
+  return record;
+}
+
+QueueRecord read_queue(Reader& in) {
+  QueueRecord record;
+  record.definition.id = in.varint();
+  record.definition.name = in.string();
+  record.definition.durable = true;
+  record.definition.auto_delete = in.boolean();
+  record.definition.arguments = in.string();
+  return record;
+}
+
+BindingRecord read_binding(Reader& in, RecordType type) {
+  BindingRecord record{type, {}};
+  record.definition.source = in.string();
+  record.definition.destination_kind =
+      in.boolean() ? engine::DestinationKind::exchange : engine::DestinationKind::queue;
+  record.definition.destination = in.string();
+  record.definition.routing_key = in.string();
+  record.definition.arguments = in.string();
+  return record;
+}
+
+}  // namespace
+
+void append_publish(std::string& out, const engine::MessageView& message,
+                    std::span<const engine::QueueId> queues) {
+  put_type(out, RecordType::publish);
+  put_varint(out, queues.size());
+  for (const engine::QueueId queue : queues)
+    put_varint(out, queue);
+  put_string(out, message.exchange);
+  put_string(out, message.routing_key);
+  put_string(out, message.properties);
+  put_string(out, message.body);
+}
+
+std::size_t publish_size_max(const engine::MessageView& message, std::size_t queue_count) {
+  return 1 + varint_size_max * (5 + queue_count) + message.exchange.size() +
+         message.routing_key.size() + message.properties.size() + message.body.size();
+}
+
+void append_message_record(std::string& out, RecordType type, engine::QueueId queue,
+                           LogPosition message, LogPosition position) {
+  put_type(out, type);
+  put_varint(out, queue);
+  put_varint(out, position - message);
+}
+
+void append_exchange(std::string& out, const engine::ExchangeDefinition& definition) {
+  put_type(out, RecordType::declare_exchange);
+  put_string(out, definition.name);
+  out += static_cast<char>(definition.type);
+  out += static_cast<char>(definition.auto_delete);
+  out += static_cast<char>(definition.internal);
+  put_string(out, definition.arguments);
+}
+
+void append_delete_exchange(std::string& out, std::string_view name) {
+  put_type(out, RecordType::delete_exchange);
+  put_string(out, name);
+}
+
+void append_queue(std::string& out, const engine::QueueDefinition& definition) {
+  put_type(out, RecordType::declare_queue);
+  put_varint(out, definition.id);
+  put_string(out, definition.name);
+  out += static_cast<char>(definition.auto_delete);
+  put_string(out, definition.arguments);
+}
+
+void append_delete_queue(std::string& out, engine::QueueId queue) {
+  put_type(out, RecordType::delete_queue);
+  put_varint(out, queue);
+}
+
+void append_binding(std::string& out, RecordType type,
+                    const engine::BindingDefinition& definition) {
+  put_type(out, type);
+  put_string(out, definition.source);
+  out += static_cast<char>(definition.destination_kind);
+  put_string(out, definition.destination);
+  put_string(out, definition.routing_key);
+  put_string(out, definition.arguments);
+}
+
+void append_fragment(std::string& out, std::string_view bytes, bool last) {
+  put_type(out, last ? RecordType::last_fragment : RecordType::fragment);
+  put_string(out, bytes);
+}
+
+void append_mark(std::string& out, RecordType type) {
+  put_type(out, type);
+}
+
+bool decode_record(std::string_view& bytes, LogPosition position, Record& record) {
+  Reader in(bytes);
+  const auto type = static_cast<RecordType>(in.byte());
+  switch (type) {
+    case RecordType::publish:
+      record = read_publish(in);
+      break;
+    case RecordType::ack:
+    case RecordType::mark_delivered: {
+      const engine::QueueId queue = in.varint();
+      const std::uint64_t distance = in.varint();
+      if (distance > position) in.fail();
+      record = MessageRecord{type, queue, position - distance};
+      break;
+    }
+    case RecordType::declare_exchange:
+      record = read_exchange(in);
+      break;
+    case RecordType::delete_exchange:
+      record = DeleteExchangeRecord{std::string(in.string())};
+      break;
+    case RecordType::declare_queue:
+      record = read_queue(in);
+      break;
+    case RecordType::delete_queue:
+      record = DeleteQueueRecord{in.varint()};
+      break;
+    case RecordType::bind:
+    case RecordType::unbind:
+      record = read_binding(in, type);
+      break;
+    case RecordType::fragment:
+      record = FragmentRecord{false, in.string()};
+      break;
+    case RecordType::last_fragment:
+      record = FragmentRecord{true, in.string()};
+      break;
+    case RecordType::start:
+    case RecordType::clean_stop:
+    case RecordType::seal:
+      record = MarkRecord{type};
+      break;
+    default:
+      return false;
+  }
+  bytes = in.rest();
+  return in.ok();
+}
+
+}  // namespace haypile::log

@@ -1,0 +1,82 @@
+// Records as bytes and back; docs/log-format.md, "Records".
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "engine/definitions.hpp"
+#include "log/format.hpp"
+
+namespace haypile::log {
+
+// Decoded; strings of a publish and of a fragment are views into the bytes that were decoded.
+struct PublishRecord {
+  std::vector<engine::QueueId> queues;
+  engine::MessageView message;
+};
+// Of ack and mark_delivered.
+struct MessageRecord {
+  RecordType type;
+  engine::QueueId queue;
+  LogPosition message;
+};
+struct ExchangeRecord {
+  engine::ExchangeDefinition definition;
+};
+struct DeleteExchangeRecord {
+  std::string name;
+};
+struct QueueRecord {
+  engine::QueueDefinition definition;
+};
+struct DeleteQueueRecord {
+  engine::QueueId queue;
+};
+// Of bind and unbind.
+struct BindingRecord {
+  RecordType type;
+  engine::BindingDefinition definition;
+};
+struct FragmentRecord {
+  bool last;
+  std::string_view bytes;
+};
+// Of start, clean_stop and seal.
+struct MarkRecord {
+  RecordType type;
+};
+using Record =
+    std::variant<PublishRecord, MessageRecord, ExchangeRecord, DeleteExchangeRecord, QueueRecord,
+                 DeleteQueueRecord, BindingRecord, FragmentRecord, MarkRecord>;
+
+// Each appends one record to `out`.
+void append_publish(std::string& out, const engine::MessageView& message,
+                    std::span<const engine::QueueId> queues);
+// `position` is where the record itself goes.
+void append_message_record(std::string& out, RecordType type, engine::QueueId queue,
+                           LogPosition message, LogPosition position);
+void append_exchange(std::string& out, const engine::ExchangeDefinition& definition);
+void append_delete_exchange(std::string& out, std::string_view name);
+void append_queue(std::string& out, const engine::QueueDefinition& definition);
+void append_delete_queue(std::string& out, engine::QueueId queue);
+void append_binding(std::string& out, RecordType type, const engine::BindingDefinition& definition);
+void append_fragment(std::string& out, std::string_view bytes, bool last);
+void append_mark(std::string& out, RecordType type);
+
+// The most bytes a fragment record has beyond those it carries.
+inline constexpr std::size_t fragment_overhead = 1 + 10;
+
+// What append_message_record() appends at most.
+inline constexpr std::size_t message_record_size_max = 1 + 2 * 10;
+
+// An upper bound of what append_publish() appends.
+std::size_t publish_size_max(const engine::MessageView& message, std::size_t queue_count);
+
+// Cuts the first record, which is at `position`, off `bytes`. False if it is none.
+bool decode_record(std::string_view& bytes, LogPosition position, Record& record);
+
+}  // namespace haypile::log

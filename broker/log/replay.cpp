@@ -1,0 +1,252 @@
+#include "log/replay.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <unordered_set>
+#include <utility>
+
+#include "log/checkpoint.hpp"
+#include "log/record.hpp"
+#include "log/segment.hpp"
+
+namespace haypile::log {
+
+namespace {
+
+// One message in one queue.
+struct Copy {
+  LogPosition message;
+  engine::QueueId queue;
+  bool operator==(const Copy&) const = default;
+};
+struct CopyHash {
+  std::size_t operator()(const Copy& copy) const {
+    return std::hash<std::uint64_t>{}(copy.message * 0x9E3779B97F4A7C15u ^ copy.queue);
+  }
+};
+using Copies = std::unordered_set<Copy, CopyHash>;
+
+// `position` is that of the record, of its first fragment if it came in several.
+using Visit = std::function<void(LogPosition position, const Record& record)>;
+
+class Replay {
+ public:
+  Replay(FileSystem& files, std::string directory, const DirectoryId& id)
+      : files_(files), directory_(std::move(directory)), id_(id) {}
+
+  LogState run(std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report);
+
+ private:
+  void find_segments();
+  std::string read_segment(std::uint64_t number, std::uint64_t size_max);
+  SegmentHeaderResult header_of(std::uint64_t number) {
+    return decode_segment_header(read_segment(number, segment_header_size), id_);
+  }
+  void check_header(std::uint64_t number, const SegmentHeaderResult& result);
+  // Goes over all records; says where they end.
+  void each_record(const Visit& visit);
+  void each_record_of(std::string_view records, LogPosition position, const Visit& visit);
+  void check_end(std::uint64_t number, const SegmentReader& reader);
+  void learn(LogPosition position, const Record& record);
+  void hand_over(LogPosition position, const Record& record, engine::Recovery& recovery,
+                 RecoveryReport& report);
+  [[noreturn]] void refuse(std::uint64_t number, const std::string& why) const {
+    throw IoError("'" + directory_ + "/" + segment_name(number) + "' " + why);
+  }
+
+  FileSystem& files_;
+  std::string directory_;
+  DirectoryId id_;
+  std::vector<std::uint64_t> numbers_;
+  LogPosition definitions_from_ = 0;
+  LogState state_;
+  Copies copies_;
+  Copies delivered_;
+  std::string fragments_;
+  LogPosition fragments_position_ = 0;  // 0: not within a fragmented record
+  bool clean_ = true;
+  std::uint64_t record_count_ = 0;
+  std::uint64_t torn_bytes_ = 0;
+};
+
+// Leftovers of a recycling that a crash cut short are older than the checkpoint wants, and the
+// first bytes of the last segment may not have got to the disk.
+void Replay::find_segments() {
+  for (const std::string& name : files_.list(directory_)) {
+    const auto number = segment_number(name);
+    if (number && *number >= state_.first_segment) numbers_.push_back(*number);
+  }
+  std::ranges::sort(numbers_);
+  if (!numbers_.empty() && header_of(numbers_.back()).blank) numbers_.pop_back();
+  if (numbers_.empty() && definitions_from_ != 0) refuse(state_.first_segment, "is missing");
+  for (std::size_t i = 0; i < numbers_.size(); ++i) {
+    const std::uint64_t expected = state_.first_segment + i;
+    if (numbers_[i] != expected) refuse(expected, "is missing");
+    check_header(expected, header_of(expected));
+  }
+}
+
+std::string Replay::read_segment(std::uint64_t number, std::uint64_t size_max) {
+  const auto file = files_.open(directory_ + "/" + segment_name(number));
+  file->sync();
+  return file->read(0, std::min(file->size(), size_max));
+}
+
+void Replay::check_header(std::uint64_t number, const SegmentHeaderResult& result) {
+  if (!result.error.empty()) refuse(number, result.error);
+  if (result.header.number != number) {
+    refuse(number, "is " + segment_name(result.header.number) + " under another name");
+  }
+  if (result.header.segment_size < segment_size_min) refuse(number, "has an impossible size");
+  if (state_.segment_size == 0) state_.segment_size = result.header.segment_size;
+  if (result.header.segment_size != state_.segment_size) refuse(number, "has another size");
+}
+
+void Replay::each_record(const Visit& visit) {
+  record_count_ = 0;
+  state_.epoch = 0;
+  fragments_position_ = 0;
+  for (const std::uint64_t number : numbers_) {
+    const std::string bytes = read_segment(number, state_.segment_size);
+    SegmentReader reader(bytes, number, state_.segment_size, state_.epoch, id_);
+    state_.sealed = false;
+    Batch batch;
+    while (!state_.sealed && reader.next(batch)) {
+      each_record_of(batch.records, batch.position, visit);
+    }
+    state_.epoch = reader.epoch();
+    state_.offset = reader.offset();
+    if (!state_.sealed) check_end(number, reader);
+  }
+}
+
+// A segment is synced to its end before the next one comes into being.
+void Replay::check_end(std::uint64_t number, const SegmentReader& reader) {
+  const std::string place = "is damaged at offset " + std::to_string(reader.offset()) + ": ";
+  if (number != numbers_.back()) refuse(number, place + "the next segment goes on behind it");
+  if (reader.was_durable()) {
+    refuse(number, place + "a batch further on says that all before it was durable");
+  }
+  torn_bytes_ = reader.torn_bytes();
+}
+
+void Replay::each_record_of(std::string_view records, LogPosition position, const Visit& visit) {
+  const std::size_t size = records.size();
+  const LogPosition first = position;
+  while (!records.empty()) {
+    position = first + (size - records.size());
+    Record record;
+    if (!decode_record(records, position, record)) {
+      throw IoError("the log in '" + directory_ + "' has a malformed record at position " +
+                    std::to_string(position));
+    }
+    ++record_count_;
+    const auto* fragment = std::get_if<FragmentRecord>(&record);
+    if (!fragment) {
+      if (const auto* mark = std::get_if<MarkRecord>(&record)) {
+        if (mark->type == RecordType::seal) state_.sealed = true;
+        if (mark->type == RecordType::start) fragments_position_ = 0;
+      }
+      visit(position, record);
+      continue;
+    }
+    if (fragments_position_ == 0) {
+      fragments_position_ = position;
+      fragments_.clear();
+    }
+    fragments_ += fragment->bytes;
+    if (!fragment->last) continue;
+    std::string_view whole = fragments_;
+    Record assembled;
+    if (!decode_record(whole, position, assembled) || !whole.empty()) {
+      throw IoError("the log in '" + directory_ + "' has malformed fragments at position " +
+                    std::to_string(fragments_position_));
+    }
+    visit(std::exchange(fragments_position_, 0), assembled);
+  }
+}
+
+void Replay::learn(LogPosition position, const Record& record) {
+  clean_ = false;
+  if (const auto* publish = std::get_if<PublishRecord>(&record)) {
+    for (const engine::QueueId queue : publish->queues)
+      copies_.insert({position, queue});
+  } else if (const auto* message = std::get_if<MessageRecord>(&record)) {
+    const Copy copy{message->message, message->queue};
+    if (message->type == RecordType::ack) {
+      copies_.erase(copy);
+    } else {
+      delivered_.insert(copy);
+    }
+  } else if (const auto* mark = std::get_if<MarkRecord>(&record)) {
+    if (mark->type == RecordType::start) delivered_.clear();
+    clean_ = mark->type == RecordType::clean_stop;
+  } else if (position >= definitions_from_) {
+    state_.catalog.apply(record);
+  }
+}
+
+void Replay::hand_over(LogPosition position, const Record& record, engine::Recovery& recovery,
+                       RecoveryReport& report) {
+  const auto* publish = std::get_if<PublishRecord>(&record);
+  if (!publish) return;
+  std::vector<engine::QueueId> queues;
+  std::vector<char> redelivered;
+  for (const engine::QueueId queue : publish->queues) {
+    if (!copies_.contains({position, queue}) || !state_.catalog.has_queue(queue)) continue;
+    queues.push_back(queue);
+    redelivered.push_back(!clean_ || delivered_.contains({position, queue}));
+    ++report.message_counts[state_.catalog.queue(queue).name];
+  }
+  if (queues.empty()) return;
+  state_.live_counts[position / state_.segment_size - state_.first_segment] += queues.size();
+  const std::unique_ptr<bool[]> flags(new bool[redelivered.size()]);
+  std::ranges::copy(redelivered, flags.get());
+  recovery.message(position, publish->message, queues, {flags.get(), redelivered.size()});
+}
+
+LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery,
+                     RecoveryReport& report) {
+  if (auto checkpoint = read_checkpoint(files_, directory_, id_)) {
+    state_.first_segment = checkpoint->first_segment;
+    definitions_from_ = checkpoint->position;
+    state_.catalog = std::move(checkpoint->catalog);
+  }
+  find_segments();
+  if (numbers_.empty()) {
+    state_.segment_size = segment_size;
+    state_.is_new = true;
+    state_.live_counts = {0};
+    return std::move(state_);
+  }
+  each_record([this](LogPosition position, const Record& record) { learn(position, record); });
+  state_.live_counts.assign(numbers_.size(), 0);
+  state_.catalog.emit(recovery);
+  state_.catalog.each_queue(
+      [&](const engine::QueueDefinition& queue) { report.message_counts[queue.name] = 0; });
+  each_record([&](LogPosition position, const Record& record) {
+    hand_over(position, record, recovery, report);
+  });
+  report.segment_count = numbers_.size();
+  report.record_count = record_count_;
+  report.torn_bytes = torn_bytes_;
+  if (torn_bytes_ != 0) {
+    report.torn_reason = "the end of '" + segment_name(numbers_.back()) + "' from offset " +
+                         std::to_string(state_.offset) + " on was not written whole";
+  }
+  report.clean = clean_;
+  return std::move(state_);
+}
+
+}  // namespace
+
+LogState replay(FileSystem& files, const std::string& directory, const DirectoryId& id,
+                std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report) {
+  const auto started = std::chrono::steady_clock::now();
+  LogState state = Replay(files, directory, id).run(segment_size, recovery, report);
+  report.duration = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::steady_clock::now() - started);
+  return state;
+}
+
+}  // namespace haypile::log

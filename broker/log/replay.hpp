@@ -1,0 +1,49 @@
+// Reads a vhost's log at the start: what is durable, and where writing goes on.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/journal.hpp"
+#include "log/catalog.hpp"
+#include "log/file_system.hpp"
+#include "log/format.hpp"
+
+namespace haypile::log {
+
+struct RecoveryReport {
+  std::uint64_t segment_count = 0;
+  std::uint64_t record_count = 0;
+  // By queue name; queues without messages are there too.
+  std::map<std::string, std::uint64_t> message_counts;
+  std::uint64_t torn_bytes = 0;
+  std::string torn_reason;  // empty if nothing was cut off
+  bool clean = true;        // the log was closed; true for a new one
+  std::chrono::microseconds duration{0};
+};
+
+// Where a log goes on.
+struct LogState {
+  std::uint64_t segment_size = 0;
+  std::uint64_t first_segment = 1;
+  // Copies of messages in queues, for each segment from the first on; never empty.
+  std::vector<std::uint64_t> live_counts;
+  std::uint64_t offset = 0;  // of the next batch in the last segment
+  bool sealed = false;       // the last segment takes nothing more
+  std::uint32_t epoch = 0;   // the highest there was
+  Catalog catalog;
+  bool is_new = false;  // there is no segment yet
+};
+
+// Two passes over the segments, one segment in memory at a time: the first one learns what is left,
+// the second one hands it over. Nothing is changed on disk. Throws IoError, naming file, place and
+// reason, for anything that cannot come from a crash.
+// `segment_size` is for a new log; an old one keeps its own.
+LogState replay(FileSystem& files, const std::string& directory, const DirectoryId& id,
+                std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report);
+
+}  // namespace haypile::log

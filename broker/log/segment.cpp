@@ -1,0 +1,67 @@
+#include "log/segment.hpp"
+
+#include <charconv>
+#include <cstdio>
+
+namespace haypile::log {
+
+namespace {
+constexpr std::string_view suffix = ".seg";
+constexpr std::size_t digit_count = 16;
+}  // namespace
+
+std::string segment_name(std::uint64_t number) {
+  char digits[digit_count + 1];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(number));
+  return digits + std::string(suffix);
+}
+
+std::optional<std::uint64_t> segment_number(std::string_view name) {
+  if (name.size() != digit_count + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + digit_count, number, 16);
+  if (error != std::errc() || end != name.data() + digit_count) return std::nullopt;
+  return number;
+}
+
+SegmentReader::SegmentReader(std::string_view bytes, std::uint64_t number,
+                             std::uint64_t segment_size, std::uint32_t epoch, const DirectoryId& id)
+    : bytes_(bytes), base_(number * segment_size), epoch_(epoch), id_(id) {}
+
+std::optional<BatchHeader> SegmentReader::header_at(std::uint64_t offset) const {
+  if (offset >= bytes_.size()) return std::nullopt;
+  return decode_batch_header(bytes_.substr(offset), id_, base_ + offset);
+}
+
+// A batch of an earlier epoch is what a crash left behind, overwritten in part.
+bool SegmentReader::next(Batch& batch) {
+  const auto header = header_at(offset_);
+  if (!header || header->epoch < epoch_) return false;
+  const std::string_view rest = bytes_.substr(offset_ + batch_header_size);
+  if (header->records_size > rest.size()) return false;
+  const std::string_view records = rest.substr(0, header->records_size);
+  if (checksum(records, id_, header->position) != header->records_checksum) return false;
+  batch = {header->position + batch_header_size, header->epoch, records};
+  epoch_ = header->epoch;
+  offset_ = align(offset_ + batch_header_size + records.size());
+  return true;
+}
+
+std::uint64_t SegmentReader::torn_bytes() const {
+  std::uint64_t count = 0;
+  for (std::uint64_t at = offset_; at < bytes_.size(); at += batch_alignment) {
+    const auto header = header_at(at);
+    if (header && header->epoch >= epoch_) count += batch_header_size + header->records_size;
+  }
+  return count;
+}
+
+bool SegmentReader::was_durable() const {
+  for (std::uint64_t at = offset_; at < bytes_.size(); at += batch_alignment) {
+    const auto header = header_at(at);
+    if (header && header->epoch >= epoch_ && header->durable > base_ + offset_) return true;
+  }
+  return false;
+}
+
+}  // namespace haypile::log

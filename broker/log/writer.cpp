@@ -1,0 +1,124 @@
+#include "log/writer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "log/checkpoint.hpp"
+#include "log/segment.hpp"
+
+namespace haypile::log {
+
+namespace {
+constexpr std::string_view spare_prefix = "spare-";
+constexpr std::uint64_t zero_chunk_size = 1u << 20;
+// Emptied segments beyond these are removed.
+constexpr std::size_t spare_count_max = 8;
+}  // namespace
+
+Writer::Writer(FileSystem& files, std::string directory, const DirectoryId& id,
+               std::uint64_t segment_size, std::uint64_t segment)
+    : files_(files),
+      directory_(std::move(directory)),
+      id_(id),
+      segment_size_(segment_size),
+      segment_(segment) {
+  if (segment_ != 0) file_ = files_.open(path(segment_name(segment_)));
+}
+
+void Writer::remove_leftovers() {
+  for (const std::string& name : files_.list(directory_)) {
+    if (name.starts_with(spare_prefix) || name.ends_with(".tmp")) files_.remove(path(name));
+  }
+  files_.sync_directory(directory_);
+}
+
+void Writer::run(const std::vector<Work>& work, const std::function<void()>& on_durable) {
+  for (const Work& item : work) {
+    if (const auto* batch = std::get_if<WriteBatch>(&item)) {
+      write(*batch, on_durable);
+    } else {
+      sync(on_durable);
+      recycle(std::get<Recycle>(item));
+    }
+  }
+  sync(on_durable);
+}
+
+// A segment is synced to its end before the next one comes into being.
+void Writer::write(const WriteBatch& batch, const std::function<void()>& on_durable) {
+  if (batch.segment != segment_) {
+    sync(on_durable);
+    open_segment(batch.segment);
+  }
+  file_->write(batch.offset, batch.bytes);
+  used_ = batch.offset + batch.bytes.size();
+  written_ = batch.end;
+  dirty_ = true;
+}
+
+void Writer::sync(const std::function<void()>& on_durable) {
+  if (!std::exchange(dirty_, false)) return;
+  file_->sync();
+  set_durable(written_);
+  if (on_durable) on_durable();
+}
+
+// The header is on disk before the file has its name.
+void Writer::open_segment(std::uint64_t number) {
+  if (spares_.empty()) zero(segment_size_);
+  const std::string spare = spares_.back();
+  spares_.pop_back();
+  file_ = files_.open(path(spare));
+  file_->write(0, encode(SegmentHeader{number, static_cast<std::uint32_t>(segment_size_)}, id_));
+  file_->sync();
+  files_.rename(path(spare), path(segment_name(number)));
+  files_.sync_directory(directory_);
+  segment_ = number;
+  used_ = 0;
+}
+
+void Writer::recycle(const Recycle& recycle) {
+  replace_file(files_, directory_, checkpoint_name, recycle.checkpoint);
+  for (const std::uint64_t number : recycle.segments) {
+    const std::string from = path(segment_name(number));
+    if (spares_.size() < spare_count_max) {
+      spares_.push_back(spare_name());
+      files_.rename(from, path(spares_.back()));
+    } else {
+      files_.remove(from);
+    }
+  }
+  files_.sync_directory(directory_);
+}
+
+std::string Writer::spare_name() {
+  return std::string(spare_prefix) + std::to_string(++spare_count_);
+}
+
+// Writes up to `size` bytes of zeros to the spare in the making.
+void Writer::zero(std::uint64_t size) {
+  if (!zeroing_) {
+    zeroing_name_ = spare_name();
+    zeroing_ = files_.create(path(zeroing_name_));
+    zeroed_ = 0;
+  }
+  const std::uint64_t end = std::min(zeroed_ + size, segment_size_);
+  while (zeroed_ < end) {
+    const std::uint64_t chunk = std::min(zero_chunk_size, end - zeroed_);
+    zeroing_->write(zeroed_, std::string(chunk, '\0'));
+    zeroed_ += chunk;
+  }
+  if (zeroed_ < segment_size_) return;
+  zeroing_->sync();
+  zeroing_.reset();
+  spares_.push_back(zeroing_name_);
+}
+
+// A log that is hardly used needs no second segment soon.
+bool Writer::prepare() {
+  if (!spares_.empty() || used_ < segment_size_ / 4) return false;
+  zero(zero_chunk_size);
+  return true;
+}
+
+}  // namespace haypile::log

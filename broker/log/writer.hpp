@@ -1,0 +1,80 @@
+// What the log's thread does: writes, syncs, recycles. Knows files and batches, not what is in
+// them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "log/file_system.hpp"
+#include "log/format.hpp"
+
+namespace haypile::log {
+
+// A batch for its place.
+struct WriteBatch {
+  std::uint64_t segment = 0;
+  std::uint64_t offset = 0;
+  std::string bytes;
+  LogPosition end = 0;  // durable up to here once it is synced
+};
+
+// Segments that nothing is needed of any more, once the checkpoint is in place.
+struct Recycle {
+  std::string checkpoint;
+  std::vector<std::uint64_t> segments;
+};
+
+using Work = std::variant<WriteBatch, Recycle>;
+
+// Used by one thread at a time, but for durable() and written_bytes().
+class Writer {
+ public:
+  // `segment` is the one to go on with; 0 if there is none yet. `files` outlives the writer.
+  Writer(FileSystem& files, std::string directory, const DirectoryId& id,
+         std::uint64_t segment_size, std::uint64_t segment);
+
+  // Does all of it in its order, with one sync for each segment that is written to. Calls
+  // `on_durable` whenever durable() has risen. Throws IoError; nothing may be done afterwards.
+  void run(const std::vector<Work>& work, const std::function<void()>& on_durable);
+
+  // Does a bit of what can be done ahead of time: zeroing the next segment. False: nothing to do.
+  bool prepare();
+
+  LogPosition durable() const { return durable_.load(std::memory_order_acquire); }
+  void set_durable(LogPosition position) { durable_.store(position, std::memory_order_release); }
+
+  // Removes what an earlier run left of files that were never used.
+  void remove_leftovers();
+
+ private:
+  void write(const WriteBatch& batch, const std::function<void()>& on_durable);
+  void sync(const std::function<void()>& on_durable);
+  void recycle(const Recycle& recycle);
+  void open_segment(std::uint64_t number);
+  void zero(std::uint64_t size);
+  std::string path(const std::string& name) const { return directory_ + "/" + name; }
+  std::string spare_name();
+
+  FileSystem& files_;
+  const std::string directory_;
+  const DirectoryId id_;
+  const std::uint64_t segment_size_;
+  std::uint64_t segment_;
+  std::uint64_t used_ = 0;  // of the segment
+  std::unique_ptr<File> file_;
+  LogPosition written_ = 0;
+  bool dirty_ = false;
+  std::vector<std::string> spares_;  // whole, zeroed or used before
+  std::unique_ptr<File> zeroing_;    // the spare in the making
+  std::string zeroing_name_;
+  std::uint64_t zeroed_ = 0;
+  std::uint64_t spare_count_ = 0;
+  std::atomic<LogPosition> durable_{0};
+};
+
+}  // namespace haypile::log
