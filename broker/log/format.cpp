@@ -1,6 +1,7 @@
 #include "log/format.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #define XXH_INLINE_ALL
@@ -10,19 +11,17 @@ namespace haypile::log {
 
 namespace {
 
+static_assert(std::endian::native == std::endian::little, "the format is little-endian");
+
 template <class T>
 void put(std::string& out, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    out += static_cast<char>(value >> (8 * i) & 0xFF);
-  }
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
 template <class T>
 T get(std::string_view bytes, std::size_t at) {
   T value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    value |= static_cast<T>(static_cast<T>(static_cast<unsigned char>(bytes[at + i])) << (8 * i));
-  }
+  std::memcpy(&value, bytes.data() + at, sizeof value);
   return value;
 }
 

@@ -124,10 +124,11 @@ void Replay::each_record(const Visit& visit) {
 void Replay::check_end(std::uint64_t number, const SegmentReader& reader) {
   const std::string place = "is damaged at offset " + std::to_string(reader.offset()) + ": ";
   if (number != numbers_.back()) refuse(number, place + "the next segment goes on behind it");
-  if (reader.was_durable()) {
+  const SegmentReader::Tail tail = reader.tail();
+  if (tail.was_durable) {
     refuse(number, place + "a batch further on says that all before it was durable");
   }
-  torn_bytes_ = reader.torn_bytes();
+  torn_bytes_ = tail.torn_bytes;
 }
 
 void Replay::each_record_of(std::string_view records, LogPosition position, const Visit& visit) {

@@ -47,21 +47,15 @@ bool SegmentReader::next(Batch& batch) {
   return true;
 }
 
-std::uint64_t SegmentReader::torn_bytes() const {
-  std::uint64_t count = 0;
+SegmentReader::Tail SegmentReader::tail() const {
+  Tail tail;
   for (std::uint64_t at = offset_; at < bytes_.size(); at += batch_alignment) {
     const auto header = header_at(at);
-    if (header && header->epoch >= epoch_) count += batch_header_size + header->records_size;
+    if (!header || header->epoch < epoch_) continue;
+    tail.torn_bytes += batch_header_size + header->records_size;
+    if (header->durable > base_ + offset_) tail.was_durable = true;
   }
-  return count;
-}
-
-bool SegmentReader::was_durable() const {
-  for (std::uint64_t at = offset_; at < bytes_.size(); at += batch_alignment) {
-    const auto header = header_at(at);
-    if (header && header->epoch >= epoch_ && header->durable > base_ + offset_) return true;
-  }
-  return false;
+  return tail;
 }
 
 }  // namespace haypile::log

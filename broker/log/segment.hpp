@@ -35,11 +35,15 @@ class SegmentReader {
   // Where that place is: the offset for the next batch, and what is in the way.
   std::uint64_t offset() const { return offset_; }
   std::uint32_t epoch() const { return epoch_; }
-  // Bytes of batches that are not whole, or behind one that is not.
-  std::uint64_t torn_bytes() const;
-  // Whether a batch further on says that the log was durable beyond offset(): what is missing there
-  // had been whole.
-  bool was_durable() const;
+  // What is behind that place.
+  struct Tail {
+    // Of batches that are not whole, or behind one that is not.
+    std::uint64_t torn_bytes = 0;
+    // A batch further on says that the log was durable beyond offset(): what is missing there had
+    // been whole.
+    bool was_durable = false;
+  };
+  Tail tail() const;
 
  private:
   std::optional<BatchHeader> header_at(std::uint64_t offset) const;

@@ -6,7 +6,6 @@
 
 #include <sys/socket.h>
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 
 #include <haypile/broker.hpp>
@@ -44,7 +43,7 @@ class Broker::Impl {
                         std::generic_category().message(errno));
     }
     call([&](server::Core& core) {
-      server::Socket socket(io_, asio::local::stream_protocol(), ends[0]);
+      server::Socket socket(io_, asio::generic::stream_protocol(AF_UNIX, 0), ends[0]);
       core.adopt(std::move(socket), {"this process", true});
     });
     return ends[1];
