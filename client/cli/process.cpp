@@ -1,0 +1,86 @@
+#include "process.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <haypile/error.hpp>
+
+namespace haypile::cli {
+
+namespace {
+
+std::string text(int error) {
+  return std::generic_category().message(error);
+}
+
+// A file in memory: the command may read it when it likes, or not at all.
+int input_file(std::string_view input) {
+  const int file = ::memfd_create("message", MFD_CLOEXEC);
+  if (file < 0) throw Error("cannot keep a message for the command: " + text(errno));
+  while (!input.empty()) {
+    const ssize_t count = ::write(file, input.data(), input.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      const int error = errno;
+      ::close(file);
+      throw Error("cannot keep a message for the command: " + text(error));
+    }
+    input.remove_prefix(static_cast<std::size_t>(count));
+  }
+  ::lseek(file, 0, SEEK_SET);
+  return file;
+}
+
+}  // namespace
+
+pid_t start_process(const std::vector<std::string>& command, std::string_view input) {
+  std::vector<char*> arguments;
+  for (const std::string& argument : command) {
+    arguments.push_back(const_cast<char*>(argument.c_str()));
+  }
+  arguments.push_back(nullptr);
+  const int file = input_file(input);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, file, STDIN_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  sigset_t defaults;
+  sigfillset(&defaults);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  pid_t pid = 0;
+  const int error =
+      ::posix_spawnp(&pid, arguments.front(), &actions, &attributes, arguments.data(), environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  ::close(file);
+  if (error != 0) throw Error("cannot run '" + command.front() + "': " + text(error));
+  return pid;
+}
+
+std::string describe_failure(int wait_status) {
+  if (WIFSIGNALED(wait_status)) return "signal " + std::to_string(WTERMSIG(wait_status));
+  const int code = WEXITSTATUS(wait_status);
+  return code == 0 ? "" : "exit code " + std::to_string(code);
+}
+
+std::optional<Ended> next_ended() {
+  int status = 0;
+  const pid_t pid = ::waitpid(-1, &status, WNOHANG);
+  if (pid <= 0) return std::nullopt;
+  return Ended{pid, status};
+}
+
+void terminate(pid_t pid) {
+  ::kill(-pid, SIGTERM);
+}
+
+}  // namespace haypile::cli

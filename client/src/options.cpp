@@ -1,0 +1,123 @@
+#include <charconv>
+#include <limits>
+
+#include <haypile/error.hpp>
+#include <haypile/options.hpp>
+
+namespace haypile {
+
+namespace {
+
+[[noreturn]] void fail(const std::string& why) {
+  throw ConnectionFailed("bad AMQP URI: " + why);
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::string percent_decode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+    const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
+    if (high < 0 || low < 0) fail("'%' is not followed by two hexadecimal digits");
+    out += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return out;
+}
+
+template <class T>
+T number(std::string_view text, const std::string& what) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() ||
+      value > std::numeric_limits<T>::max()) {
+    fail(what + " '" + std::string(text) + "' is not a number within 0 to " +
+         std::to_string(std::numeric_limits<T>::max()));
+  }
+  return static_cast<T>(value);
+}
+
+// Cuts off what is before `separator`, and the separator; all of it if there is none.
+std::string_view cut(std::string_view& text, char separator) {
+  const std::size_t at = text.find(separator);
+  const std::string_view first = text.substr(0, at);
+  text = at == std::string_view::npos ? std::string_view{} : text.substr(at + 1);
+  return first;
+}
+
+void parse_host(std::string_view text, ConnectionOptions& options) {
+  if (text.starts_with('[')) {
+    const std::size_t end = text.find(']');
+    if (end == std::string_view::npos) fail("']' is missing after an IPv6 address");
+    options.host = text.substr(1, end - 1);
+    text.remove_prefix(end + 1);
+    if (text.empty()) return;
+    if (text.front() != ':') fail("unexpected text after ']'");
+    text.remove_prefix(1);
+  } else {
+    const std::size_t colon = text.find(':');
+    const std::string host = percent_decode(text.substr(0, colon));
+    if (!host.empty()) options.host = host;
+    if (colon == std::string_view::npos) return;
+    text.remove_prefix(colon + 1);
+  }
+  if (!text.empty()) options.port = number<std::uint16_t>(text, "port");
+}
+
+void parse_query(std::string_view text, ConnectionOptions& options) {
+  while (!text.empty()) {
+    std::string_view value = cut(text, '&');
+    const std::string key(cut(value, '='));
+    if (key == "heartbeat") {
+      options.heartbeat_s = number<std::uint16_t>(value, key);
+    } else if (key == "connection_timeout") {
+      options.connection_timeout = std::chrono::milliseconds(number<std::uint32_t>(value, key));
+    } else if (key == "channel_max") {
+      options.channel_max = number<std::uint16_t>(value, key);
+    } else if (key == "frame_max") {
+      options.frame_max_bytes = number<std::uint32_t>(value, key);
+    } else if (key == "name") {
+      options.connection_name = percent_decode(value);
+    } else {
+      fail("unknown parameter '" + key + "'");
+    }
+  }
+}
+
+}  // namespace
+
+ConnectionOptions ConnectionOptions::from_uri(std::string_view uri) {
+  constexpr std::string_view scheme = "amqp://";
+  ConnectionOptions options;
+  if (uri.starts_with("amqps://")) fail("TLS (amqps) is not supported yet");
+  if (!uri.starts_with(scheme)) fail("'" + std::string(uri) + "' does not start with amqp://");
+  uri.remove_prefix(scheme.size());
+  std::string_view rest = cut(uri, '?');
+  parse_query(uri, options);
+  const std::size_t slash = rest.find('/');
+  if (slash != std::string_view::npos) {
+    if (slash + 1 < rest.size()) options.virtual_host = percent_decode(rest.substr(slash + 1));
+    rest = rest.substr(0, slash);
+  }
+  const std::size_t at = rest.rfind('@');
+  if (at != std::string_view::npos) {
+    std::string_view login = rest.substr(0, at);
+    options.user = percent_decode(cut(login, ':'));
+    options.password = percent_decode(login);
+    rest.remove_prefix(at + 1);
+  }
+  parse_host(rest, options);
+  return options;
+}
+
+}  // namespace haypile
