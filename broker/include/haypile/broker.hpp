@@ -25,16 +25,16 @@ enum class Severity : std::uint8_t { debug, info, warning, error };
 struct BrokerOptions {
   // Where durable queues and persistent messages are kept; created if it is missing, and locked: a
   // second broker on it fails. Empty: nothing outlives the broker.
-  std::filesystem::path data_directory;
+  std::filesystem::path data_directory{};
   // The name announced to clients. Some client libraries choose their prefetch semantics by it.
   std::string product = "Haypile";
   // The largest message body that is accepted, in bytes.
   std::uint64_t message_size_max_bytes = 16u << 20;
   // What the broker has to say, one line a call. Called from the broker's thread.
-  std::function<void(Severity, std::string_view)> report;
+  std::function<void(Severity, std::string_view)> report{};
   // The data directory cannot be written any more (what the line says): from now on nothing is
   // confirmed and all connections are closed. Called once, from one of the broker's threads.
-  std::function<void(std::string_view)> on_failure;
+  std::function<void(std::string_view)> on_failure{};
 };
 
 // Starts with the constructor, stops with the destructor. All calls may come from any thread.
