@@ -26,10 +26,10 @@ struct LogOptions {
   // Whether a thread of its own writes; if not, step() does.
   bool threaded = true;
   // durable() has risen. Called by whoever writes.
-  std::function<void()> on_durable;
+  std::function<void()> on_durable{};
   // A write or sync failed, which is final: durable() never rises again. Called once, by whoever
   // writes; the text is one line.
-  std::function<void(const std::string&)> on_failure;
+  std::function<void(const std::string&)> on_failure{};
 };
 
 // Appends go to a batch in memory, flush() hands it over, the log's thread writes what has piled
