@@ -1,0 +1,191 @@
+"""Starts brokers and programs for the tests, on ports that the system picks, and ends them."""
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import pika
+
+BIN = os.path.abspath(os.environ.get("HAYPILE_BIN", "build/release/bin"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Generous: sanitizer builds on a busy machine use it too. Nothing waits that long when all is well.
+PATIENCE = 60
+
+
+def wait_for(condition, what, patience=PATIENCE):
+    """Waits until condition() is true, and gives its value."""
+    deadline = time.monotonic() + patience
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited in vain for {what}")
+        time.sleep(0.005)
+
+
+class Program:
+    """A process whose standard output is collected line by line."""
+
+    def __init__(self, arguments, env=None, stdin=None, cwd=None):
+        self.lines = []
+        self.process = subprocess.Popen(
+            arguments,
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+        )
+        self.errors = []
+        self._readers = [
+            threading.Thread(target=self._read, args=(stream, lines), daemon=True)
+            for stream, lines in (
+                (self.process.stdout, self.lines),
+                (self.process.stderr, self.errors),
+            )
+        ]
+        for reader in self._readers:
+            reader.start()
+        if stdin is not None:
+            self.process.stdin.write(stdin)
+            self.process.stdin.close()
+
+    @staticmethod
+    def _read(stream, lines):
+        for line in stream:
+            lines.append(line.decode(errors="replace").rstrip("\n"))
+        stream.close()
+
+    def wait_for_line(self, part):
+        def find():
+            line = next((line for line in list(self.lines) if part in line), None)
+            if line is None and self.process.poll() is not None and not self._reading():
+                raise AssertionError(
+                    f"{self.process.args} ended with {self.process.returncode} before it said "
+                    f"{part!r}; it said {self.lines} and {self.errors}"
+                )
+            return line
+
+        return wait_for(find, f"{part!r} from {self.process.args}")
+
+    def _reading(self):
+        return any(reader.is_alive() for reader in self._readers)
+
+    def received(self):
+        """The tasks of a worker, in order."""
+        return [line.split(" ", 3)[3] for line in list(self.lines) if " [x] Received" in line]
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        code = self.process.wait(PATIENCE)
+        for reader in self._readers:
+            reader.join(PATIENCE)
+        return code
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+
+
+class Broker:
+    """A haypiled of its own, in a data directory that may be that of an earlier one."""
+
+    def __init__(self, directory, *options, **popen):
+        self.directory = directory
+        self.program = Program(
+            [f"{BIN}/haypiled", "--data-dir", directory, "--port", "0", *options], **popen
+        )
+        line = self.program.wait_for_line("haypiled ready on")
+        self.port = int(re.search(r":(\d+)", line).group(1))
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}"
+
+    @property
+    def pid(self):
+        return self.program.process.pid
+
+    def stop(self):
+        self.program.signal(signal.SIGTERM)
+        return self.program.wait()
+
+    def kill(self):
+        self.program.kill()
+
+    def connect(self):
+        return pika.BlockingConnection(pika.URLParameters(self.url))
+
+    def resident_kb(self):
+        with open(f"/proc/{self.pid}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
+
+
+class BrokerTest(unittest.TestCase):
+    """A test with a data directory, and programs that end with it."""
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="haypile-test-")
+        self.programs = []
+        self.addCleanup(self.clean_up)
+
+    def clean_up(self):
+        for program in self.programs:
+            program.kill()
+        shutil.rmtree(self.directory)
+
+    def start_broker(self, *options, **popen):
+        broker = Broker(self.directory, *options, **popen)
+        self.programs.append(broker.program)
+        return broker
+
+    def start(self, broker, *arguments, env=None, stdin=None):
+        program = Program(arguments, {"AMQP_URL": broker.url, **(env or {})}, stdin)
+        self.programs.append(program)
+        return program
+
+    def run_to_end(self, broker, *arguments, **options):
+        program = self.start(broker, *arguments, **options)
+        code = program.wait()
+        self.assertEqual(code, 0, f"{arguments}: {program.errors}")
+        return program
+
+    def consumer_count(self, broker, queue):
+        with broker.connect() as connection:
+            return connection.channel().queue_declare(queue, passive=True).method.consumer_count
+
+    def message_count(self, broker, queue):
+        with broker.connect() as connection:
+            return connection.channel().queue_declare(queue, passive=True).method.message_count
+
+    def wait_for_consumers(self, broker, count, queue="task_queue"):
+        with broker.connect() as connection:
+            channel = connection.channel()
+            wait_for(
+                lambda: channel.queue_declare(queue, passive=True).method.consumer_count == count,
+                f"{count} consumers",
+            )
+
+
+PRODUCERS = {
+    "pika": [sys.executable, f"{HERE}/new_task.py"],
+    "C++": [f"{BIN}/new_task"],
+}
+WORKERS = {
+    "pika": ([sys.executable, f"{HERE}/worker.py"], {}),
+    "pika 0.10 calls": ([sys.executable, f"{HERE}/worker.py"], {"OLD_CALL_STYLE": "1"}),
+    "C++": ([f"{BIN}/worker"], {}),
+}
+
+
+def descriptor_limit(count):
+    """For Popen's preexec_fn: the process gets no more file descriptors."""
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
