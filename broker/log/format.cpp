@@ -94,7 +94,8 @@ void encode(const BatchHeader& header, const DirectoryId& id, std::string& batch
 
 std::optional<BatchHeader> decode_batch_header(std::string_view bytes, const DirectoryId& id,
                                                LogPosition position) {
-  if (bytes.size() < batch_header_size || get_u64(bytes, 8) != position) return std::nullopt;
+  if (bytes.size() < batch_header_size || get_u64(bytes, batch_position_at) != position)
+    return std::nullopt;
   if (get_u64(bytes, batch_header_size - 8) !=
       checksum(bytes.substr(0, batch_header_size - 8), id, position)) {
     return std::nullopt;

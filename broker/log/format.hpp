@@ -23,6 +23,8 @@ inline constexpr std::string_view segment_magic = "HAYLOG\r\n";
 inline constexpr std::string_view checkpoint_magic = "HAYCHK\r\n";
 inline constexpr std::size_t segment_header_size = 64;
 inline constexpr std::size_t batch_header_size = 40;
+// Where a batch header has its own position.
+inline constexpr std::size_t batch_position_at = 8;
 inline constexpr std::size_t batch_alignment = 8;
 inline constexpr std::uint32_t segment_size_min = 4096;
 

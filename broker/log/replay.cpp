@@ -44,7 +44,7 @@ class Replay {
   }
   void check_header(std::uint64_t number, const SegmentHeaderResult& result);
   // Goes over all records; says where they end.
-  void each_record(const Visit& visit);
+  void each_record(const Visit& visit, bool check_ends);
   void each_record_of(std::string_view records, LogPosition position, const Visit& visit);
   void check_end(std::uint64_t number, const SegmentReader& reader);
   void learn(LogPosition position, const Record& record);
@@ -102,7 +102,7 @@ void Replay::check_header(std::uint64_t number, const SegmentHeaderResult& resul
   if (result.header.segment_size != state_.segment_size) refuse(number, "has another size");
 }
 
-void Replay::each_record(const Visit& visit) {
+void Replay::each_record(const Visit& visit, bool check_ends) {
   record_count_ = 0;
   state_.epoch = 0;
   fragments_position_ = 0;
@@ -116,7 +116,7 @@ void Replay::each_record(const Visit& visit) {
     }
     state_.epoch = reader.epoch();
     state_.offset = reader.offset();
-    if (!state_.sealed) check_end(number, reader);
+    if (check_ends && !state_.sealed) check_end(number, reader);
   }
 }
 
@@ -220,14 +220,15 @@ LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery,
     state_.live_counts = {0};
     return std::move(state_);
   }
-  each_record([this](LogPosition position, const Record& record) { learn(position, record); });
+  each_record([this](LogPosition position, const Record& record) { learn(position, record); },
+              true);
   state_.live_counts.assign(numbers_.size(), 0);
   state_.catalog.emit(recovery);
   state_.catalog.each_queue(
       [&](const engine::QueueDefinition& queue) { report.message_counts[queue.name] = 0; });
-  each_record([&](LogPosition position, const Record& record) {
-    hand_over(position, record, recovery, report);
-  });
+  each_record([&](LogPosition position,
+                  const Record& record) { hand_over(position, record, recovery, report); },
+              false);
   report.segment_count = numbers_.size();
   report.record_count = record_count_;
   report.torn_bytes = torn_bytes_;

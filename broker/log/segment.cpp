@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 
 namespace haypile::log {
 
@@ -49,7 +50,11 @@ bool SegmentReader::next(Batch& batch) {
 
 SegmentReader::Tail SegmentReader::tail() const {
   Tail tail;
-  for (std::uint64_t at = offset_; at < bytes_.size(); at += batch_alignment) {
+  for (std::uint64_t at = offset_; at + batch_header_size <= bytes_.size(); at += batch_alignment) {
+    // Nearly all places are told by their position field alone.
+    LogPosition position = 0;
+    std::memcpy(&position, bytes_.data() + at + batch_position_at, sizeof position);
+    if (position != base_ + at) continue;
     const auto header = header_at(at);
     if (!header || header->epoch < epoch_) continue;
     tail.torn_bytes += batch_header_size + header->records_size;

@@ -13,8 +13,8 @@ import unittest
 
 import pika
 
-BIN = os.path.abspath(os.environ.get("HAYPILE_BIN", "build/release/bin"))
 HERE = os.path.dirname(os.path.abspath(__file__))
+BIN = os.path.abspath(os.environ.get("HAYPILE_BIN", f"{HERE}/../../build/release/bin"))
 # Generous: sanitizer builds on a busy machine use it too. Nothing waits that long when all is well.
 PATIENCE = 60
 
