@@ -16,7 +16,9 @@ bool Consumer::has_credit() const {
 Channel::Channel(Engine& engine, DeliverySink& sink, std::uint64_t owner)
     : engine_(engine), sink_(sink), owner_(owner) {}
 
-Channel::~Channel() { close(); }
+Channel::~Channel() {
+  close();
+}
 
 void Channel::set_channel_prefetch(std::uint32_t prefetch_count) {
   prefetch_count_all_ = prefetch_count;
@@ -27,8 +29,8 @@ Error Channel::consume(std::string_view queue_name, ConsumerOptions options) {
   Queue* queue = nullptr;
   if (Error error = engine_.find_queue(queue_name, owner_, queue)) return error;
   if (queue->has_exclusive_consumer() || (options.exclusive && queue->consumer_count() > 0)) {
-    return {ErrorCode::access_refused, "queue '" + queue->name() + "' in vhost '" +
-                                           engine_.vhost() + "' in exclusive use"};
+    return {ErrorCode::access_refused,
+            "queue '" + queue->name() + "' in vhost '" + engine_.vhost() + "' in exclusive use"};
   }
   auto consumer = std::make_unique<Consumer>(std::move(options), *queue, *this, prefetch_count_);
   Consumer& added = *consumer;
@@ -41,7 +43,9 @@ void Channel::start_consumer(std::string_view tag) {
   consumers_.find(tag)->second->queue().dispatch();
 }
 
-bool Channel::has_consumer(std::string_view tag) const { return consumers_.contains(tag); }
+bool Channel::has_consumer(std::string_view tag) const {
+  return consumers_.contains(tag);
+}
 
 void Channel::cancel(std::string_view tag) {
   const auto found = consumers_.find(tag);
@@ -99,8 +103,8 @@ void Channel::deliver(Consumer& consumer, Entry entry) {
     ++unacked_count_;
     delivery_tag = unacked_.add({std::move(entry), &queue, &consumer});
   }
-  sink_has_room_ =
-      sink_.deliver({consumer.options().tag, delivery_tag, redelivered, *message}) && sink_has_room_;
+  sink_has_room_ = sink_.deliver({consumer.options().tag, delivery_tag, redelivered, *message}) &&
+                   sink_has_room_;
 }
 
 Error Channel::settle(std::uint64_t delivery_tag, bool multiple, Settlement how) {
@@ -114,8 +118,7 @@ Error Channel::settle(std::uint64_t delivery_tag, bool multiple, Settlement how)
   }
   UnackedMessage message;
   if (multiple || !unacked_.take(delivery_tag, message)) {
-    return {ErrorCode::precondition_failed,
-            "unknown delivery tag " + std::to_string(delivery_tag)};
+    return {ErrorCode::precondition_failed, "unknown delivery tag " + std::to_string(delivery_tag)};
   }
   const bool channel_was_full = !has_room();
   Queue& queue = *message.queue;
@@ -176,8 +179,10 @@ void Channel::resume() {
 // credit of the channel before another consumer is back in its line.
 void Channel::wake_consumers() {
   if (!has_room()) return;
-  for (const auto& [tag, consumer] : consumers_) consumer->queue().wake(*consumer);
-  for (const auto& [tag, consumer] : consumers_) consumer->queue().dispatch();
+  for (const auto& [tag, consumer] : consumers_)
+    consumer->queue().wake(*consumer);
+  for (const auto& [tag, consumer] : consumers_)
+    consumer->queue().dispatch();
 }
 
 void Channel::remove_cancelled(Consumer& consumer) {
@@ -198,7 +203,8 @@ void Channel::close() {
   cancelled_.clear();
   std::sort(left.begin(), left.end());
   left.erase(std::unique(left.begin(), left.end()), left.end());
-  for (Queue* queue : left) engine_.consumer_left(*queue);
+  for (Queue* queue : left)
+    engine_.consumer_left(*queue);
 }
 
 }  // namespace haypile::engine

@@ -9,15 +9,21 @@ namespace {
 
 const char* text(ExchangeType type) {
   switch (type) {
-    case ExchangeType::direct: return "direct";
-    case ExchangeType::fanout: return "fanout";
-    case ExchangeType::topic: return "topic";
-    case ExchangeType::headers: return "headers";
+    case ExchangeType::direct:
+      return "direct";
+    case ExchangeType::fanout:
+      return "fanout";
+    case ExchangeType::topic:
+      return "topic";
+    case ExchangeType::headers:
+      return "headers";
   }
   return "?";
 }
 
-std::string text(bool value) { return value ? "true" : "false"; }
+std::string text(bool value) {
+  return value ? "true" : "false";
+}
 
 }  // namespace
 
@@ -30,8 +36,8 @@ Engine::~Engine() = default;
 
 void Engine::create_predeclared() {
   const auto create = [this](const char* name, ExchangeType type) {
-    exchanges_.emplace(name, std::make_unique<Exchange>(
-                                 ExchangeDefinition{name, type, true, false, false, ""}));
+    exchanges_.emplace(
+        name, std::make_unique<Exchange>(ExchangeDefinition{name, type, true, false, false, ""}));
   };
   create("amq.direct", ExchangeType::direct);
   create("amq.fanout", ExchangeType::fanout);
@@ -41,7 +47,8 @@ void Engine::create_predeclared() {
 }
 
 Error Engine::missing_exchange(std::string_view name) const {
-  return {ErrorCode::not_found, "no exchange '" + std::string(name) + "' in vhost '" + vhost_ + "'"};
+  return {ErrorCode::not_found,
+          "no exchange '" + std::string(name) + "' in vhost '" + vhost_ + "'"};
 }
 
 Error Engine::missing_queue(std::string_view name) const {
@@ -50,10 +57,10 @@ Error Engine::missing_queue(std::string_view name) const {
 
 Error Engine::inequivalent(const std::string& kind, const std::string& name, const char* argument,
                            const std::string& received, const std::string& current) const {
-  return {ErrorCode::precondition_failed,
-          "inequivalent arg '" + std::string(argument) + "' for " + kind + " '" + name +
-              "' in vhost '" + vhost_ + "': received '" + received + "' but current is '" +
-              current + "'"};
+  return {ErrorCode::precondition_failed, "inequivalent arg '" + std::string(argument) + "' for " +
+                                              kind + " '" + name + "' in vhost '" + vhost_ +
+                                              "': received '" + received + "' but current is '" +
+                                              current + "'"};
 }
 
 Exchange* Engine::find_exchange(std::string_view name) const {
@@ -80,8 +87,8 @@ Error Engine::declare_exchange(const ExchangeDefinition& wanted) {
     return {};
   }
   if (wanted.name.starts_with("amq.")) {
-    return {ErrorCode::access_refused, "exchange name '" + wanted.name +
-                                           "' contains reserved prefix 'amq.*'"};
+    return {ErrorCode::access_refused,
+            "exchange name '" + wanted.name + "' contains reserved prefix 'amq.*'"};
   }
   exchanges_.emplace(wanted.name, std::make_unique<Exchange>(wanted));
   if (wanted.durable) journal_.declare_exchange(wanted);
@@ -110,7 +117,8 @@ Error Engine::delete_exchange(std::string_view name, bool if_unused) {
 // Returns the exchanges that had a binding to it.
 std::vector<std::string> Engine::remove_exchange(Exchange& exchange) {
   std::vector<std::string> sources;
-  for (const Binding* binding : exchange.incoming()) sources.push_back(binding->source->name());
+  for (const Binding* binding : exchange.incoming())
+    sources.push_back(binding->source->name());
   if (exchange.definition().durable) journal_.delete_exchange(exchange.name());
   exchanges_.erase(exchanges_.find(exchange.name()));
   return sources;
@@ -172,9 +180,9 @@ Error Engine::find_queue(std::string_view name, OwnerId requester, Queue*& queue
   if (found == queues_.end()) return missing_queue(name);
   const OwnerId owner = found->second->owner();
   if (owner != 0 && owner != requester) {
-    return {ErrorCode::resource_locked,
-            "cannot obtain exclusive access to locked queue '" + std::string(name) +
-                "' in vhost '" + vhost_ + "'; it belongs to another connection"};
+    return {ErrorCode::resource_locked, "cannot obtain exclusive access to locked queue '" +
+                                            std::string(name) + "' in vhost '" + vhost_ +
+                                            "'; it belongs to another connection"};
   }
   queue = found->second.get();
   return {};
@@ -206,7 +214,8 @@ void Engine::remove_queue(Queue& queue) {
   }
   auto node = queues_.extract(queues_.find(queue.name()));
   if (queue.durable()) journal_.delete_queue(queue.definition().id);
-  for (Consumer* consumer : queue.close()) consumer->channel().queue_deleted(*consumer);
+  for (Consumer* consumer : queue.close())
+    consumer->channel().queue_deleted(*consumer);
   if (queue.unacked_count() > 0) deleted_.push_back(std::move(node.mapped()));
   sweep(std::move(sources));
 }
@@ -247,9 +256,9 @@ Error Engine::resolve(const BindingDefinition& definition, OwnerId requester, Bi
   if (source->definition().type == ExchangeType::headers) {
     auto match = HeadersMatch::from_arguments(reader_, definition.arguments);
     if (!match) {
-      return {ErrorCode::precondition_failed,
-              "invalid x-match for a binding to exchange '" + definition.source +
-                  "'; expected all, any, all-with-x or any-with-x"};
+      return {ErrorCode::precondition_failed, "invalid x-match for a binding to exchange '" +
+                                                  definition.source +
+                                                  "'; expected all, any, all-with-x or any-with-x"};
     }
     binding.headers = std::move(*match);
   }
@@ -260,8 +269,8 @@ Error Engine::resolve(const BindingDefinition& definition, OwnerId requester, Bi
 namespace {
 
 bool is_durable(const Exchange& source, const Binding& binding) {
-  return source.definition().durable && (binding.queue ? binding.queue->durable()
-                                                       : binding.exchange->definition().durable);
+  return source.definition().durable &&
+         (binding.queue ? binding.queue->durable() : binding.exchange->definition().durable);
 }
 
 }  // namespace
@@ -297,8 +306,8 @@ PublishResult Engine::publish(const PublishRequest& request) {
     if (!exchange) return {missing_exchange(view.exchange), 0};
     if (exchange->definition().internal) {
       return {{ErrorCode::access_refused, "cannot publish to internal exchange '" +
-                                              std::string(view.exchange) + "' in vhost '" +
-                                              vhost_ + "'"},
+                                              std::string(view.exchange) + "' in vhost '" + vhost_ +
+                                              "'"},
               0};
     }
     router_.route(*exchange, view.routing_key, request.headers, targets_);
@@ -313,7 +322,8 @@ PublishResult Engine::publish(const PublishRequest& request) {
     if (!durable_targets_.empty()) position = journal_.publish(view, durable_targets_);
   }
   const MessagePtr message = Message::make(view, position);
-  for (Queue* queue : targets_) queue->push(message);
+  for (Queue* queue : targets_)
+    queue->push(message);
   return {{}, targets_.size()};
 }
 
@@ -322,11 +332,13 @@ void Engine::connection_closed(OwnerId owner) {
   for (const auto& [name, queue] : queues_) {
     if (queue->owner() == owner) exclusive.push_back(queue.get());
   }
-  for (Queue* queue : exclusive) remove_queue(*queue);
+  for (Queue* queue : exclusive)
+    remove_queue(*queue);
 }
 
 void Engine::mark_delivered() {
-  for (const auto& [name, queue] : queues_) queue->mark_delivered();
+  for (const auto& [name, queue] : queues_)
+    queue->mark_delivered();
 }
 
 }  // namespace haypile::engine

@@ -44,8 +44,10 @@ void Exchange::erase(StringMap<Bindings>::iterator key, Bindings::iterator bindi
 }
 
 void Exchange::unbind_all() {
-  while (!by_key_.empty()) remove(*by_key_.begin()->second.back());
-  while (!incoming_.empty()) incoming_.back()->source->remove(*incoming_.back());
+  while (!by_key_.empty())
+    remove(*by_key_.begin()->second.back());
+  while (!incoming_.empty())
+    incoming_.back()->source->remove(*incoming_.back());
 }
 
 }  // namespace haypile::engine

@@ -58,8 +58,10 @@ void Queue::settle(const Entry& entry) {
 
 std::size_t Queue::purge() {
   const std::size_t count = ready_count();
-  for (const auto& [place, entry] : returned_) discard(*entry.message);
-  for (const Entry& entry : ready_) discard(*entry.message);
+  for (const auto& [place, entry] : returned_)
+    discard(*entry.message);
+  for (const Entry& entry : ready_)
+    discard(*entry.message);
   returned_.clear();
   ready_.clear();
   return count;
@@ -142,8 +144,10 @@ void Queue::mark_delivered() {
     const LogPosition position = entry.message->position();
     if (entry.redelivered && position != 0) journal_.mark_delivered(definition_.id, position);
   };
-  for (const auto& [place, entry] : returned_) mark(entry);
-  for (const Entry& entry : ready_) mark(entry);
+  for (const auto& [place, entry] : returned_)
+    mark(entry);
+  for (const Entry& entry : ready_)
+    mark(entry);
 }
 
 }  // namespace haypile::engine

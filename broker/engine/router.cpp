@@ -25,7 +25,8 @@ void Router::follow(const Exchange& exchange, std::string_view routing_key,
       break;
     }
     case ExchangeType::fanout:
-      for (const auto& [key, bindings] : exchange.by_key_) take(bindings, queues);
+      for (const auto& [key, bindings] : exchange.by_key_)
+        take(bindings, queues);
       break;
     case ExchangeType::topic:
       for (const auto& [pattern, bindings] : exchange.by_key_) {
@@ -46,7 +47,8 @@ void Router::follow(const Exchange& exchange, std::string_view routing_key,
 
 void Router::take(const std::vector<std::unique_ptr<Binding>>& bindings,
                   std::vector<Queue*>& queues) {
-  for (const auto& binding : bindings) take(*binding, queues);
+  for (const auto& binding : bindings)
+    take(*binding, queues);
 }
 
 void Router::take(const Binding& binding, std::vector<Queue*>& queues) {

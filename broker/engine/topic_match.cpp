@@ -47,7 +47,8 @@ bool topic_matches(std::string_view pattern_text, std::string_view routing_key) 
       return false;
     }
   }
-  while (!pattern.done() && pattern.front() == "#") pattern.pop();
+  while (!pattern.done() && pattern.front() == "#")
+    pattern.pop();
   return pattern.done();
 }
 

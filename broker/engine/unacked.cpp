@@ -43,7 +43,8 @@ bool Unacked::take(std::uint64_t delivery_tag, UnackedMessage& out) {
 std::vector<UnackedMessage> Unacked::take_until(std::uint64_t delivery_tag) {
   std::vector<UnackedMessage> taken;
   const auto end = stragglers_.upper_bound(delivery_tag);
-  for (auto it = stragglers_.begin(); it != end; ++it) taken.push_back(std::move(it->second));
+  for (auto it = stragglers_.begin(); it != end; ++it)
+    taken.push_back(std::move(it->second));
   stragglers_.erase(stragglers_.begin(), end);
   while (!window_.empty() && first_tag_ <= delivery_tag) {
     if (window_.front().queue) {

@@ -99,7 +99,7 @@ class Session {
   Time last_received_;
   Time last_sent_;
   Time closing_since_;
-  std::chrono::seconds heartbeat_{0};
+  std::chrono::milliseconds heartbeat_{0};
   std::uint16_t channel_max_ = 0;
   engine::Engine* engine_ = nullptr;
   std::vector<std::unique_ptr<Channel>> channels_;  // by number, from 1 on; null: not open

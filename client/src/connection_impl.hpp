@@ -62,7 +62,7 @@ class ConnectionImpl {
   std::size_t sent_ = 0;
   std::string send_error_;
   Clock::time_point last_sent_ = Clock::now();
-  std::chrono::seconds heartbeat_{0};
+  std::chrono::milliseconds heartbeat_{0};
   bool stopping_ = false;
   std::thread thread_;
 };

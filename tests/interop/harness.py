@@ -34,7 +34,7 @@ def wait_for(condition, what, patience=PATIENCE):
 class Program:
     """A process whose standard output is collected line by line."""
 
-    def __init__(self, arguments, env=None, stdin=None, cwd=None):
+    def __init__(self, arguments, env=None, stdin=None, preexec_fn=None):
         self.lines = []
         self.process = subprocess.Popen(
             arguments,
@@ -42,7 +42,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **(env or {})},
-            cwd=cwd,
+            preexec_fn=preexec_fn,
         )
         self.errors = []
         self._readers = [

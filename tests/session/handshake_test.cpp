@@ -225,6 +225,13 @@ TEST_CASE("heartbeats go out when nothing else did, and missing ones end the con
   CHECK(peer.session.reason() == "two heartbeats missed");
 }
 
+TEST_CASE("a heartbeat of a second is sent every half a second") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.open_connection(1);
+  CHECK(peer.session.deadline() == broker.now + 500ms);
+}
+
 TEST_CASE("without heartbeats a silent connection lives for ever") {
   TestBroker broker;
   SessionPeer peer(broker);

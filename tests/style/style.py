@@ -1,0 +1,109 @@
+"""The rules that the sources keep, so that nobody has to remember them."""
+import os
+import re
+
+FUNCTION_LINES_MAX = 70
+FILE_LINES_MAX = 500
+COLUMNS_MAX = 100
+README_LINES_MAX = 150
+
+TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "dev", "broker",
+             "client", "bench", "tests", "docs", "build"}
+
+STANDARD = re.compile(r"<[a-z_0-9]+>$")
+POSIX = re.compile(r"<((sys|netinet)/[a-z_]+|fcntl|unistd|poll|netdb|spawn|signal|pthread)\.h>$")
+AMQP = re.compile(r"<haypile/amqp/[a-z_/]+\.hpp>$")
+CLIENT = re.compile(r"<haypile/(client|connection|channel|message|options|error)\.hpp>$")
+BROKER = re.compile(r"<haypile/broker\.hpp>$")
+ASIO = re.compile(r"<boost/")
+
+# Who may include what: the first folder that fits counts. A quoted include is within the layer's
+# own folder unless it is listed.
+LAYERS = [
+    ("client/include/haypile/amqp/", [STANDARD, AMQP]),
+    ("client/amqp/", [STANDARD, AMQP]),
+    ("client/include/haypile/", [STANDARD, AMQP, CLIENT]),
+    ("client/src/", [STANDARD, POSIX, AMQP, CLIENT, re.compile(r'"[a-z_]+\.hpp"$')]),
+    ("client/cli/", [STANDARD, POSIX, CLIENT, re.compile(r"<CLI/"), re.compile(r'"[a-z_]+\.hpp"$')]),
+    ("client/examples/", [STANDARD, CLIENT]),
+    ("broker/engine/", [STANDARD, re.compile(r'"engine/')]),
+    ("broker/log/", [STANDARD, POSIX, re.compile(r"<xxhash\.h>$"), re.compile(r'"log/'),
+                     re.compile(r'"engine/(definitions|journal)\.hpp"$')]),
+    ("broker/session/", [STANDARD, AMQP, re.compile(r'"(session|engine)/')]),
+    ("broker/server/", [STANDARD, POSIX, ASIO, BROKER, re.compile(r"<nlohmann/"),
+                        re.compile(r'"(server|session|engine|log)/')]),
+    ("broker/include/", [STANDARD]),
+    ("broker/examples/", [STANDARD, CLIENT, BROKER]),
+    ("broker/", [STANDARD, POSIX, BROKER, re.compile(r"<(CLI|nlohmann|spdlog)/"),
+                 re.compile(r'"options\.hpp"$')]),
+]
+
+
+def sources(root):
+    for folder in ("broker", "client", "bench", "tests"):
+        for directory, _, names in os.walk(os.path.join(root, folder)):
+            for name in names:
+                if name.endswith((".hpp", ".cpp")):
+                    path = os.path.join(directory, name)
+                    with open(path) as file:
+                        yield os.path.relpath(path, root), file.read()
+
+
+def check_source(path, text):
+    """What is wrong with one file, as (line, complaint)."""
+    lines = text.split("\n")
+    if len(lines) - 1 > FILE_LINES_MAX:
+        yield len(lines), f"more than {FILE_LINES_MAX} lines"
+    for number, line in enumerate(lines, 1):
+        if len(line) > COLUMNS_MAX:
+            yield number, f"more than {COLUMNS_MAX} columns"
+        if re.search(r"\b(TODO|FIXME|XXX)\b", line):
+            yield number, "something is left to do"
+    if path.endswith(".hpp") and "#pragma once" not in lines:
+        yield 1, "no #pragma once"
+    yield from check_functions(lines)
+    yield from check_includes(path, lines)
+
+
+def check_functions(lines):
+    """A block that begins at the margin and is no namespace, class or the like is a function; within
+    a class it is one that begins a level deeper."""
+    starts = {}
+    kinds = []
+    for number, line in enumerate(lines, 1):
+        code = re.sub(r'"(\\.|[^"\\])*"|\'(\\.|[^\'\\])*\'|//.*', "", line)
+        for brace in re.findall(r"[{}]", code):
+            if brace == "{":
+                head = " ".join(lines[max(0, number - 4):number])
+                head = re.split(r"[;}]", head.rsplit("{", 1)[0])[-1]
+                outer = re.search(r"\b(namespace|class|struct|union|enum)\b[^()]*$", head)
+                kinds.append("outer" if outer else "block")
+                if kinds[-1] == "block" and "block" not in kinds[:-1]:
+                    starts[len(kinds)] = number
+            elif kinds:
+                start = starts.pop(len(kinds), None)
+                kinds.pop()
+                if start and number - start + 1 > FUNCTION_LINES_MAX:
+                    yield start, f"a function of more than {FUNCTION_LINES_MAX} lines"
+
+
+def check_includes(path, lines):
+    rules = next((rules for folder, rules in LAYERS if path.startswith(folder)), None)
+    if rules is None:
+        return
+    for number, line in enumerate(lines, 1):
+        included = re.match(r"\s*#\s*include\s+(\S+)", line)
+        if included and not any(rule.match(included.group(1)) for rule in rules):
+            yield number, f"may not include {included.group(1)}"
+
+
+def check_tree(root):
+    for path, text in sources(root):
+        for number, complaint in check_source(path, text):
+            yield f"{path}:{number}: {complaint}"
+    for name in sorted(os.listdir(root)):
+        if not name.startswith(".") and name not in TOP_LEVEL:
+            yield f"{name}: not a name for the top of the tree"
+    with open(os.path.join(root, "README.md")) as readme:
+        if len(readme.readlines()) > README_LINES_MAX:
+            yield f"README.md: more than {README_LINES_MAX} lines"
