@@ -6,6 +6,7 @@
 
 #include "common.hpp"
 #include "send.hpp"
+#include "status.hpp"
 #include "work.hpp"
 
 namespace {
@@ -22,12 +23,16 @@ constexpr const char* footer =
     "The broker is that of --uri, else of AMQP_URL, else amqp://localhost.\n"
     "Exit codes: 0 all is well, 1 an error, 130 work was broken off by a second Ctrl+C.";
 
-void add_common(CLI::App& command, CommonOptions& options) {
+void add_connection(CLI::App& command, CommonOptions& options) {
   const char* uri = std::getenv("AMQP_URL");
   options.uri = uri ? uri : "amqp://localhost";
   command.add_option("-u,--uri", options.uri, "Broker, amqp://user:password@host:port/vhost");
-  command.add_option("-q,--queue", options.queue, "Queue, made durable if it is not there")
-      ->capture_default_str();
+  command.add_option("-q,--queue", options.queue, "Queue")->capture_default_str();
+}
+
+// The queue is made, durable, if it is not there.
+void add_common(CLI::App& command, CommonOptions& options) {
+  add_connection(command, options);
   command.add_flag("--passive", options.passive, "Take the queue as it is, do not declare it");
 }
 
@@ -63,6 +68,10 @@ int run(int argc, char** argv) {
       ->default_str("requeue");
   work_command->add_option("command", work_options.command,
                            "Gets the message on its standard input; put -- before it");
+
+  CommonOptions status_options;
+  CLI::App* status_command = app.add_subcommand("status", "Say what is in a queue");
+  add_connection(*status_command, status_options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
@@ -70,6 +79,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     throw haypile::Error(std::string(error.what()) + " (see haypile --help)");
   }
+  if (status_command->parsed()) return status(status_options);
   return send_command->parsed() ? send(send_options) : work(work_options);
 }
 
