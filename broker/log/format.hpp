@@ -38,11 +38,12 @@ enum class RecordType : std::uint8_t {
   bind = 7,
   unbind = 8,
   mark_delivered = 9,
-  fragment = 10,
-  last_fragment = 11,
-  start = 12,
-  clean_stop = 13,
-  seal = 14,
+  first_fragment = 10,
+  fragment = 11,
+  last_fragment = 12,
+  start = 13,
+  clean_stop = 14,
+  seal = 15,
 };
 
 constexpr std::uint64_t align(std::uint64_t offset) {

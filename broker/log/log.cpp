@@ -79,12 +79,21 @@ void Log::append(const std::string& record) {
 // A record that no segment has room for goes on through as many as it needs.
 void Log::append_split(const std::string& record) {
   std::string_view rest = record;
+  RecordType type = RecordType::first_fragment;
   while (!rest.empty()) {
     make_room(fragment_overhead + 1);
     const std::size_t room = segment_size_ - offset_ - batch_.size() - seal_reserve;
     const std::string_view part = rest.substr(0, room - fragment_overhead);
     rest.remove_prefix(part.size());
-    append_fragment(batch_, part, rest.empty());
+    if (rest.empty()) {
+      if (type == RecordType::first_fragment) {
+        batch_ += part;  // all of it, after all
+        return;
+      }
+      type = RecordType::last_fragment;
+    }
+    append_fragment(batch_, type, part);
+    type = RecordType::fragment;
   }
 }
 

@@ -182,8 +182,8 @@ void append_binding(std::string& out, RecordType type,
   put_string(out, definition.arguments);
 }
 
-void append_fragment(std::string& out, std::string_view bytes, bool last) {
-  put_type(out, last ? RecordType::last_fragment : RecordType::fragment);
+void append_fragment(std::string& out, RecordType type, std::string_view bytes) {
+  put_type(out, type);
   put_string(out, bytes);
 }
 
@@ -222,11 +222,10 @@ bool decode_record(std::string_view& bytes, LogPosition position, Record& record
     case RecordType::unbind:
       record = read_binding(in, type);
       break;
+    case RecordType::first_fragment:
     case RecordType::fragment:
-      record = FragmentRecord{false, in.string()};
-      break;
     case RecordType::last_fragment:
-      record = FragmentRecord{true, in.string()};
+      record = FragmentRecord{type, in.string()};
       break;
     case RecordType::start:
     case RecordType::clean_stop:

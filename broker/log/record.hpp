@@ -42,7 +42,7 @@ struct BindingRecord {
   engine::BindingDefinition definition;
 };
 struct FragmentRecord {
-  bool last;
+  RecordType type;
   std::string_view bytes;
 };
 // Of start, clean_stop and seal.
@@ -64,7 +64,7 @@ void append_delete_exchange(std::string& out, std::string_view name);
 void append_queue(std::string& out, const engine::QueueDefinition& definition);
 void append_delete_queue(std::string& out, engine::QueueId queue);
 void append_binding(std::string& out, RecordType type, const engine::BindingDefinition& definition);
-void append_fragment(std::string& out, std::string_view bytes, bool last);
+void append_fragment(std::string& out, RecordType type, std::string_view bytes);
 void append_mark(std::string& out, RecordType type);
 
 // The most bytes a fragment record has beyond those it carries.

@@ -46,6 +46,7 @@ class Replay {
   // Goes over all records; says where they end.
   void each_record(const Visit& visit, bool check_ends);
   void each_record_of(std::string_view records, LogPosition position, const Visit& visit);
+  void add_fragment(LogPosition position, const FragmentRecord& fragment, const Visit& visit);
   void check_end(std::uint64_t number, const SegmentReader& reader);
   void learn(LogPosition position, const Record& record);
   void hand_over(LogPosition position, const Record& record, engine::Recovery& recovery,
@@ -151,20 +152,27 @@ void Replay::each_record_of(std::string_view records, LogPosition position, cons
       visit(position, record);
       continue;
     }
-    if (fragments_position_ == 0) {
-      fragments_position_ = position;
-      fragments_.clear();
-    }
-    fragments_ += fragment->bytes;
-    if (!fragment->last) continue;
-    std::string_view whole = fragments_;
-    Record assembled;
-    if (!decode_record(whole, position, assembled) || !whole.empty()) {
-      throw IoError("the log in '" + directory_ + "' has malformed fragments at position " +
-                    std::to_string(fragments_position_));
-    }
-    visit(std::exchange(fragments_position_, 0), assembled);
+    add_fragment(position, *fragment, visit);
   }
+}
+
+// What does not begin here began in a segment that has been given up: nobody needs it.
+void Replay::add_fragment(LogPosition position, const FragmentRecord& fragment,
+                          const Visit& visit) {
+  if (fragment.type == RecordType::first_fragment) {
+    fragments_position_ = position;
+    fragments_.clear();
+  }
+  if (fragments_position_ == 0) return;
+  fragments_ += fragment.bytes;
+  if (fragment.type != RecordType::last_fragment) return;
+  std::string_view whole = fragments_;
+  Record record;
+  if (!decode_record(whole, position, record) || !whole.empty()) {
+    throw IoError("the log in '" + directory_ + "' has malformed fragments at position " +
+                  std::to_string(fragments_position_));
+  }
+  visit(std::exchange(fragments_position_, 0), record);
 }
 
 void Replay::learn(LogPosition position, const Record& record) {

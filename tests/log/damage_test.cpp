@@ -1,0 +1,198 @@
+// What the log makes of files that are not as it left them.
+#include <doctest/doctest.h>
+
+#include "support/log_fixture.hpp"
+
+using namespace haypile;
+using test::LogFixture;
+
+namespace {
+
+// Three messages, each synced by itself; then the log is closed.
+void fill(LogFixture& fixture) {
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  for (const char* body : {"one", "two", "three"}) {
+    fixture.publish(body);
+    fixture.sync();
+  }
+}
+
+// Several segments, with a message that holds them.
+void fill_segments(LogFixture& fixture) {
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  for (int i = 0; i < 100; ++i) {
+    fixture.publish(std::string(200, 'x'));
+    fixture.sync();
+  }
+}
+
+std::string refusal(LogFixture& fixture) {
+  try {
+    fixture.open();
+  } catch (const log::IoError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a flipped bit in what was synced refuses the start, or is without effect") {
+  LogFixture fixture;
+  fill(fixture);
+  fixture.log->close_clean();
+  const std::string path = fixture.segment_path(1);
+  const std::string good = fixture.files.bytes(path);
+  const std::size_t used = good.find_last_not_of('\0') + 1;
+  // The last batch has the mark of the clean stop only: nothing after it says that it was there.
+  const std::size_t last_batch = (used - 1 - log::batch_header_size) / 8 * 8;
+  std::size_t harmless = 0;
+  for (std::size_t at = 0; at < used; ++at) {
+    for (const int bit : {0, 5}) {
+      std::string bad = good;
+      bad[at] = static_cast<char>(bad[at] ^ (1 << bit));
+      fixture.files.put(path, bad);
+      CAPTURE(at);
+      const std::string refused = refusal(fixture);
+      if (refused.empty()) {
+        // Between two batches, or the mark of the clean stop.
+        const bool clean = at < last_batch;
+        CHECK(fixture.recovered.text(1) == (clean ? "one two three" : "one* two* three*"));
+        ++harmless;
+      } else {
+        CHECK(contains(refused, path));
+      }
+    }
+  }
+  CHECK(harmless < used / 2);
+}
+
+TEST_CASE("a last batch that is not whole is cut off and reported") {
+  LogFixture fixture;
+  fill(fixture);
+  const std::string path = fixture.segment_path(1);
+  std::string bytes = fixture.files.bytes(path);
+  const std::size_t at = bytes.find("three");
+  bytes[at] = 'T';
+  fixture.files.put(path, bytes);
+  const log::RecoveryReport report = fixture.open();
+  CHECK(report.torn_bytes > 0);
+  CHECK(contains(report.torn_reason, "0000000000000001.seg"));
+  CHECK(fixture.recovered.text(1) == "one* two*");
+  // What is written over it is read next time, and nothing of what was there.
+  fixture.publish("four");
+  fixture.sync();
+  CHECK(fixture.open().torn_bytes == 0);
+  CHECK(fixture.recovered.text(1) == "one* two* four*");
+}
+
+TEST_CASE("a segment cut short at any sector loses its end only") {
+  LogFixture fixture(16384);
+  fill_segments(fixture);
+  fixture.log.reset();
+  const std::string path = fixture.segment_path(2);
+  const std::string good = fixture.files.bytes(path);
+  std::size_t before = 0;
+  for (std::size_t size = 512; size < good.size(); size += 512) {
+    fixture.files.put(path, good.substr(0, size));
+    CHECK(refusal(fixture) == "");
+    const std::size_t count = fixture.recovered.messages.at(1).size();
+    CHECK(count >= before);
+    before = count;
+  }
+  CHECK(before == 100);
+}
+
+TEST_CASE("an all-zero last segment is none") {
+  LogFixture fixture;
+  fill_segments(fixture);
+  const std::size_t count = fixture.log->segment_count();
+  fixture.log.reset();
+  std::size_t before = 0;
+  {
+    LogFixture whole;
+    fill_segments(whole);
+    whole.open();
+    before = whole.recovered.messages.at(1).size();
+  }
+  fixture.files.put(fixture.segment_path(count), std::string(4096, '\0'));
+  fixture.open();
+  CHECK(fixture.recovered.messages.at(1).size() < before);
+  CHECK(fixture.recovered.messages.at(1).size() > before - 20);
+  fixture.publish("goes on");
+  fixture.sync();
+  fixture.open();
+  CHECK(fixture.recovered.messages.at(1).back().body == "goes on");
+}
+
+TEST_CASE("missing, doubled and foreign segments refuse the start by name") {
+  LogFixture fixture;
+  fill_segments(fixture);
+  fixture.log.reset();
+  const std::string second = fixture.segment_path(2);
+  SUBCASE("missing in the middle") {
+    fixture.files.drop(second);
+    CHECK(contains(refusal(fixture), "0000000000000002.seg' is missing"));
+  }
+  SUBCASE("missing at the front") {
+    fixture.files.drop(fixture.segment_path(1));
+    CHECK(contains(refusal(fixture), "0000000000000001.seg' is missing"));
+  }
+  SUBCASE("doubled") {
+    fixture.files.put(second, fixture.files.bytes(fixture.segment_path(3)));
+    CHECK(contains(refusal(fixture), "0000000000000002.seg' is 0000000000000003.seg under"));
+  }
+  SUBCASE("foreign") {
+    LogFixture other;
+    fill_segments(other);
+    other.log.reset();
+    std::string bytes = other.files.bytes(second);
+    bytes[20] = 'x';
+    fixture.files.put(second, bytes);
+    CHECK(contains(refusal(fixture), "belongs to another data directory"));
+  }
+  SUBCASE("of another version") {
+    std::string bytes = fixture.files.bytes(second);
+    bytes[8] = 99;
+    fixture.files.put(second, bytes);
+    CHECK(contains(refusal(fixture), "format version 99, expected 1"));
+  }
+  SUBCASE("no segment at all") {
+    fixture.files.put(second, "something else");
+    CHECK(contains(refusal(fixture), "0000000000000002.seg'"));
+  }
+}
+
+TEST_CASE("a damaged end of a segment that is not the last refuses the start") {
+  LogFixture fixture;
+  fill_segments(fixture);
+  fixture.log.reset();
+  std::string bytes = fixture.files.bytes(fixture.segment_path(2));
+  bytes[bytes.find_last_not_of('\0')] ^= 1;
+  fixture.files.put(fixture.segment_path(2), bytes);
+  CHECK(contains(refusal(fixture), "the next segment goes on behind it"));
+}
+
+TEST_CASE("a damaged checkpoint refuses the start") {
+  LogFixture fixture;
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  for (int i = 0; i < 100; ++i) {
+    fixture.log->ack(1, fixture.publish(std::string(200, 'x')));
+    fixture.sync();
+  }
+  fixture.log.reset();
+  const std::string good = fixture.files.bytes("log/checkpoint");
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 1);
+    fixture.files.put("log/checkpoint", bad);
+    CHECK(contains(refusal(fixture), "log/checkpoint"));
+  }
+}

@@ -1,0 +1,264 @@
+#include <doctest/doctest.h>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "support/log_fixture.hpp"
+
+using namespace haypile;
+using test::LogFixture;
+
+TEST_CASE("a new log is empty and clean") {
+  LogFixture fixture;
+  const log::RecoveryReport report = fixture.open();
+  CHECK(report.clean);
+  CHECK(report.segment_count == 0);
+  CHECK(fixture.recovered.queues.empty());
+}
+
+TEST_CASE("definitions and messages come back, in order and byte for byte") {
+  LogFixture fixture;
+  fixture.open();
+  const engine::ExchangeDefinition exchange{
+      "logs", engine::ExchangeType::topic, true, true, true, "arguments"};
+  engine::QueueDefinition queue = test::queue_definition(7);
+  queue.auto_delete = true;
+  queue.arguments = std::string("\x04name\x00", 6);
+  const engine::BindingDefinition binding{"logs", engine::DestinationKind::queue, "q7", "a.#",
+                                          "more"};
+  fixture.log->declare_exchange(exchange);
+  fixture.log->declare_queue(queue);
+  fixture.log->bind(binding);
+  const std::string body("binary \0 body", 13);
+  fixture.publish(body, {7});
+  fixture.publish("", {7});
+  fixture.sync();
+  const log::RecoveryReport report = fixture.reopen();
+  CHECK_FALSE(report.clean);
+  CHECK(report.message_counts.at("q7") == 2);
+  CHECK(fixture.recovered.exchanges == std::vector{exchange});
+  CHECK(fixture.recovered.queues == std::vector{queue});
+  CHECK(fixture.recovered.bindings == std::vector{binding});
+  CHECK(fixture.recovered.messages.at(7).front().body == body);
+  CHECK(fixture.recovered.messages.at(7).size() == 2);
+  CHECK(fixture.recovered.last.exchange == "e");
+  CHECK(fixture.recovered.last.routing_key == "k");
+  CHECK(fixture.recovered.last.properties == "p");
+}
+
+TEST_CASE("nothing is durable before the sync, all of it after") {
+  LogFixture fixture;
+  fixture.open();
+  CHECK(fixture.log->durable() == fixture.log->end());
+  fixture.log->declare_queue(test::queue_definition(1));
+  const engine::LogPosition first = fixture.log->end();
+  CHECK(fixture.log->durable() < first);
+  fixture.log->flush();
+  CHECK(fixture.log->durable() < first);
+  CHECK(fixture.log->pending_bytes() > 0);
+  fixture.log->step();
+  CHECK(fixture.log->durable() >= first);
+  CHECK(fixture.log->end() == fixture.log->durable());
+  CHECK(fixture.log->pending_bytes() == 0);
+}
+
+TEST_CASE("batches that piled up share one sync") {
+  LogFixture fixture(1 << 16);
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  fixture.sync();
+  const std::uint64_t before = fixture.files.syncs();
+  for (int i = 0; i < 10; ++i) {
+    fixture.publish("m");
+    fixture.log->flush();
+  }
+  fixture.log->step();
+  CHECK(fixture.files.syncs() == before + 1);
+}
+
+TEST_CASE("what was acknowledged stays gone") {
+  LogFixture fixture;
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  fixture.log->declare_queue(test::queue_definition(2));
+  const auto a = fixture.publish("a", {1, 2});
+  fixture.publish("b", {1, 2});
+  fixture.log->ack(1, a);
+  fixture.sync();
+  fixture.reopen();
+  CHECK(fixture.recovered.text(1) == "b*");
+  CHECK(fixture.recovered.text(2) == "a* b*");
+  // Also after another start, with acknowledgements of what was recovered.
+  fixture.log->ack(2, fixture.recovered.messages.at(2).front().position);
+  fixture.sync();
+  fixture.reopen();
+  CHECK(fixture.recovered.text(2) == "b*");
+}
+
+TEST_CASE("only what was delivered is marked after a clean stop, everything after another one") {
+  LogFixture fixture;
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  const auto a = fixture.publish("a");
+  fixture.publish("b");
+  fixture.log->mark_delivered(1, a);
+  CHECK(fixture.close_and_open().clean);
+  CHECK(fixture.recovered.text(1) == "a* b");
+  SUBCASE("a start alone makes the log unclean: messages may be given out from now on") {
+    CHECK_FALSE(fixture.reopen().clean);
+    CHECK(fixture.recovered.text(1) == "a* b*");
+  }
+  SUBCASE("marks count for the stop they were made at") {
+    CHECK(fixture.close_and_open().clean);
+    CHECK(fixture.recovered.text(1) == "a b");
+  }
+}
+
+TEST_CASE("a deleted queue takes its messages and bindings along") {
+  LogFixture fixture;
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  fixture.log->bind({"amq.direct", engine::DestinationKind::queue, "q1", "k", ""});
+  const auto a = fixture.publish("a");
+  fixture.log->delete_queue(1);
+  fixture.log->release(a);
+  // Another queue of that name.
+  engine::QueueDefinition again = test::queue_definition(9);
+  again.name = "q1";
+  fixture.log->declare_queue(again);
+  fixture.sync();
+  fixture.reopen();
+  CHECK(fixture.recovered.queues == std::vector{again});
+  CHECK(fixture.recovered.text(9).empty());
+  CHECK(fixture.recovered.bindings.empty());
+}
+
+TEST_CASE("a message larger than segments goes through several of them") {
+  LogFixture fixture;
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  std::string large(20'000, ' ');
+  for (std::size_t i = 0; i < large.size(); ++i)
+    large[i] = static_cast<char>('a' + i % 26);
+  fixture.publish("before");
+  const auto position = fixture.publish(large);
+  fixture.publish("after");
+  fixture.sync();
+  fixture.reopen();
+  const auto& messages = fixture.recovered.messages.at(1);
+  REQUIRE(messages.size() == 3);
+  CHECK(messages[1].body == large);
+  CHECK(messages[1].position == position);
+  CHECK(messages[2].body == "after");
+}
+
+TEST_CASE("segments are used again once nothing in them is needed") {
+  LogFixture fixture;
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  fixture.log->declare_exchange({"e", engine::ExchangeType::fanout, true, false, false, ""});
+  fixture.log->bind({"e", engine::DestinationKind::queue, "q1", "", ""});
+  for (int i = 0; i < 500; ++i) {
+    const auto position = fixture.publish(std::string(100, 'x'));
+    fixture.sync();
+    fixture.log->ack(1, position);
+    fixture.sync();
+    CHECK(fixture.log->segment_count() <= 3);
+  }
+  CHECK(fixture.files.paths().size() < 12);
+  fixture.reopen();
+  // The definitions' records are gone with the first segment: they are in the checkpoint.
+  CHECK(fixture.recovered.queues.size() == 1);
+  CHECK(fixture.recovered.exchanges.size() == 1);
+  CHECK(fixture.recovered.bindings.size() == 1);
+  CHECK(fixture.recovered.text(1).empty());
+}
+
+TEST_CASE("one message that stays keeps its segment and all after it") {
+  LogFixture fixture;
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  const auto kept = fixture.publish("kept");
+  for (int i = 0; i < 200; ++i) {
+    fixture.log->ack(1, fixture.publish(std::string(100, 'x')));
+    fixture.sync();
+  }
+  const std::size_t count = fixture.log->segment_count();
+  CHECK(count > 3);
+  fixture.reopen();
+  CHECK(fixture.recovered.text(1) == "kept*");
+  fixture.log->ack(1, kept);
+  fixture.sync();
+  fixture.sync();
+  CHECK(fixture.log->segment_count() < count);
+  CHECK(fixture.log->segment_count() <= 2);
+}
+
+TEST_CASE("replaying twice gives the same") {
+  LogFixture fixture;
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  for (int i = 0; i < 100; ++i)
+    fixture.publish("m" + std::to_string(i));
+  fixture.sync();
+  fixture.open();
+  const std::string first = fixture.recovered.text(1);
+  fixture.open();
+  CHECK(fixture.recovered.text(1) == first);
+}
+
+TEST_CASE("a failed write or sync is final") {
+  for (std::uint64_t calls = 1; calls <= 2; ++calls) {
+    LogFixture fixture;
+    int failures = 0;
+    fixture.options.on_failure = [&](const std::string& why) {
+      CHECK(why == "injected failure");
+      ++failures;
+    };
+    fixture.open();
+    fixture.log->declare_queue(test::queue_definition(1));
+    fixture.sync();
+    const engine::LogPosition durable = fixture.log->durable();
+    fixture.publish("m");
+    fixture.files.fail_after(calls);
+    fixture.sync();
+    CHECK(failures == 1);
+    // The disk is well again, but who knows what it has lost.
+    fixture.files.fail_after(0);
+    fixture.publish("n");
+    fixture.sync();
+    CHECK(failures == 1);
+    CHECK(fixture.log->durable() == durable);
+    CHECK_FALSE(fixture.log->close_clean());
+  }
+}
+
+TEST_CASE("with a thread of its own it tells when things are durable") {
+  test::MemFileSystem files;
+  test::Recovered recovered;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int notices = 0;
+  log::LogOptions options;
+  options.segment_size = 4096;
+  options.on_durable = [&] {
+    const std::lock_guard lock(mutex);
+    ++notices;
+    changed.notify_one();
+  };
+  log::Log log(files, "log", test::directory_id, options);
+  log.recover(recovered);
+  log.declare_queue(test::queue_definition(1));
+  for (int i = 0; i < 1000; ++i) {
+    const engine::QueueId queue = 1;
+    log.publish({.exchange = "", .routing_key = "", .properties = "", .body = "m"}, {&queue, 1});
+    log.flush();
+  }
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return log.durable() >= log.end(); });
+  lock.unlock();
+  CHECK(notices > 0);
+  CHECK(log.close_clean());
+  log::Log again(files, "log", test::directory_id, options);
+  CHECK(again.recover(recovered).message_counts.at("q1") == 1000);
+}

@@ -1,0 +1,178 @@
+// A file system in memory that can lose power.
+//
+// The fault model: a write that was not synced is on disk in part, sector by sector (512 bytes), at
+// random; creating, renaming and removing that was not synced with the directory has happened up to
+// some point and no further. What was synced is there. Besides, any call can be made to fail, or to
+// be the last one before the power goes.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "log/file_system.hpp"
+
+namespace haypile::test {
+
+// The power has gone: nothing that was under way goes on.
+struct PowerLoss {};
+
+class MemFileSystem final : public log::FileSystem {
+ public:
+  // After so many calls that change something: loss of power, or an I/O error from then on. 0 for
+  // never.
+  void lose_power_after(std::uint64_t calls) { power_loss_at_ = calls == 0 ? 0 : calls_ + calls; }
+  void fail_after(std::uint64_t calls) { failure_at_ = calls == 0 ? 0 : calls_ + calls; }
+  std::uint64_t calls() const { return calls_; }
+  std::uint64_t syncs() const { return syncs_; }
+
+  // What is on disk when the power is back.
+  void restart(std::mt19937& random) {
+    lose_power_after(0);
+    fail_after(0);
+    names_ = durable_names_;
+    const std::size_t done = name_changes_.empty() ? 0 : random() % (name_changes_.size() + 1);
+    for (std::size_t i = 0; i < done; ++i)
+      name_changes_[i](names_);
+    name_changes_.clear();
+    durable_names_ = names_;
+    for (const auto& [path, node] : names_)
+      node->lose_power(random);
+  }
+
+  std::string& bytes(const std::string& path) { return names_.at(path)->data; }
+  void drop(const std::string& path) {
+    names_.erase(path);
+    durable_names_.erase(path);
+  }
+  void put(const std::string& path, const std::string& bytes) {
+    names_[path] = durable_names_[path] = std::make_shared<Node>(Node{bytes, bytes, {}});
+  }
+  std::vector<std::string> paths() const {
+    std::vector<std::string> paths;
+    for (const auto& [path, node] : names_)
+      paths.push_back(path);
+    return paths;
+  }
+
+  void create_directories(const std::string&) override {}
+  std::vector<std::string> list(const std::string& directory) override {
+    std::vector<std::string> found;
+    for (const auto& [path, node] : names_) {
+      if (path.starts_with(directory + "/")) found.push_back(path.substr(directory.size() + 1));
+    }
+    return found;
+  }
+  bool exists(const std::string& path) override { return names_.contains(path); }
+  std::unique_ptr<log::File> open(const std::string& path) override {
+    const auto found = names_.find(path);
+    if (found == names_.end()) throw log::IoError("cannot open '" + path + "'");
+    return std::make_unique<MemFile>(*this, found->second);
+  }
+  std::unique_ptr<log::File> create(const std::string& path) override {
+    const auto node = std::make_shared<Node>();
+    change([path, node](Names& names) { names[path] = node; });
+    return std::make_unique<MemFile>(*this, node);
+  }
+  void rename(const std::string& from, const std::string& to) override {
+    change([from, to](Names& names) {
+      const auto found = names.find(from);
+      if (found == names.end()) return;
+      names[to] = found->second;
+      names.erase(from);
+    });
+  }
+  void remove(const std::string& path) override {
+    change([path](Names& names) { names.erase(path); });
+  }
+  void sync_directory(const std::string&) override {
+    count();
+    ++syncs_;
+    durable_names_ = names_;
+    name_changes_.clear();
+  }
+
+ private:
+  struct Node {
+    std::string data;     // as the process sees it
+    std::string durable;  // as it was synced
+    struct Write {
+      std::uint64_t offset;
+      std::string bytes;
+    };
+    std::vector<Write> unsynced;
+
+    static void apply(std::string& to, std::uint64_t offset, std::string_view bytes) {
+      if (to.size() < offset + bytes.size()) to.resize(offset + bytes.size(), '\0');
+      std::copy(bytes.begin(), bytes.end(), to.begin() + static_cast<std::ptrdiff_t>(offset));
+    }
+    void lose_power(std::mt19937& random) {
+      constexpr std::uint64_t sector = 512;
+      for (const Write& write : unsynced) {
+        const std::uint64_t keep_of_8 = random() % 9;
+        for (std::uint64_t at = 0; at < write.bytes.size();) {
+          const std::uint64_t size = std::min<std::uint64_t>(sector - (write.offset + at) % sector,
+                                                             write.bytes.size() - at);
+          if (random() % 8 < keep_of_8) {
+            apply(durable, write.offset + at, std::string_view(write.bytes).substr(at, size));
+          }
+          at += size;
+        }
+      }
+      unsynced.clear();
+      data = durable;
+    }
+  };
+  using Names = std::map<std::string, std::shared_ptr<Node>>;
+
+  class MemFile final : public log::File {
+   public:
+    MemFile(MemFileSystem& files, std::shared_ptr<Node> node) : files_(files), node_(node) {}
+    void write(std::uint64_t offset, std::string_view bytes) override {
+      files_.count();
+      Node::apply(node_->data, offset, bytes);
+      node_->unsynced.push_back({offset, std::string(bytes)});
+    }
+    std::string read(std::uint64_t offset, std::size_t size) override {
+      if (offset >= node_->data.size()) return {};
+      return node_->data.substr(offset, size);
+    }
+    std::uint64_t size() override { return node_->data.size(); }
+    void sync() override {
+      files_.count();
+      ++files_.syncs_;
+      node_->durable = node_->data;
+      node_->unsynced.clear();
+    }
+
+   private:
+    MemFileSystem& files_;
+    std::shared_ptr<Node> node_;
+  };
+
+  void count() {
+    ++calls_;
+    if (power_loss_at_ != 0 && calls_ >= power_loss_at_) throw PowerLoss{};
+    if (failure_at_ != 0 && calls_ >= failure_at_) throw log::IoError("injected failure");
+  }
+  void change(std::function<void(Names&)> what) {
+    count();
+    what(names_);
+    name_changes_.push_back(std::move(what));
+  }
+
+  Names names_;
+  Names durable_names_;
+  std::vector<std::function<void(Names&)>> name_changes_;
+  std::uint64_t calls_ = 0;
+  std::uint64_t syncs_ = 0;
+  std::uint64_t power_loss_at_ = 0;
+  std::uint64_t failure_at_ = 0;
+};
+
+}  // namespace haypile::test
