@@ -59,11 +59,16 @@ class Tutorial(BrokerTest):
                     program.wait_for_line(f" [x] Received {task}")
             self.run_to_end(broker, *PRODUCERS["C++"])
             program.wait_for_line(" [x] Received Hello World!")
-            wait_for(lambda: program.lines.count(" [x] Done") == 3, "three tasks done")
+            # With a prefetch of one the next task comes when the one before is acknowledged.
+            self.run_to_end(broker, *PRODUCERS["C++"], "last", "....................")
+            program.wait_for_line(" [x] Received last")
+            self.assertEqual(program.lines.count(" [x] Done"), 3)
             program.signal(signal.SIGINT)
             program.wait()
             self.wait_for_consumers(broker, 0)
-        self.assertEqual(self.message_count(broker, "task_queue"), 0)
+            with broker.connect() as connection:
+                purged = connection.channel().queue_purge("task_queue").method.message_count
+            self.assertEqual(purged, 1)  # the one it was working on
 
     def test_killed_worker_loses_nothing(self):
         """In mid-task: the task goes to another worker at once, whatever the two are written in."""
