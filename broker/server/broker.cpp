@@ -37,16 +37,16 @@ class Broker::Impl {
   }
 
   int connect() {
-    int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-      throw BrokerError("no connection within the process: " +
-                        std::generic_category().message(errno));
-    }
-    call([&](server::Core& core) {
+    return call([&](server::Core& core) {
+      int ends[2];
+      if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        throw BrokerError("no connection within the process: " +
+                          std::generic_category().message(errno));
+      }
       server::Socket socket(io_, asio::generic::stream_protocol(AF_UNIX, 0), ends[0]);
       core.adopt(std::move(socket), {"this process", true});
+      return ends[1];
     });
-    return ends[1];
   }
 
   void stop() {

@@ -158,9 +158,12 @@ void Core::close() {
   awaiting_log_.clear();
   held_back_.clear();
   connections_.clear();
-  if (failed_) return;
-  for (const auto& [name, vhost] : vhosts_)
-    vhost->close_clean();
+  if (!failed_) {
+    for (const auto& [name, vhost] : vhosts_)
+      vhost->close_clean();
+  }
+  vhosts_.clear();
+  directory_.reset();
 }
 
 void Core::report(Severity severity, const std::string& line) const {

@@ -40,7 +40,7 @@ class Core {
   // Says goodbye to all; nothing is accepted any more. When the last client is gone, or had time
   // enough, `io` runs out of work.
   void stop();
-  // After `io` has run out: closes the log and marks it clean.
+  // After `io` has run out: closes the log, marks it clean and gives the data directory free.
   void close();
 
   // For connections.

@@ -56,7 +56,8 @@ class Broker {
   std::uint16_t listen(const std::string& address, std::uint16_t port);
 
   // Tells the clients (connection.close 320), waits a moment for them to take leave, writes what
-  // there is to write and marks the data directory as cleanly closed. Can be called twice.
+  // there is to write, marks the data directory as cleanly closed and gives it free. Can be called
+  // twice; connect() and listen() throw afterwards.
   void stop();
 
  private:

@@ -16,7 +16,7 @@ struct ConnectionOptions {
   std::string password = "guest";
   std::string virtual_host = "/";
   // Nothing: what the broker proposes. 0: none at all.
-  std::optional<std::uint16_t> heartbeat_s;
+  std::optional<std::uint16_t> heartbeat_s{};
   // The most that is asked for; the broker may allow less.
   std::uint16_t channel_max = 2047;
   std::uint32_t frame_max_bytes = 131072;
@@ -27,7 +27,7 @@ struct ConnectionOptions {
   // Larger messages from the broker end the connection.
   std::uint64_t message_size_max_bytes = 512u << 20;
   // The name by which the broker's logs and tools may know the connection.
-  std::string connection_name;
+  std::string connection_name{};
 
   // amqp://user:password@host:port/vhost?heartbeat=30&connection_timeout=5000&channel_max=10
   // &frame_max=8192&name=worker with everything after the scheme optional and percent-encoded where

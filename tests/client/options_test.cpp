@@ -1,0 +1,71 @@
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include <haypile/error.hpp>
+#include <haypile/options.hpp>
+
+using haypile::ConnectionFailed;
+using haypile::ConnectionOptions;
+
+TEST_CASE("all that a URI leaves out has a default") {
+  for (const char* uri : {"amqp://", "amqp://localhost", "amqp://localhost/", "amqp://:5672"}) {
+    CAPTURE(uri);
+    const ConnectionOptions options = ConnectionOptions::from_uri(uri);
+    CHECK(options.host == "localhost");
+    CHECK(options.port == 5672);
+    CHECK(options.user == "guest");
+    CHECK(options.password == "guest");
+    CHECK(options.virtual_host == "/");
+    CHECK_FALSE(options.heartbeat_s.has_value());
+  }
+}
+
+TEST_CASE("every part of a URI counts") {
+  const ConnectionOptions options = ConnectionOptions::from_uri(
+      "amqp://us%65r:p%40ss:word@10.0.0.1:10000/v%2fhost?heartbeat=7&connection_timeout=250"
+      "&channel_max=3&frame_max=8192&name=a%20worker");
+  CHECK(options.host == "10.0.0.1");
+  CHECK(options.port == 10000);
+  CHECK(options.user == "user");
+  CHECK(options.password == "p@ss:word");
+  CHECK(options.virtual_host == "v/host");
+  CHECK(options.heartbeat_s == 7);
+  CHECK(options.connection_timeout == std::chrono::milliseconds(250));
+  CHECK(options.channel_max == 3);
+  CHECK(options.frame_max_bytes == 8192);
+  CHECK(options.connection_name == "a worker");
+}
+
+TEST_CASE("a host in brackets is an IPv6 address") {
+  CHECK(ConnectionOptions::from_uri("amqp://[::1]").host == "::1");
+  const ConnectionOptions options = ConnectionOptions::from_uri("amqp://a:b@[fe80::1]:99/x");
+  CHECK(options.host == "fe80::1");
+  CHECK(options.port == 99);
+  CHECK(options.virtual_host == "x");
+}
+
+TEST_CASE("a URI that makes no sense is refused with what is wrong") {
+  const auto refused = [](const char* uri, const char* why) {
+    CAPTURE(uri);
+    try {
+      ConnectionOptions::from_uri(uri);
+      FAIL("was accepted");
+    } catch (const ConnectionFailed& error) {
+      CAPTURE(error.what());
+      CHECK(std::string(error.what()).find(why) != std::string::npos);
+    }
+  };
+  refused("", "does not start with amqp://");
+  refused("localhost:5672", "does not start with amqp://");
+  refused("amqps://localhost", "TLS");
+  refused("amqp://localhost:port", "port 'port'");
+  refused("amqp://localhost:65536", "port '65536'");
+  refused("amqp://localhost:-1", "port '-1'");
+  refused("amqp://[::1", "']' is missing");
+  refused("amqp://[::1]x", "unexpected text after ']'");
+  refused("amqp://a%2:b@localhost", "two hexadecimal digits");
+  refused("amqp://localhost/%zz", "two hexadecimal digits");
+  refused("amqp://localhost?heartbeat=soon", "heartbeat 'soon'");
+  refused("amqp://localhost?heartbeet=3", "unknown parameter 'heartbeet'");
+}

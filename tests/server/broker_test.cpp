@@ -1,0 +1,176 @@
+// The broker as a library, with the client library on the other end.
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <haypile/broker.hpp>
+#include <haypile/client.hpp>
+
+using namespace haypile;
+
+namespace {
+
+struct TemporaryDirectory {
+  TemporaryDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "haypile-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()));
+    path = name;
+  }
+  ~TemporaryDirectory() { std::filesystem::remove_all(path); }
+  std::filesystem::path path;
+};
+
+Connection connect(Broker& broker) {
+  return Connection::over_socket(broker.connect());
+}
+
+std::string body_of(const std::optional<Message>& message) {
+  return message ? std::string(message->body()) : "nothing";
+}
+
+}  // namespace
+
+TEST_CASE("a broker without a directory works, and forgets") {
+  for (int round = 0; round < 2; ++round) {
+    Broker broker;
+    Connection connection = connect(broker);
+    Channel channel = connection.channel();
+    CHECK(channel.queue_declare("q", {.durable = true}).message_count == 0);
+    channel.confirm_select();
+    channel.basic_publish("", "q", "hay", {.delivery_mode = persistent});
+    CHECK(channel.wait_for_confirms());
+    CHECK(body_of(channel.basic_get("q")) == "hay");
+  }
+}
+
+TEST_CASE("what was confirmed is there again after the end of the broker") {
+  TemporaryDirectory directory;
+  {
+    Broker broker({.data_directory = directory.path / "new"});
+    Connection connection = connect(broker);
+    Channel channel = connection.channel();
+    channel.queue_declare("q", {.durable = true});
+    channel.confirm_select();
+    channel.basic_publish("", "q", "kept", {.delivery_mode = persistent});
+    channel.basic_publish("", "q", "not kept");
+    CHECK(channel.wait_for_confirms());
+    CHECK(channel.queue_declare("q", {.passive = true}).message_count == 2);
+  }
+  Broker broker({.data_directory = directory.path / "new"});
+  Connection connection = connect(broker);
+  Channel channel = connection.channel();
+  CHECK(channel.queue_declare("q", {.passive = true}).message_count == 1);
+  CHECK(body_of(channel.basic_get("q")) == "kept");
+}
+
+TEST_CASE("a data directory belongs to one broker at a time") {
+  TemporaryDirectory directory;
+  Broker first({.data_directory = directory.path});
+  try {
+    Broker second({.data_directory = directory.path});
+    FAIL("a second broker started on the same directory");
+  } catch (const BrokerError& error) {
+    CHECK(std::string(error.what()).find("in use") != std::string::npos);
+  }
+  first.stop();
+  CHECK_NOTHROW(Broker({.data_directory = directory.path}));
+}
+
+TEST_CASE("a data directory that cannot be one is refused") {
+  CHECK_THROWS_AS(Broker({.data_directory = "/dev/null/hay"}), BrokerError);
+}
+
+TEST_CASE("a port in use, or an address that is none, is refused") {
+  Broker broker;
+  const std::uint16_t port = broker.listen("127.0.0.1", 0);
+  CHECK(port != 0);
+  CHECK_THROWS_AS(broker.listen("127.0.0.1", port), BrokerError);
+  CHECK_THROWS_AS(broker.listen("localhost.", 0), BrokerError);
+  Connection connection("amqp://127.0.0.1:" + std::to_string(port));
+  CHECK(connection.is_open());
+}
+
+TEST_CASE("clients are told of the end") {
+  Broker broker;
+  Connection connection = connect(broker);
+  Channel channel = connection.channel();
+  channel.queue_declare("q");
+  std::thread stopping([&] { broker.stop(); });
+  channel.basic_consume("q", [](const Message&) {});
+  try {
+    channel.start_consuming();
+    FAIL("went on without a broker");
+  } catch (const ConnectionClosed& closed) {
+    CHECK(closed.reply_code == 320);
+  }
+  stopping.join();
+  broker.stop();
+  CHECK_THROWS_AS(broker.connect(), BrokerError);
+}
+
+TEST_CASE("calls may come from many threads, and every task is done once") {
+  constexpr int producers = 4;
+  constexpr int tasks_each = 200;
+  Broker broker;
+  Connection main_connection = connect(broker);
+  Channel main_channel = main_connection.channel();
+  main_channel.queue_declare("tasks");
+
+  std::mutex mutex;
+  std::multiset<std::string> done;
+  std::atomic<int> done_count = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      Connection connection = connect(broker);
+      Channel channel = connection.channel();
+      channel.basic_qos(1);
+      channel.basic_consume("tasks", [&](const Message& task) {
+        {
+          const std::lock_guard lock(mutex);
+          done.emplace(task.body());
+        }
+        channel.basic_ack(task.delivery_tag);
+        ++done_count;
+      });
+      while (done_count < producers * tasks_each)
+        channel.consume_for(std::chrono::milliseconds(20));
+    });
+  }
+  for (int i = 0; i < producers; ++i) {
+    threads.emplace_back([&, i] {
+      Connection connection = connect(broker);
+      Channel channel = connection.channel();
+      channel.confirm_select();
+      for (int n = 0; n < tasks_each; ++n)
+        channel.basic_publish("", "tasks", std::to_string(i) + "/" + std::to_string(n));
+      channel.wait_for_confirms();
+    });
+  }
+  for (std::thread& thread : threads)
+    thread.join();
+  CHECK(done.size() == producers * tasks_each);
+  CHECK(std::set<std::string>(done.begin(), done.end()).size() == done.size());
+  CHECK(main_channel.queue_delete("tasks") == 0);
+}
+
+TEST_CASE("the report says what was recovered") {
+  TemporaryDirectory directory;
+  std::mutex mutex;
+  std::string lines;
+  Broker broker({.data_directory = directory.path, .report = [&](Severity, std::string_view line) {
+                   const std::lock_guard lock(mutex);
+                   lines.append(line).append("\n");
+                 }});
+  connect(broker);
+  const std::lock_guard lock(mutex);
+  CHECK(lines.find("recovered") != std::string::npos);
+}
