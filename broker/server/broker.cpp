@@ -11,6 +11,7 @@
 #include <haypile/broker.hpp>
 
 #include "server/core.hpp"
+#include "server/signals_blocked.hpp"
 
 namespace haypile {
 
@@ -67,7 +68,10 @@ class Broker::Impl {
   std::thread thread_;
 };
 
-Broker::Broker(BrokerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Broker::Broker(BrokerOptions options) {
+  const server::SignalsBlocked blocked;
+  impl_ = std::make_unique<Impl>(std::move(options));
+}
 Broker::~Broker() = default;
 
 int Broker::connect() {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "signals_blocked.hpp"
+
 namespace haypile {
 
 namespace {
@@ -24,6 +26,7 @@ ConnectionImpl::ConnectionImpl(Socket socket, const ConnectionOptions& options)
   }
   check_open();
   heartbeat_ = std::chrono::seconds(protocol_.heartbeat_s());
+  const SignalsBlocked blocked;
   thread_ = std::thread([this] { run(); });
 }
 

@@ -103,8 +103,8 @@ TEST_CASE("clients are told of the end") {
   Connection connection = connect(broker);
   Channel channel = connection.channel();
   channel.queue_declare("q");
-  std::thread stopping([&] { broker.stop(); });
   channel.basic_consume("q", [](const Message&) {});
+  std::thread stopping([&] { broker.stop(); });
   try {
     channel.start_consuming();
     FAIL("went on without a broker");

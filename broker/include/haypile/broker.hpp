@@ -37,7 +37,8 @@ struct BrokerOptions {
   std::function<void(std::string_view)> on_failure{};
 };
 
-// Starts with the constructor, stops with the destructor. All calls may come from any thread.
+// Starts with the constructor, stops with the destructor. All calls may come from any thread. It
+// has threads of its own, on which no signals are handled.
 class Broker {
  public:
   // Reads the data directory; throws BrokerError if that cannot be done.

@@ -13,7 +13,7 @@ namespace haypile {
 
 // Connection and channels belong together to one thread, apart from Channel::stop_consuming().
 // A thread of its own sends heartbeats, also while a callback works for hours, and what is waiting
-// to be sent.
+// to be sent; signals are never handled on it.
 //
 // When data goes out: a method that has an answer at once; everything else (publishing,
 // acknowledging) within a millisecond, in one piece with what follows it meanwhile.
