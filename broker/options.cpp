@@ -81,6 +81,8 @@ DaemonOptions parse_options(int argc, char** argv) {
     if (!config.empty()) apply_config(app, config);
   } catch (const CLI::Success& success) {
     throw Exit{app.exit(success)};
+  } catch (const CLI::ExtrasError&) {
+    throw OptionError("unknown option '" + app.remaining().front() + "' (see haypiled --help)");
   } catch (const CLI::ParseError& error) {
     throw OptionError(std::string(error.what()) + " (see haypiled --help)");
   }

@@ -76,6 +76,9 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
     return app.exit(success);
+  } catch (const CLI::ExtrasError&) {
+    throw haypile::Error("unknown option '" + app.remaining(true).front() +
+                         "'; options stand behind send, work or status (see haypile --help)");
   } catch (const CLI::ParseError& error) {
     throw haypile::Error(std::string(error.what()) + " (see haypile --help)");
   }
