@@ -28,6 +28,9 @@ class MemFileSystem final : public log::FileSystem {
   // never.
   void lose_power_after(std::uint64_t calls) { power_loss_at_ = calls == 0 ? 0 : calls_ + calls; }
   void fail_after(std::uint64_t calls) { failure_at_ = calls == 0 ? 0 : calls_ + calls; }
+  // Faults that a test has to find: a sync that does nothing.
+  void ignore_syncs() { ignore_syncs_ = true; }
+  void ignore_directory_syncs() { ignore_directory_syncs_ = true; }
   std::uint64_t calls() const { return calls_; }
   std::uint64_t syncs() const { return syncs_; }
 
@@ -93,6 +96,7 @@ class MemFileSystem final : public log::FileSystem {
   void sync_directory(const std::string&) override {
     count();
     ++syncs_;
+    if (ignore_directory_syncs_) return;
     durable_names_ = names_;
     name_changes_.clear();
   }
@@ -146,6 +150,7 @@ class MemFileSystem final : public log::FileSystem {
     void sync() override {
       files_.count();
       ++files_.syncs_;
+      if (files_.ignore_syncs_) return;
       node_->durable = node_->data;
       node_->unsynced.clear();
     }
@@ -173,6 +178,8 @@ class MemFileSystem final : public log::FileSystem {
   std::uint64_t syncs_ = 0;
   std::uint64_t power_loss_at_ = 0;
   std::uint64_t failure_at_ = 0;
+  bool ignore_syncs_ = false;
+  bool ignore_directory_syncs_ = false;
 };
 
 }  // namespace haypile::test
