@@ -40,6 +40,7 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
   writer_->remove_leftovers();
   start_batch();
   if (state.sealed) next_segment();
+  make_room(1);
   append_mark(batch_, RecordType::start);
   hand_over();
   writer_->run(std::exchange(handed_over_, {}), {});

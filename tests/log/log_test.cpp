@@ -262,3 +262,20 @@ TEST_CASE("with a thread of its own it tells when things are durable") {
   log::Log again(files, "log", test::directory_id, options);
   CHECK(again.recover(recovered).message_counts.at("q1") == 1000);
 }
+
+TEST_CASE("one start after the other, each after a crash, fills a segment to its end") {
+  // The end of the first batch, and with it of all others, moves in steps of the alignment.
+  for (std::size_t size = 0; size < 48; size += 8) {
+    CAPTURE(size);
+    LogFixture fixture;
+    fixture.open();
+    fixture.log->declare_queue(test::queue_definition(1));
+    fixture.publish(std::string(size, 'x'));
+    fixture.sync();
+    for (int start = 0; start < 100; ++start)
+      fixture.reopen();
+    fixture.publish("in the next segment");
+    fixture.sync();
+    CHECK(fixture.reopen().message_counts.at("q1") == 2);
+  }
+}

@@ -213,7 +213,7 @@ bool is_found_out(Prepare prepare) {
 TEST_CASE("power loss at any time") {
   // HAYPILE_SEEDS=100000 for a long run.
   const char* count = std::getenv("HAYPILE_SEEDS");
-  const unsigned seed_count = count ? static_cast<unsigned>(std::stoul(count)) : 400;
+  const unsigned seed_count = count ? static_cast<unsigned>(std::stoul(count)) : 4000;
   for (unsigned seed = 1; seed <= seed_count; ++seed) {
     CAPTURE(seed);
     CHECK(simulate(seed, [](test::MemFileSystem&) {}) == "");
