@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 cmake --install "$1" --prefix "$directory/installed" >/dev/null
-cmake -S "$here" -B "$directory/build" -DCMAKE_PREFIX_PATH="$directory/installed" \
+cmake -G Ninja -S "$here" -B "$directory/build" -DCMAKE_PREFIX_PATH="$directory/installed" \
   -DEXAMPLES="$here/../.." >/dev/null
 cmake --build "$directory/build"
 "$directory/build/embedded"
