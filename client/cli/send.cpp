@@ -44,6 +44,7 @@ class Sender {
     channel_.confirm_select();
   }
   void send(std::string_view body) {
+    ++sent_count_;
     channel_.basic_publish("", queue_, body, {.delivery_mode = persistent});
     if (channel_.unconfirmed_count() >= window) wait(window / 2);
   }
@@ -51,23 +52,33 @@ class Sender {
     if (!channel_.wait_for_confirms(unconfirmed_max)) {
       throw Error("the broker has refused a message");
     }
+    confirmed_count_ = sent_count_ - channel_.unconfirmed_count();
   }
+  // As of the last wait.
+  std::uint64_t confirmed_count() const { return confirmed_count_; }
 
  private:
   Connection connection_;
   Channel channel_;
   std::string queue_;
+  std::uint64_t sent_count_ = 0;
+  std::uint64_t confirmed_count_ = 0;
 };
 
 std::uint64_t send_lines(Sender& sender) {
   Progress progress;
   std::uint64_t count = 0;
-  for (std::string line; std::getline(std::cin, line);) {
-    sender.send(line);
-    progress.show(++count);
+  try {
+    for (std::string line; std::getline(std::cin, line);) {
+      sender.send(line);
+      progress.show(++count);
+    }
+    if (std::cin.bad()) throw Error("cannot read standard input");
+    sender.wait();
+  } catch (const Error& error) {
+    throw Error(std::string(error.what()) + "; at least " +
+                std::to_string(sender.confirmed_count()) + " messages are confirmed");
   }
-  if (std::cin.bad()) throw Error("cannot read standard input");
-  sender.wait();
   return count;
 }
 

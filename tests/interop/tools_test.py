@@ -1,10 +1,11 @@
 """Other clients: amqp-tools (rabbitmq-c), and Haypile's own command line tool."""
 import os
+import re
 import signal
 import subprocess
 import unittest
 
-from harness import BIN, BrokerTest, wait_for
+from harness import BIN, PATIENCE, BrokerTest, wait_for
 
 HAYPILE = f"{BIN}/haypile"
 
@@ -144,6 +145,30 @@ class CommandLine(BrokerTest):
         self.broker.kill()
         self.assertEqual(worker.wait(), 1)
         self.assertIn("connection lost", worker.errors[-1])
+
+    def test_who_sends_lines_hears_how_many_are_safe(self):
+        sender = subprocess.Popen(
+            [HAYPILE, "send", "-u", self.broker.url, "-"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.addCleanup(sender.kill)
+        sender.stdin.write(b"line\n" * 5000)
+        sender.stdin.flush()
+        with self.broker.connect() as connection:
+            channel = connection.channel()
+            channel.queue_declare("task_queue", durable=True)
+            wait_for(
+                lambda: channel.queue_declare("task_queue", passive=True).method.message_count > 3000,
+                "most of the lines",
+            )
+        self.broker.kill()
+        _, errors = sender.communicate(b"too late\n", timeout=PATIENCE)
+        self.assertEqual(sender.returncode, 1)
+        confirmed = re.search(r"at least (\d+) messages are confirmed", errors.decode())
+        self.assertTrue(confirmed, errors)
+        self.assertGreaterEqual(int(confirmed.group(1)), 1000)
+        self.assertLessEqual(int(confirmed.group(1)), 5000)
 
 
 if __name__ == "__main__":
