@@ -161,11 +161,13 @@ Error Engine::check_same(const Queue& queue, const QueueDefinition& wanted, Owne
 
 Error Engine::declare_queue(const QueueDefinition& wanted, OwnerId owner, OwnerId requester,
                             Queue*& queue) {
+  QueueDefinition definition = wanted;
+  // An exclusive queue goes with its connection at the latest: nothing of it is worth keeping.
+  if (owner != 0) definition.durable = false;
   if (queues_.contains(wanted.name)) {
     if (Error error = find_queue(wanted.name, requester, queue)) return error;
-    return check_same(*queue, wanted, owner);
+    return check_same(*queue, definition, owner);
   }
-  QueueDefinition definition = wanted;
   // A position is never used twice, so neither is an id made of it.
   definition.id = journal_.end() + 1;
   auto created = std::make_unique<Queue>(std::move(definition), owner, journal_);

@@ -31,7 +31,7 @@ class Queue {
   const QueueDefinition& definition() const { return definition_; }
   const std::string& name() const { return definition_.name; }
   OwnerId owner() const { return owner_; }
-  bool durable() const { return definition_.durable && owner_ == 0; }
+  bool durable() const { return definition_.durable; }
 
   std::size_t ready_count() const { return ready_.size() + returned_.size(); }
   std::size_t unacked_count() const { return unacked_count_; }

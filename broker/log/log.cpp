@@ -5,6 +5,7 @@
 
 #include "log/checkpoint.hpp"
 #include "log/record.hpp"
+#include "log/signals_blocked.hpp"
 
 namespace haypile::log {
 
@@ -44,7 +45,10 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
   append_mark(batch_, RecordType::start);
   hand_over();
   writer_->run(std::exchange(handed_over_, {}), {});
-  if (options_.threaded) thread_ = std::thread([this] { run(); });
+  if (options_.threaded) {
+    const SignalsBlocked blocked;
+    thread_ = std::thread([this] { run(); });
+  }
   return report;
 }
 

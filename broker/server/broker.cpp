@@ -10,8 +10,8 @@
 
 #include <haypile/broker.hpp>
 
+#include "log/signals_blocked.hpp"
 #include "server/core.hpp"
-#include "server/signals_blocked.hpp"
 
 namespace haypile {
 
@@ -20,10 +20,7 @@ namespace asio = boost::asio;
 class Broker::Impl {
  public:
   explicit Impl(BrokerOptions options)
-      : work_(asio::make_work_guard(io_)), core_(io_, std::move(options)), thread_([this] {
-          io_.run();
-          core_.close();
-        }) {}
+      : work_(asio::make_work_guard(io_)), core_(io_, std::move(options)), thread_(start()) {}
   ~Impl() { stop(); }
 
   // Runs `action` on the core's thread and gives its result, or throws what it threw.
@@ -61,6 +58,14 @@ class Broker::Impl {
   }
 
  private:
+  std::thread start() {
+    const log::SignalsBlocked blocked;
+    return std::thread([this] {
+      io_.run();
+      core_.close();
+    });
+  }
+
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   server::Core core_;
@@ -68,10 +73,7 @@ class Broker::Impl {
   std::thread thread_;
 };
 
-Broker::Broker(BrokerOptions options) {
-  const server::SignalsBlocked blocked;
-  impl_ = std::make_unique<Impl>(std::move(options));
-}
+Broker::Broker(BrokerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Broker::~Broker() = default;
 
 int Broker::connect() {

@@ -101,9 +101,8 @@ Fault Channel::declare_queue(const amqp::queue::Declare& method, engine::Queue*&
   }
   if (Fault fault = check_queue_arguments(method.arguments)) return fault;
   if (method.exclusive) link_.has_exclusive_queues = true;
-  // An exclusive queue goes with its connection at the latest: nothing of it is worth keeping.
   engine::QueueDefinition definition{.name = std::string(method.queue),
-                                     .durable = method.durable && !method.exclusive,
+                                     .durable = method.durable,
                                      .auto_delete = method.auto_delete,
                                      .arguments = std::string(method.arguments.bytes())};
   if (definition.name.empty()) definition.name = "amq.gen-" + link_.host.unique_name();

@@ -44,8 +44,8 @@ class Sender {
     channel_.confirm_select();
   }
   void send(std::string_view body) {
-    ++sent_count_;
     channel_.basic_publish("", queue_, body, {.delivery_mode = persistent});
+    ++sent_count_;
     if (channel_.unconfirmed_count() >= window) wait(window / 2);
   }
   void wait(std::size_t unconfirmed_max = 0) {
@@ -54,6 +54,7 @@ class Sender {
     }
     confirmed_count_ = sent_count_ - channel_.unconfirmed_count();
   }
+  std::uint64_t sent_count() const { return sent_count_; }
   // As of the last wait.
   std::uint64_t confirmed_count() const { return confirmed_count_; }
 
@@ -65,13 +66,12 @@ class Sender {
   std::uint64_t confirmed_count_ = 0;
 };
 
-std::uint64_t send_lines(Sender& sender) {
+void send_lines(Sender& sender) {
   Progress progress;
-  std::uint64_t count = 0;
   try {
     for (std::string line; std::getline(std::cin, line);) {
       sender.send(line);
-      progress.show(++count);
+      progress.show(sender.sent_count());
     }
     if (std::cin.bad()) throw Error("cannot read standard input");
     sender.wait();
@@ -79,7 +79,6 @@ std::uint64_t send_lines(Sender& sender) {
     throw Error(std::string(error.what()) + "; at least " +
                 std::to_string(sender.confirmed_count()) + " messages are confirmed");
   }
-  return count;
 }
 
 std::string join(const std::vector<std::string>& words) {
@@ -93,15 +92,14 @@ std::string join(const std::vector<std::string>& words) {
 
 int send(const SendOptions& options) {
   Sender sender(options.common);
-  const bool lines = options.words == std::vector<std::string>{"-"};
-  std::uint64_t count = 1;
-  if (lines) {
-    count = send_lines(sender);
+  if (options.words == std::vector<std::string>{"-"}) {
+    send_lines(sender);
   } else {
     sender.send(options.words.empty() ? "Hello World!" : join(options.words));
     sender.wait();
   }
   if (is_terminal(STDERR_FILENO)) {
+    const std::uint64_t count = sender.sent_count();
     std::cerr << colored("✓", "32") << " " << count << (count == 1 ? " message" : " messages")
               << " in '" << options.common.queue << "', confirmed\n";
   }

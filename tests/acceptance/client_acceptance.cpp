@@ -32,7 +32,10 @@ std::string unique_name() {
 }
 
 struct Session {
-  Connection connection{broker_uri()};
+  explicit Session(const ConnectionOptions& options = ConnectionOptions::from_uri(broker_uri()))
+      : connection(options) {}
+
+  Connection connection;
   Channel channel = connection.channel();
   // Gone with the connection.
   std::string queue = channel.queue_declare("", {.exclusive = true}).name;
@@ -44,6 +47,16 @@ void consume_until(Channel& channel, const std::function<bool()>& done) {
   while (!done() && std::chrono::steady_clock::now() < deadline)
     channel.consume_for(5ms);
   REQUIRE(done());
+}
+
+// What was published without a confirm may take a moment as well.
+Message get(Channel& channel, const std::string& queue, bool no_ack = false) {
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  std::optional<Message> got;
+  while (!got && std::chrono::steady_clock::now() < deadline)
+    got = channel.basic_get(queue, no_ack);
+  REQUIRE(got);
+  return std::move(*got);
 }
 
 template <class Act>
@@ -78,22 +91,20 @@ TEST_CASE("publish and get, with every property") {
                         .user_id = "guest",
                         .app_id = "a"};
   session.channel.basic_publish("", session.queue, "body", sent);
-  std::optional<Message> got;
-  while (!got)
-    got = session.channel.basic_get(session.queue);
-  CHECK(got->body() == "body");
-  CHECK(got->exchange().empty());
-  CHECK(got->routing_key() == session.queue);
-  CHECK_FALSE(got->redelivered);
-  CHECK(got->message_count == 0);
-  const Properties properties = got->properties();
+  const Message got = get(session.channel, session.queue);
+  CHECK(got.body() == "body");
+  CHECK(got.exchange().empty());
+  CHECK(got.routing_key() == session.queue);
+  CHECK_FALSE(got.redelivered);
+  CHECK(got.message_count == 0);
+  const Properties properties = got.properties();
   REQUIRE(properties.headers);
   CHECK(properties.headers->find("number")->as_int64() == 42);
   CHECK(properties.content_type == "text/plain");
   CHECK(properties.delivery_mode == persistent);
   CHECK(properties.timestamp == 1700000000);
   CHECK(properties.user_id == "guest");
-  session.channel.basic_ack(got->delivery_tag);
+  session.channel.basic_ack(got.delivery_tag);
   CHECK_FALSE(session.channel.basic_get(session.queue));
 }
 
@@ -105,25 +116,17 @@ TEST_CASE("bodies of every size around a frame come back as they were") {
     for (std::size_t i = 0; i < size; ++i)
       body[i] = static_cast<char>(i * 7);
     session.channel.basic_publish("", session.queue, body);
-    std::optional<Message> got;
-    while (!got)
-      got = session.channel.basic_get(session.queue, true);
-    CHECK(got->body() == body);
+    CHECK(get(session.channel, session.queue, true).body() == body);
   }
 }
 
 TEST_CASE("small frames are agreed upon") {
   ConnectionOptions options = ConnectionOptions::from_uri(broker_uri());
   options.frame_max_bytes = 4096;
-  Connection connection(options);
-  Channel channel = connection.channel();
-  const std::string queue = channel.queue_declare("", {.exclusive = true}).name;
+  Session session(options);
   const std::string body(50000, 'b');
-  channel.basic_publish("", queue, body);
-  std::optional<Message> got;
-  while (!got)
-    got = channel.basic_get(queue, true);
-  CHECK(got->body() == body);
+  session.channel.basic_publish("", session.queue, body);
+  CHECK(get(session.channel, session.queue, true).body() == body);
 }
 
 TEST_CASE("confirms: all that was published is confirmed") {
@@ -246,11 +249,9 @@ TEST_CASE("what a lost connection had goes to another") {
     dying_channel.basic_consume(queue, [&](const Message& m) { seen += m.body(); });
     consume_until(dying_channel, [&] { return seen == "task"; });
   }
-  std::optional<Message> back;
-  while (!back)
-    back = channel.basic_get(queue);
-  CHECK(back->redelivered);
-  channel.basic_ack(back->delivery_tag);
+  const Message back = get(channel, queue);
+  CHECK(back.redelivered);
+  channel.basic_ack(back.delivery_tag);
   channel.queue_delete(queue);
 }
 
@@ -356,9 +357,7 @@ TEST_CASE("wrong logins and vhosts are refused with a reason") {
 TEST_CASE("heartbeats keep a connection open while a callback works") {
   ConnectionOptions options = ConnectionOptions::from_uri(broker_uri());
   options.heartbeat_s = 1;
-  Connection connection(options);
-  Channel channel = connection.channel();
-  const std::string queue = channel.queue_declare("", {.exclusive = true}).name;
+  Session session(options);
   std::this_thread::sleep_for(4s);  // as a callback would
-  CHECK(channel.queue_declare(queue, {.passive = true}).message_count == 0);
+  CHECK(session.channel.queue_declare(session.queue, {.passive = true}).message_count == 0);
 }

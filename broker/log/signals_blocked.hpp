@@ -4,7 +4,7 @@
 
 #include <csignal>
 
-namespace haypile::server {
+namespace haypile::log {
 
 class SignalsBlocked {
  public:
@@ -21,4 +21,4 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-}  // namespace haypile::server
+}  // namespace haypile::log
