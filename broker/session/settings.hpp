@@ -21,7 +21,7 @@ struct Settings {
   std::uint16_t heartbeat_s = 60;
 
   std::uint64_t message_size_max_bytes = 16u << 20;
-  // From the first byte to connection.open-ok.
+  // From the session's beginning to connection.open-ok.
   std::chrono::seconds handshake_timeout{10};
   // How long the peer may take to answer our connection.close.
   std::chrono::seconds close_timeout{5};
