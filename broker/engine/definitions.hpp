@@ -14,6 +14,10 @@ using QueueId = std::uint64_t;
 // was not logged.
 using LogPosition = std::uint64_t;
 
+// Milliseconds since 1970-01-01 UTC. What an engine is handed never goes back within one run,
+// whatever is done to the machine's clock. 0 is never, or not known.
+using TimeMs = std::uint64_t;
+
 enum class ExchangeType : std::uint8_t { direct = 0, fanout = 1, topic = 2, headers = 3 };
 enum class DestinationKind : std::uint8_t { queue = 0, exchange = 1 };
 
@@ -55,6 +59,8 @@ struct MessageView {
   std::string_view routing_key;
   std::string_view properties;
   std::string_view body;
+  // When it came to its queues; 0 if nothing depends on it (no time to live, by queue or message).
+  TimeMs published_at = 0;
 };
 
 }  // namespace haypile::engine

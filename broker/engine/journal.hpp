@@ -43,6 +43,18 @@ class Journal {
   // unclean one every message counts as delivered.
   virtual void mark_delivered(QueueId queue, LogPosition message) = 0;
 
+  // The message came back to `queue` for the `count`th time; replaces what was said before.
+  virtual void set_delivery_count(QueueId queue, LogPosition message, std::uint32_t count) = 0;
+
+  // Since when nobody has used the queue (x-expires); 0: it is in use. Of queues that have been
+  // declared and not deleted.
+  virtual void set_unused_since(QueueId queue, TimeMs time) = 0;
+
+  // What publish() and ack() say between the two is there after a crash as a whole or not at all.
+  // Groups do not nest. Neither flushing nor reading durable() in between.
+  virtual void begin_group() = 0;
+  virtual void end_group() = 0;
+
   virtual LogPosition end() const = 0;
   virtual LogPosition durable() const = 0;
 };
@@ -60,11 +72,22 @@ class NullJournal final : public Journal {
   void ack(QueueId, LogPosition) override {}
   void release(LogPosition) override {}
   void mark_delivered(QueueId, LogPosition) override {}
+  void set_delivery_count(QueueId, LogPosition, std::uint32_t) override {}
+  void set_unused_since(QueueId, TimeMs) override {}
+  void begin_group() override {}
+  void end_group() override {}
   LogPosition end() const override { return end_; }
   LogPosition durable() const override { return end_; }
 
  private:
   LogPosition end_ = 0;
+};
+
+// A message in one queue, as recovery found it.
+struct RecoveredCopy {
+  QueueId queue = 0;
+  bool redelivered = false;  // it had been delivered, or may have been
+  std::uint32_t delivery_count = 0;
 };
 
 // Where recovery puts what it found; the engine implements it. All definitions come first, then
@@ -73,12 +96,12 @@ class Recovery {
  public:
   virtual ~Recovery() = default;
   virtual void exchange(const ExchangeDefinition& exchange) = 0;
-  virtual void queue(const QueueDefinition& queue) = 0;
+  // `unused_since` as set_unused_since() had it last; 0 too if it was never called.
+  virtual void queue(const QueueDefinition& queue, TimeMs unused_since) = 0;
   virtual void binding(const BindingDefinition& binding) = 0;
-  // `queues`: those that still hold the message; never empty, all of them known.
-  // `redelivered[i]`: whether the copy in queues[i] had been delivered, or may have been.
+  // `copies`: one for each queue that still holds the message; never empty, all queues known.
   virtual void message(LogPosition position, const MessageView& message,
-                       std::span<const QueueId> queues, std::span<const bool> redelivered) = 0;
+                       std::span<const RecoveredCopy> copies) = 0;
 };
 
 }  // namespace haypile::engine
