@@ -15,10 +15,10 @@ using namespace haypile;
 class Nobody final : public engine::Recovery {
  public:
   void exchange(const engine::ExchangeDefinition&) override {}
-  void queue(const engine::QueueDefinition&) override {}
+  void queue(const engine::QueueDefinition&, engine::TimeMs) override {}
   void binding(const engine::BindingDefinition&) override {}
-  void message(engine::LogPosition, const engine::MessageView&, std::span<const engine::QueueId>,
-               std::span<const bool>) override {}
+  void message(engine::LogPosition, const engine::MessageView&,
+               std::span<const engine::RecoveredCopy>) override {}
 };
 
 // Messages of `state.range(0)` bytes, published, made durable and acknowledged `state.range(1)` at

@@ -82,7 +82,7 @@ void Catalog::emit(engine::Recovery& recovery) const {
   for (const auto& [name, exchange] : exchanges_)
     recovery.exchange(exchange);
   for (const auto& [id, queue] : queues_)
-    recovery.queue(queue);
+    recovery.queue(queue, 0);
   for (const auto& binding : bindings_)
     recovery.binding(binding);
 }

@@ -2,29 +2,16 @@
 
 #include <algorithm>
 #include <functional>
-#include <unordered_set>
 #include <utility>
 
 #include "log/checkpoint.hpp"
+#include "log/copies.hpp"
 #include "log/record.hpp"
 #include "log/segment.hpp"
 
 namespace haypile::log {
 
 namespace {
-
-// One message in one queue.
-struct Copy {
-  LogPosition message;
-  engine::QueueId queue;
-  bool operator==(const Copy&) const = default;
-};
-struct CopyHash {
-  std::size_t operator()(const Copy& copy) const {
-    return std::hash<std::uint64_t>{}(copy.message * 0x9E3779B97F4A7C15u ^ copy.queue);
-  }
-};
-using Copies = std::unordered_set<Copy, CopyHash>;
 
 // `position` is that of the record, of its first fragment if it came in several.
 using Visit = std::function<void(LogPosition position, const Record& record)>;
@@ -62,10 +49,8 @@ class Replay {
   LogPosition definitions_from_ = 0;
   LogState state_;
   Copies copies_;
-  Copies delivered_;
   std::string fragments_;
   LogPosition fragments_position_ = 0;  // 0: not within a fragmented record
-  bool clean_ = true;
   std::uint64_t record_count_ = 0;
   std::uint64_t torn_bytes_ = 0;
 };
@@ -176,42 +161,24 @@ void Replay::add_fragment(LogPosition position, const FragmentRecord& fragment,
 }
 
 void Replay::learn(LogPosition position, const Record& record) {
-  clean_ = false;
-  if (const auto* publish = std::get_if<PublishRecord>(&record)) {
-    for (const engine::QueueId queue : publish->queues)
-      copies_.insert({position, queue});
-  } else if (const auto* message = std::get_if<MessageRecord>(&record)) {
-    const Copy copy{message->message, message->queue};
-    if (message->type == RecordType::ack) {
-      copies_.erase(copy);
-    } else {
-      delivered_.insert(copy);
-    }
-  } else if (const auto* mark = std::get_if<MarkRecord>(&record)) {
-    if (mark->type == RecordType::start) delivered_.clear();
-    clean_ = mark->type == RecordType::clean_stop;
-  } else if (position >= definitions_from_) {
-    state_.catalog.apply(record);
-  }
+  copies_.apply(position, record);
+  if (position >= definitions_from_) state_.catalog.apply(record);
 }
 
 void Replay::hand_over(LogPosition position, const Record& record, engine::Recovery& recovery,
                        RecoveryReport& report) {
   const auto* publish = std::get_if<PublishRecord>(&record);
   if (!publish) return;
-  std::vector<engine::QueueId> queues;
-  std::vector<char> redelivered;
+  std::vector<engine::RecoveredCopy> copies;
   for (const engine::QueueId queue : publish->queues) {
-    if (!copies_.contains({position, queue}) || !state_.catalog.has_queue(queue)) continue;
-    queues.push_back(queue);
-    redelivered.push_back(!clean_ || delivered_.contains({position, queue}));
+    const auto copy = copies_.find(position, queue);
+    if (!copy || !state_.catalog.has_queue(queue)) continue;
+    copies.push_back(*copy);
     ++report.message_counts[state_.catalog.queue(queue).name];
   }
-  if (queues.empty()) return;
-  state_.live_counts[position / state_.segment_size - state_.first_segment] += queues.size();
-  const std::unique_ptr<bool[]> flags(new bool[redelivered.size()]);
-  std::ranges::copy(redelivered, flags.get());
-  recovery.message(position, publish->message, queues, {flags.get(), redelivered.size()});
+  if (copies.empty()) return;
+  state_.live_counts[position / state_.segment_size - state_.first_segment] += copies.size();
+  recovery.message(position, publish->message, copies);
 }
 
 LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery,
@@ -244,7 +211,7 @@ LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery,
     report.torn_reason = "the end of '" + segment_name(numbers_.back()) + "' from offset " +
                          std::to_string(state_.offset) + " on was not written whole";
   }
-  report.clean = clean_;
+  report.clean = copies_.clean();
   return std::move(state_);
 }
 

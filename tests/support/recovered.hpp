@@ -15,23 +15,27 @@ class Recovered final : public engine::Recovery {
     engine::LogPosition position;
     std::string body;
     bool redelivered;
+    std::uint32_t delivery_count;
+    engine::TimeMs published_at;
   };
 
   void exchange(const engine::ExchangeDefinition& definition) override {
     exchanges.push_back(definition);
   }
-  void queue(const engine::QueueDefinition& definition) override {
+  void queue(const engine::QueueDefinition& definition, engine::TimeMs time) override {
     queues.push_back(definition);
     messages[definition.id];
+    if (time != 0) unused_since[definition.id] = time;
   }
   void binding(const engine::BindingDefinition& definition) override {
     bindings.push_back(definition);
   }
   void message(engine::LogPosition position, const engine::MessageView& message,
-               std::span<const engine::QueueId> holders,
-               std::span<const bool> redelivered) override {
-    for (std::size_t i = 0; i < holders.size(); ++i) {
-      messages.at(holders[i]).push_back({position, std::string(message.body), redelivered[i]});
+               std::span<const engine::RecoveredCopy> copies) override {
+    for (const engine::RecoveredCopy& copy : copies) {
+      messages.at(copy.queue)
+          .push_back({position, std::string(message.body), copy.redelivered, copy.delivery_count,
+                      message.published_at});
     }
     last = {std::string(message.exchange), std::string(message.routing_key),
             std::string(message.properties)};
@@ -49,6 +53,7 @@ class Recovered final : public engine::Recovery {
   std::vector<engine::ExchangeDefinition> exchanges;
   std::vector<engine::QueueDefinition> queues;
   std::vector<engine::BindingDefinition> bindings;
+  std::map<engine::QueueId, engine::TimeMs> unused_since;  // of queues out of use
   std::map<engine::QueueId, std::vector<Entry>> messages;
   struct {
     std::string exchange, routing_key, properties;

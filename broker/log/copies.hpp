@@ -1,0 +1,43 @@
+// What the records of a log leave: which queues hold which messages, and what is known of each.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <unordered_set>
+
+#include "engine/journal.hpp"
+#include "log/format.hpp"
+#include "log/record.hpp"
+
+namespace haypile::log {
+
+class Copies {
+ public:
+  // Records come in the order of the log. `position` is that of the record, of its first fragment
+  // if it came in several.
+  void apply(LogPosition position, const Record& record);
+
+  // How the message at `message` is in `queue`, after all records; nothing if it is not.
+  std::optional<engine::RecoveredCopy> find(LogPosition message, engine::QueueId queue) const;
+  // The last record is that of a clean stop; true if there was none at all.
+  bool clean() const { return clean_; }
+
+ private:
+  // One message in one queue.
+  struct Copy {
+    LogPosition message;
+    engine::QueueId queue;
+    bool operator==(const Copy&) const = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Copy& copy) const {
+      return std::hash<std::uint64_t>{}(copy.message * 0x9E3779B97F4A7C15u ^ copy.queue);
+    }
+  };
+
+  std::unordered_set<Copy, Hash> held_;
+  std::unordered_set<Copy, Hash> delivered_;
+  bool clean_ = true;
+};
+
+}  // namespace haypile::log
