@@ -30,7 +30,7 @@ std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& 
   if (bytes.size() < header_size + checksum_size || !bytes.starts_with(checkpoint_magic)) {
     refuse("is not a checkpoint");
   }
-  if (get_u32(bytes, 8) != format_version) refuse("has an unknown format version");
+  if (const std::string error = version_error(get_u32(bytes, 8)); !error.empty()) refuse(error);
   if (bytes.compare(16, id.size(), reinterpret_cast<const char*>(id.data()), id.size()) != 0) {
     refuse("belongs to another data directory");
   }

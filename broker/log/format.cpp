@@ -48,9 +48,15 @@ std::uint64_t checksum(std::string_view bytes, const DirectoryId& id, std::uint6
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), get_u64(view(id), 0) ^ seed);
 }
 
+std::string version_error(std::uint32_t version) {
+  if (version >= format_version_min && version <= format_version) return "";
+  return "has format version " + std::to_string(version) + ", expected " +
+         std::to_string(format_version_min) + " to " + std::to_string(format_version);
+}
+
 std::string encode(const SegmentHeader& header, const DirectoryId& id) {
   std::string bytes(segment_magic);
-  put_u32(bytes, format_version);
+  put_u32(bytes, header.version);
   put_u32(bytes, header.segment_size);
   bytes += view(id);
   put_u64(bytes, header.number);
@@ -66,19 +72,15 @@ SegmentHeaderResult decode_segment_header(std::string_view bytes, const Director
     return {{}, "has no header", true};
   }
   if (!bytes.starts_with(segment_magic)) return {{}, "is not a log segment", false};
-  if (get_u32(bytes, 8) != format_version) {
-    return {{},
-            "has format version " + std::to_string(get_u32(bytes, 8)) + ", expected " +
-                std::to_string(format_version),
-            false};
-  }
+  const std::uint32_t version = get_u32(bytes, 8);
+  if (std::string error = version_error(version); !error.empty()) return {{}, error, false};
   if (bytes.substr(16, id.size()) != view(id))
     return {{}, "belongs to another data directory", false};
   if (get_u64(bytes, segment_header_size - 8) !=
       checksum(bytes.substr(0, segment_header_size - 8), id, 0)) {
     return {{}, "has a damaged header", false};
   }
-  return {{get_u64(bytes, 32), get_u32(bytes, 12)}, "", false};
+  return {{get_u64(bytes, 32), get_u32(bytes, 12), version}, "", false};
 }
 
 void encode(const BatchHeader& header, const DirectoryId& id, std::string& batch) {

@@ -18,7 +18,9 @@ using engine::LogPosition;
 // of another directory.
 using DirectoryId = std::array<unsigned char, 16>;
 
-inline constexpr std::uint32_t format_version = 1;
+// What is written, and the oldest that is read.
+inline constexpr std::uint32_t format_version = 2;
+inline constexpr std::uint32_t format_version_min = 1;
 inline constexpr std::string_view segment_magic = "HAYLOG\r\n";
 inline constexpr std::string_view checkpoint_magic = "HAYCHK\r\n";
 inline constexpr std::size_t segment_header_size = 64;
@@ -56,12 +58,16 @@ void put_u64(std::string& out, std::uint64_t value);
 std::uint32_t get_u32(std::string_view bytes, std::size_t at);
 std::uint64_t get_u64(std::string_view bytes, std::size_t at);
 
+// Empty if a file of this version can be read; or else a phrase that says why not.
+std::string version_error(std::uint32_t version);
+
 // XXH3, 64 bits, seeded with the first eight bytes of `id` xor `seed`.
 std::uint64_t checksum(std::string_view bytes, const DirectoryId& id, std::uint64_t seed);
 
 struct SegmentHeader {
   std::uint64_t number = 0;
   std::uint32_t segment_size = 0;
+  std::uint32_t version = format_version;
 };
 std::string encode(const SegmentHeader& header, const DirectoryId& id);
 // An error is a phrase that says what is wrong with the header.

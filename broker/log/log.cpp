@@ -40,7 +40,11 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
       std::make_unique<Writer>(files_, directory_, id_, segment_size_, state.is_new ? 0 : last);
   writer_->remove_leftovers();
   start_batch();
-  if (state.sealed) next_segment();
+  if (state.sealed) {
+    next_segment();
+  } else if (state.version != format_version) {
+    seal();  // a segment has records of its own version only
+  }
   make_room(1);
   append_mark(batch_, RecordType::start);
   hand_over();
@@ -62,7 +66,10 @@ void Log::start_batch() {
 
 // From here on there is room for a record of `size` bytes in the batch.
 void Log::make_room(std::size_t size) {
-  if (offset_ + batch_.size() + size + seal_reserve <= segment_size_) return;
+  if (offset_ + batch_.size() + size + seal_reserve > segment_size_) seal();
+}
+
+void Log::seal() {
   append_mark(batch_, RecordType::seal);
   hand_over();
   next_segment();

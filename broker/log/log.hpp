@@ -90,6 +90,7 @@ class Log final : public engine::Journal {
     return segments_[message / segment_size_ - first_segment_];
   }
   void make_room(std::size_t size);
+  void seal();
   void append_split(const std::string& record);
   void append(const std::string& record);
   void hand_over();

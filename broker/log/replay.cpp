@@ -86,6 +86,7 @@ void Replay::check_header(std::uint64_t number, const SegmentHeaderResult& resul
   if (result.header.segment_size < segment_size_min) refuse(number, "has an impossible size");
   if (state_.segment_size == 0) state_.segment_size = result.header.segment_size;
   if (result.header.segment_size != state_.segment_size) refuse(number, "has another size");
+  state_.version = result.header.version;
 }
 
 void Replay::each_record(const Visit& visit, bool check_ends) {

@@ -32,9 +32,10 @@ struct LogState {
   std::uint64_t first_segment = 1;
   // Copies of messages in queues, for each segment from the first on; never empty.
   std::vector<std::uint64_t> live_counts;
-  std::uint64_t offset = 0;  // of the next batch in the last segment
-  bool sealed = false;       // the last segment takes nothing more
-  std::uint32_t epoch = 0;   // the highest there was
+  std::uint64_t offset = 0;                // of the next batch in the last segment
+  bool sealed = false;                     // the last segment takes nothing more
+  std::uint32_t version = format_version;  // of the last segment
+  std::uint32_t epoch = 0;                 // the highest there was
   Catalog catalog;
   bool is_new = false;  // there is no segment yet
 };

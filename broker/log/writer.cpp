@@ -69,7 +69,9 @@ void Writer::open_segment(std::uint64_t number) {
   const std::string spare = spares_.back();
   spares_.pop_back();
   file_ = files_.open(path(spare));
-  file_->write(0, encode(SegmentHeader{number, static_cast<std::uint32_t>(segment_size_)}, id_));
+  file_->write(0, encode(SegmentHeader{.number = number,
+                                       .segment_size = static_cast<std::uint32_t>(segment_size_)},
+                         id_));
   file_->sync();
   files_.rename(path(spare), path(segment_name(number)));
   files_.sync_directory(directory_);
