@@ -32,6 +32,16 @@ void Catalog::delete_queue(engine::QueueId id) {
   if (found == queues_.end()) return;
   drop_bindings(engine::DestinationKind::queue, found->second.name);
   queues_.erase(found);
+  unused_since_.erase(id);
+}
+
+void Catalog::set_unused_since(engine::QueueId id, engine::TimeMs time) {
+  if (!has_queue(id)) return;
+  if (time == 0) {
+    unused_since_.erase(id);
+  } else {
+    unused_since_[id] = time;
+  }
 }
 
 // An exchange is the source of bindings too; a queue only a destination.
@@ -58,6 +68,8 @@ void Catalog::apply(const Record& record) {
     declare_queue(queue->definition);
   } else if (const auto* gone = std::get_if<DeleteQueueRecord>(&record)) {
     delete_queue(gone->queue);
+  } else if (const auto* unused = std::get_if<UnusedSinceRecord>(&record)) {
+    set_unused_since(unused->queue, unused->time);
   } else if (const auto* binding = std::get_if<BindingRecord>(&record)) {
     if (binding->type == RecordType::bind) {
       bind(binding->definition);
@@ -73,6 +85,8 @@ std::string Catalog::encode() const {
     append_exchange(out, exchange);
   for (const auto& [id, queue] : queues_)
     append_queue(out, queue);
+  for (const auto& [id, time] : unused_since_)
+    append_unused_since(out, id, time);
   for (const auto& binding : bindings_)
     append_binding(out, RecordType::bind, binding);
   return out;
@@ -81,8 +95,10 @@ std::string Catalog::encode() const {
 void Catalog::emit(engine::Recovery& recovery) const {
   for (const auto& [name, exchange] : exchanges_)
     recovery.exchange(exchange);
-  for (const auto& [id, queue] : queues_)
-    recovery.queue(queue, 0);
+  for (const auto& [id, queue] : queues_) {
+    const auto unused = unused_since_.find(id);
+    recovery.queue(queue, unused == unused_since_.end() ? 0 : unused->second);
+  }
   for (const auto& binding : bindings_)
     recovery.binding(binding);
 }

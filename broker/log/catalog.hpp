@@ -20,6 +20,8 @@ class Catalog {
   void delete_exchange(std::string_view name);
   void declare_queue(const engine::QueueDefinition& definition);
   void delete_queue(engine::QueueId id);
+  // Nothing if there is no such queue.
+  void set_unused_since(engine::QueueId id, engine::TimeMs time);
   void bind(const engine::BindingDefinition& definition);
   void unbind(const engine::BindingDefinition& definition);
   // A definition's record; others change nothing.
@@ -46,6 +48,7 @@ class Catalog {
 
   std::map<std::string, engine::ExchangeDefinition, std::less<>> exchanges_;
   std::map<engine::QueueId, engine::QueueDefinition> queues_;
+  std::map<engine::QueueId, engine::TimeMs> unused_since_;  // of queues that are out of use
   std::set<engine::BindingDefinition, Less> bindings_;
 };
 

@@ -11,6 +11,9 @@ void Copies::apply(LogPosition position, const Record& record) {
     const Copy copy{message->message, message->queue};
     if (message->type == RecordType::ack) {
       held_.erase(copy);
+      delivery_counts_.erase(copy);
+    } else if (message->type == RecordType::delivery_count) {
+      delivery_counts_[copy] = message->delivery_count;
     } else {
       delivered_.insert(copy);
     }
@@ -24,8 +27,12 @@ std::optional<engine::RecoveredCopy> Copies::find(LogPosition message,
                                                   engine::QueueId queue) const {
   const Copy copy{message, queue};
   if (!held_.contains(copy)) return std::nullopt;
-  return engine::RecoveredCopy{
-      .queue = queue, .redelivered = !clean_ || delivered_.contains(copy), .delivery_count = 0};
+  engine::RecoveredCopy found{.queue = queue, .redelivered = !clean_ || delivered_.contains(copy)};
+  if (const auto count = delivery_counts_.find(copy); count != delivery_counts_.end()) {
+    found.redelivered = true;
+    found.delivery_count = count->second;
+  }
+  return found;
 }
 
 }  // namespace haypile::log

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "engine/journal.hpp"
@@ -37,6 +38,7 @@ class Copies {
 
   std::unordered_set<Copy, Hash> held_;
   std::unordered_set<Copy, Hash> delivered_;
+  std::unordered_map<Copy, std::uint32_t, Hash> delivery_counts_;
   bool clean_ = true;
 };
 

@@ -46,6 +46,10 @@ enum class RecordType : std::uint8_t {
   start = 13,
   clean_stop = 14,
   seal = 15,
+  // From here on new in version 2.
+  timed_publish = 16,
+  delivery_count = 17,
+  unused_since = 18,
 };
 
 constexpr std::uint64_t align(std::uint64_t offset) {

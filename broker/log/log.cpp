@@ -137,6 +137,13 @@ void Log::delete_queue(engine::QueueId queue) {
   catalog_.delete_queue(queue);
 }
 
+void Log::set_unused_since(engine::QueueId queue, engine::TimeMs time) {
+  std::string record;
+  append_unused_since(record, queue, time);
+  append(record);
+  catalog_.set_unused_since(queue, time);
+}
+
 void Log::bind(const engine::BindingDefinition& binding) {
   std::string record;
   append_binding(record, RecordType::bind, binding);
@@ -183,6 +190,11 @@ void Log::release(LogPosition message) {
 void Log::mark_delivered(engine::QueueId queue, LogPosition message) {
   make_room(message_record_size_max);
   append_message_record(batch_, RecordType::mark_delivered, queue, message, next_position());
+}
+
+void Log::set_delivery_count(engine::QueueId queue, LogPosition message, std::uint32_t count) {
+  make_room(delivery_count_size_max);
+  append_delivery_count(batch_, queue, message, count, next_position());
 }
 
 void Log::leave(LogPosition message) {

@@ -70,8 +70,8 @@ class Log final : public engine::Journal {
   void ack(engine::QueueId queue, LogPosition message) override;
   void release(LogPosition message) override;
   void mark_delivered(engine::QueueId queue, LogPosition message) override;
-  void set_delivery_count(engine::QueueId, LogPosition, std::uint32_t) override {}
-  void set_unused_since(engine::QueueId, engine::TimeMs) override {}
+  void set_delivery_count(engine::QueueId queue, LogPosition message, std::uint32_t count) override;
+  void set_unused_since(engine::QueueId queue, engine::TimeMs time) override;
   void begin_group() override {}
   void end_group() override {}
   LogPosition end() const override { return batch_empty() ? end_ : next_position(); }

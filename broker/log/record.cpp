@@ -1,5 +1,7 @@
 #include "log/record.hpp"
 
+#include <limits>
+
 namespace haypile::log {
 
 namespace {
@@ -71,8 +73,9 @@ class Reader {
   bool ok_ = true;
 };
 
-PublishRecord read_publish(Reader& in) {
+PublishRecord read_publish(Reader& in, RecordType type) {
   PublishRecord record;
+  const engine::TimeMs published_at = type == RecordType::timed_publish ? in.varint() : 0;
   const std::uint64_t count = in.varint();
   if (count == 0 || count > in.rest().size()) in.fail();
   for (std::uint64_t i = 0; i < count && in.ok(); ++i)
@@ -80,9 +83,19 @@ PublishRecord read_publish(Reader& in) {
   record.message = {.exchange = in.string(),
                     .routing_key = in.string(),
                     .properties = in.string(),
-                    .body = in.string()};
+                    .body = in.string(),
+                    .published_at = published_at};
   if (record.message.exchange.size() > 255 || record.message.routing_key.size() > 255) in.fail();
   return record;
+}
+
+MessageRecord read_message_record(Reader& in, RecordType type, LogPosition position) {
+  const engine::QueueId queue = in.varint();
+  const std::uint64_t distance = in.varint();
+  if (distance > position) in.fail();
+  const std::uint64_t count = type == RecordType::delivery_count ? in.varint() : 0;
+  if (count > std::numeric_limits<std::uint32_t>::max()) in.fail();
+  return {type, queue, position - distance, static_cast<std::uint32_t>(count)};
 }
 
 ExchangeRecord read_exchange(Reader& in) {
@@ -123,7 +136,12 @@ BindingRecord read_binding(Reader& in, RecordType type) {
 
 void append_publish(std::string& out, const engine::MessageView& message,
                     std::span<const engine::QueueId> queues) {
-  put_type(out, RecordType::publish);
+  if (message.published_at == 0) {
+    put_type(out, RecordType::publish);
+  } else {
+    put_type(out, RecordType::timed_publish);
+    put_varint(out, message.published_at);
+  }
   put_varint(out, queues.size());
   for (const engine::QueueId queue : queues)
     put_varint(out, queue);
@@ -134,7 +152,7 @@ void append_publish(std::string& out, const engine::MessageView& message,
 }
 
 std::size_t publish_size_max(const engine::MessageView& message, std::size_t queue_count) {
-  return 1 + varint_size_max * (5 + queue_count) + message.exchange.size() +
+  return 1 + varint_size_max * (6 + queue_count) + message.exchange.size() +
          message.routing_key.size() + message.properties.size() + message.body.size();
 }
 
@@ -143,6 +161,12 @@ void append_message_record(std::string& out, RecordType type, engine::QueueId qu
   put_type(out, type);
   put_varint(out, queue);
   put_varint(out, position - message);
+}
+
+void append_delivery_count(std::string& out, engine::QueueId queue, LogPosition message,
+                           std::uint32_t count, LogPosition position) {
+  append_message_record(out, RecordType::delivery_count, queue, message, position);
+  put_varint(out, count);
 }
 
 void append_exchange(std::string& out, const engine::ExchangeDefinition& definition) {
@@ -172,6 +196,12 @@ void append_delete_queue(std::string& out, engine::QueueId queue) {
   put_varint(out, queue);
 }
 
+void append_unused_since(std::string& out, engine::QueueId queue, engine::TimeMs time) {
+  put_type(out, RecordType::unused_since);
+  put_varint(out, queue);
+  put_varint(out, time);
+}
+
 void append_binding(std::string& out, RecordType type,
                     const engine::BindingDefinition& definition) {
   put_type(out, type);
@@ -196,16 +226,14 @@ bool decode_record(std::string_view& bytes, LogPosition position, Record& record
   const auto type = static_cast<RecordType>(in.byte());
   switch (type) {
     case RecordType::publish:
-      record = read_publish(in);
+    case RecordType::timed_publish:
+      record = read_publish(in, type);
       break;
     case RecordType::ack:
-    case RecordType::mark_delivered: {
-      const engine::QueueId queue = in.varint();
-      const std::uint64_t distance = in.varint();
-      if (distance > position) in.fail();
-      record = MessageRecord{type, queue, position - distance};
+    case RecordType::mark_delivered:
+    case RecordType::delivery_count:
+      record = read_message_record(in, type, position);
       break;
-    }
     case RecordType::declare_exchange:
       record = read_exchange(in);
       break;
@@ -218,6 +246,11 @@ bool decode_record(std::string_view& bytes, LogPosition position, Record& record
     case RecordType::delete_queue:
       record = DeleteQueueRecord{in.varint()};
       break;
+    case RecordType::unused_since: {
+      const engine::QueueId queue = in.varint();
+      record = UnusedSinceRecord{queue, in.varint()};
+      break;
+    }
     case RecordType::bind:
     case RecordType::unbind:
       record = read_binding(in, type);

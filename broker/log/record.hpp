@@ -18,11 +18,12 @@ struct PublishRecord {
   std::vector<engine::QueueId> queues;
   engine::MessageView message;
 };
-// Of ack and mark_delivered.
+// Of ack, mark_delivered and delivery_count.
 struct MessageRecord {
   RecordType type;
   engine::QueueId queue;
   LogPosition message;
+  std::uint32_t delivery_count = 0;  // of delivery_count only
 };
 struct ExchangeRecord {
   engine::ExchangeDefinition definition;
@@ -35,6 +36,10 @@ struct QueueRecord {
 };
 struct DeleteQueueRecord {
   engine::QueueId queue;
+};
+struct UnusedSinceRecord {
+  engine::QueueId queue;
+  engine::TimeMs time;
 };
 // Of bind and unbind.
 struct BindingRecord {
@@ -51,18 +56,21 @@ struct MarkRecord {
 };
 using Record =
     std::variant<PublishRecord, MessageRecord, ExchangeRecord, DeleteExchangeRecord, QueueRecord,
-                 DeleteQueueRecord, BindingRecord, FragmentRecord, MarkRecord>;
+                 DeleteQueueRecord, UnusedSinceRecord, BindingRecord, FragmentRecord, MarkRecord>;
 
-// Each appends one record to `out`.
+// Each appends one record to `out`; a publish is a timed one if published_at is not 0.
 void append_publish(std::string& out, const engine::MessageView& message,
                     std::span<const engine::QueueId> queues);
 // `position` is where the record itself goes.
 void append_message_record(std::string& out, RecordType type, engine::QueueId queue,
                            LogPosition message, LogPosition position);
+void append_delivery_count(std::string& out, engine::QueueId queue, LogPosition message,
+                           std::uint32_t count, LogPosition position);
 void append_exchange(std::string& out, const engine::ExchangeDefinition& definition);
 void append_delete_exchange(std::string& out, std::string_view name);
 void append_queue(std::string& out, const engine::QueueDefinition& definition);
 void append_delete_queue(std::string& out, engine::QueueId queue);
+void append_unused_since(std::string& out, engine::QueueId queue, engine::TimeMs time);
 void append_binding(std::string& out, RecordType type, const engine::BindingDefinition& definition);
 void append_fragment(std::string& out, RecordType type, std::string_view bytes);
 void append_mark(std::string& out, RecordType type);
@@ -70,8 +78,9 @@ void append_mark(std::string& out, RecordType type);
 // The most bytes a fragment record has beyond those it carries.
 inline constexpr std::size_t fragment_overhead = 1 + 10;
 
-// What append_message_record() appends at most.
+// What append_message_record() appends at most, and append_delivery_count().
 inline constexpr std::size_t message_record_size_max = 1 + 2 * 10;
+inline constexpr std::size_t delivery_count_size_max = 1 + 3 * 10;
 
 // An upper bound of what append_publish() appends.
 std::size_t publish_size_max(const engine::MessageView& message, std::size_t queue_count);

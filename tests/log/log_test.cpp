@@ -114,6 +114,77 @@ TEST_CASE("only what was delivered is marked after a clean stop, everything afte
   }
 }
 
+TEST_CASE("the time of a message comes back with it") {
+  LogFixture fixture;
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  constexpr engine::TimeMs time = 1'790'000'000'123;
+  fixture.publish("timed", {1}, time);
+  fixture.publish("not timed");
+  fixture.publish(std::string(10'000, 'x'), {1}, ~engine::TimeMs{0});
+  fixture.sync();
+  fixture.reopen();
+  const auto& messages = fixture.recovered.messages.at(1);
+  REQUIRE(messages.size() == 3);
+  CHECK(messages[0].published_at == time);
+  CHECK(messages[0].body == "timed");
+  CHECK(messages[1].published_at == 0);
+  CHECK(messages[2].published_at == ~engine::TimeMs{0});
+  CHECK(messages[2].body.size() == 10'000);
+}
+
+TEST_CASE("a delivery count stays over all starts, and says that there was a delivery") {
+  LogFixture fixture;
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  fixture.log->declare_queue(test::queue_definition(2));
+  const auto a = fixture.publish("a", {1, 2});
+  const auto b = fixture.publish("b");
+  fixture.publish("c");
+  fixture.log->set_delivery_count(1, a, 1);
+  fixture.log->set_delivery_count(1, b, 1);
+  fixture.log->set_delivery_count(1, a, ~std::uint32_t{0});
+  for (int start = 0; start < 2; ++start) {
+    CHECK(fixture.close_and_open().clean);
+    CHECK(fixture.recovered.text(1) == "a* b* c");
+    CHECK(fixture.recovered.text(2) == "a");
+  }
+  fixture.reopen();
+  const auto& messages = fixture.recovered.messages.at(1);
+  CHECK(messages[0].delivery_count == ~std::uint32_t{0});
+  CHECK(messages[1].delivery_count == 1);
+  CHECK(messages[2].delivery_count == 0);
+  CHECK(fixture.recovered.messages.at(2)[0].delivery_count == 0);
+}
+
+TEST_CASE("since when a queue is unused outlasts the records that said so") {
+  LogFixture fixture;
+  fixture.open();
+  for (engine::QueueId id = 1; id <= 4; ++id)
+    fixture.log->declare_queue(test::queue_definition(id));
+  fixture.log->set_unused_since(1, 100);
+  fixture.log->set_unused_since(2, 200);
+  fixture.log->set_unused_since(2, 0);
+  fixture.log->set_unused_since(3, 300);
+  fixture.log->delete_queue(3);
+  fixture.sync();
+  using Times = std::map<engine::QueueId, engine::TimeMs>;
+  fixture.reopen();
+  CHECK(fixture.recovered.unused_since == Times{{1, 100}});
+  for (int i = 0; i < 100; ++i) {
+    fixture.log->ack(4, fixture.publish(std::string(200, 'x'), {4}));
+    fixture.sync();
+  }
+  CHECK_FALSE(fixture.files.exists(fixture.segment_path(1)));
+  fixture.reopen();
+  CHECK(fixture.recovered.unused_since == Times{{1, 100}});
+  fixture.log->set_unused_since(1, 0);
+  fixture.log->set_unused_since(2, 400);
+  fixture.sync();
+  fixture.reopen();
+  CHECK(fixture.recovered.unused_since == Times{{2, 400}});
+}
+
 TEST_CASE("a deleted queue takes its messages and bindings along") {
   LogFixture fixture;
   fixture.open();

@@ -39,8 +39,13 @@ struct LogFixture {
     log->close_clean();
     return open();
   }
-  engine::LogPosition publish(std::string_view body, std::vector<engine::QueueId> queues = {1}) {
-    return log->publish({.exchange = "e", .routing_key = "k", .properties = "p", .body = body},
+  engine::LogPosition publish(std::string_view body, std::vector<engine::QueueId> queues = {1},
+                              engine::TimeMs published_at = 0) {
+    return log->publish({.exchange = "e",
+                         .routing_key = "k",
+                         .properties = "p",
+                         .body = body,
+                         .published_at = published_at},
                         queues);
   }
   void sync() {
