@@ -5,6 +5,7 @@
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "engine/journal.hpp"
 #include "log/format.hpp"
@@ -36,9 +37,20 @@ class Copies {
     }
   };
 
+  // It came to its queue, or left it.
+  struct Change {
+    Copy copy;
+    bool is_held;
+  };
+  void apply(const MarkRecord& mark);
+  void change(const Change& change);
+  void perform(const Change& change);
+
   std::unordered_set<Copy, Hash> held_;
   std::unordered_set<Copy, Hash> delivered_;
   std::unordered_map<Copy, std::uint32_t, Hash> delivery_counts_;
+  bool in_group_ = false;
+  std::vector<Change> group_;  // of the open group: in effect once it has ended
   bool clean_ = true;
 };
 

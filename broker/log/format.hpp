@@ -50,6 +50,8 @@ enum class RecordType : std::uint8_t {
   timed_publish = 16,
   delivery_count = 17,
   unused_since = 18,
+  group_begin = 19,
+  group_end = 20,
 };
 
 constexpr std::uint64_t align(std::uint64_t offset) {

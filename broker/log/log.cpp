@@ -1,6 +1,7 @@
 #include "log/log.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "log/checkpoint.hpp"
@@ -13,7 +14,8 @@ namespace {
 // Kept free at the end of each segment: the record that seals it, in a batch of its own if it has
 // to be, and the alignment of two batches.
 constexpr std::size_t seal_reserve = batch_header_size + 1 + 2 * batch_alignment;
-constexpr std::size_t segment_overhead = segment_header_size + batch_header_size + seal_reserve;
+// A segment that a group goes on in begins with a mark.
+constexpr std::size_t segment_overhead = segment_header_size + batch_header_size + 1 + seal_reserve;
 // Buffers for batches that are kept for the next ones.
 constexpr std::size_t buffer_count_max = 4;
 constexpr std::size_t buffer_size_max = 4u << 20;
@@ -64,9 +66,14 @@ void Log::start_batch() {
   batch_.assign(batch_header_size, '\0');
 }
 
-// From here on there is room for a record of `size` bytes in the batch.
+// From here on there is room for a record of `size` bytes in the batch, and a group has begun.
 void Log::make_room(std::size_t size) {
-  if (offset_ + batch_.size() + size + seal_reserve > segment_size_) seal();
+  if (group_ == Group::empty || group_ == Group::one_ack) mark_group();
+  if (!has_room(size)) seal();
+}
+
+bool Log::has_room(std::size_t size) const {
+  return offset_ + batch_.size() + size + seal_reserve <= segment_size_;
 }
 
 void Log::seal() {
@@ -80,6 +87,34 @@ void Log::next_segment() {
   segments_.push_back({});
   base_ += segment_size_;
   offset_ = segment_header_size;
+  if (group_ == Group::begun) append_mark(batch_, RecordType::group_begin);
+}
+
+void Log::begin_group() {
+  assert(group_ == Group::none);
+  group_ = Group::empty;
+  group_start_ = end();
+}
+
+// An acknowledgement that did not stay alone is written again, behind the mark.
+void Log::mark_group() {
+  const bool has_ack = group_ == Group::one_ack;
+  if (has_ack) batch_.resize(first_ack_.offset);
+  if (!has_room(1 + message_record_size_max)) seal();
+  group_ = Group::begun;
+  append_mark(batch_, RecordType::group_begin);
+  if (!has_ack) return;
+  append_message_record(batch_, RecordType::ack, first_ack_.queue, first_ack_.message,
+                        next_position());
+}
+
+void Log::end_group() {
+  assert(group_ != Group::none);
+  if (group_ == Group::begun) {
+    make_room(1);
+    append_mark(batch_, RecordType::group_end);
+  }
+  group_ = Group::none;
 }
 
 void Log::append(const std::string& record) {
@@ -178,7 +213,13 @@ LogPosition Log::publish(const engine::MessageView& message,
 }
 
 void Log::ack(engine::QueueId queue, LogPosition message) {
-  make_room(message_record_size_max);
+  if (group_ == Group::empty) {
+    if (!has_room(message_record_size_max)) seal();
+    group_ = Group::one_ack;
+    first_ack_ = {queue, message, batch_.size()};
+  } else {
+    make_room(message_record_size_max);
+  }
   append_message_record(batch_, RecordType::ack, queue, message, next_position());
   leave(message);
 }
@@ -215,7 +256,8 @@ void Log::hand_over() {
   offset_ += batch_.size();
   {
     const std::lock_guard lock(mutex_);
-    handed_over_.push_back(WriteBatch{base_ / segment_size_, offset, std::move(batch_), end_});
+    handed_over_.push_back(WriteBatch{base_ / segment_size_, offset, std::move(batch_),
+                                      group_ == Group::none ? end_ : group_start_});
     if (buffers_.empty()) {
       batch_ = {};
     } else {
@@ -227,6 +269,7 @@ void Log::hand_over() {
 }
 
 void Log::flush() {
+  if (group_ != Group::none) return;
   if (!batch_empty()) hand_over();
   recycle();
   if (std::exchange(anything_new_, false)) wake_.notify_one();

@@ -47,7 +47,8 @@ class Log final : public engine::Journal {
   // Returns when that is durable. Throws IoError, as replay() does.
   RecoveryReport recover(engine::Recovery& recovery);
 
-  // Hands over what was appended, and gives back segments that are not needed.
+  // Hands over what was appended, and gives back segments that are not needed. Does nothing while a
+  // group is open.
   void flush();
   // Appended and not yet durable, in bytes.
   std::uint64_t pending_bytes() const { return end() - durable(); }
@@ -72,10 +73,10 @@ class Log final : public engine::Journal {
   void mark_delivered(engine::QueueId queue, LogPosition message) override;
   void set_delivery_count(engine::QueueId queue, LogPosition message, std::uint32_t count) override;
   void set_unused_since(engine::QueueId queue, engine::TimeMs time) override;
-  void begin_group() override {}
-  void end_group() override {}
+  void begin_group() override;
+  void end_group() override;
   LogPosition end() const override { return batch_empty() ? end_ : next_position(); }
-  // From any thread.
+  // From any thread. Never a position within a group.
   LogPosition durable() const override { return writer_->durable(); }
 
  private:
@@ -84,12 +85,27 @@ class Log final : public engine::Journal {
     LogPosition emptied_at = 0;    // what made it empty is durable up to here
   };
 
+  // What there is of the group that is open.
+  enum class Group {
+    none,
+    empty,
+    one_ack,  // without a mark before it, which it does not need if nothing follows
+    begun,    // its mark is written
+  };
+  struct FirstAck {
+    engine::QueueId queue = 0;
+    LogPosition message = 0;
+    std::size_t offset = 0;  // in the batch
+  };
+
   bool batch_empty() const { return batch_.size() == batch_header_size; }
   LogPosition next_position() const { return base_ + offset_ + batch_.size(); }
   Segment& segment_of(LogPosition message) {
     return segments_[message / segment_size_ - first_segment_];
   }
+  void mark_group();
   void make_room(std::size_t size);
+  bool has_room(std::size_t size) const;
   void seal();
   void append_split(const std::string& record);
   void append(const std::string& record);
@@ -113,10 +129,13 @@ class Log final : public engine::Journal {
   Catalog catalog_;
   std::uint64_t first_segment_ = 1;
   std::deque<Segment> segments_;
-  std::uint64_t base_ = 0;     // position where the last segment begins
-  std::uint64_t offset_ = 0;   // of the batch in it
-  std::string batch_;          // with room for its header
-  LogPosition end_ = 0;        // of what was handed over
+  std::uint64_t base_ = 0;    // position where the last segment begins
+  std::uint64_t offset_ = 0;  // of the batch in it
+  std::string batch_;         // with room for its header
+  LogPosition end_ = 0;       // of what was handed over
+  Group group_ = Group::none;
+  LogPosition group_start_ = 0;  // of the open one
+  FirstAck first_ack_;
   bool anything_new_ = false;  // handed over since the last flush()
   std::unique_ptr<Writer> writer_;
 

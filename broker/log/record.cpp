@@ -263,6 +263,8 @@ bool decode_record(std::string_view& bytes, LogPosition position, Record& record
     case RecordType::start:
     case RecordType::clean_stop:
     case RecordType::seal:
+    case RecordType::group_begin:
+    case RecordType::group_end:
       record = MarkRecord{type};
       break;
     default:

@@ -50,7 +50,7 @@ struct FragmentRecord {
   RecordType type;
   std::string_view bytes;
 };
-// Of start, clean_stop and seal.
+// Of start, clean_stop, seal, group_begin and group_end.
 struct MarkRecord {
   RecordType type;
 };

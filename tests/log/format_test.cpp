@@ -33,17 +33,21 @@ TEST_CASE("the format is the one that is written down") {
   fixture.open();
   fixture.log->declare_queue(
       {.id = 1, .name = "task_queue", .durable = true, .auto_delete = false, .arguments = {}});
-  const engine::LogPosition message =
-      fixture.log->publish({.exchange = "",
-                            .routing_key = "task_queue",
-                            .properties = std::string_view("\x10\x00\x02", 3),
-                            .body = "Hello World!"},
-                           std::vector<engine::QueueId>{1});
+  engine::MessageView message{.exchange = "",
+                              .routing_key = "task_queue",
+                              .properties = std::string_view("\x10\x00\x02", 3),
+                              .body = "Hello World!"};
+  const engine::QueueId queue = 1;
+  const engine::LogPosition position = fixture.log->publish(message, {&queue, 1});
   fixture.sync();
-  fixture.log->ack(1, message);
+  fixture.log->begin_group();
+  fixture.log->ack(queue, position);
+  message.published_at = 1'790'000'000'000;
+  fixture.log->publish(message, {&queue, 1});
+  fixture.log->end_group();
   fixture.sync();
   const auto file = fixture.files.open(fixture.segment_path(1));
-  const std::string dump = hex_dump(file->read(0, 288));
+  const std::string dump = hex_dump(file->read(0, 304));
   std::ifstream stream(HAYPILE_SOURCE_DIR "/docs/log-format.md");
   const std::string document{std::istreambuf_iterator<char>(stream), {}};
   INFO(dump);
