@@ -1,11 +1,12 @@
 // Random work, loss of power at any call to the file system, also during recovery: what is there
-// afterwards is what was there after some operation, and none that was durable is missing.
+// afterwards is what was there after some operation, and none that was durable is missing. A group
+// is one operation.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
 #include <map>
 #include <random>
-#include <set>
+#include <utility>
 
 #include "support/log_fixture.hpp"
 
@@ -19,33 +20,59 @@ struct Violation {
   const char* what;
 };
 
-// Queue id to the numbers of its messages, in order.
-using State = std::map<engine::QueueId, std::set<int>>;
+struct MessageState {
+  std::uint32_t delivery_count = 0;
+  engine::TimeMs published_at = 0;
+  bool operator==(const MessageState&) const = default;
+};
+struct QueueState {
+  engine::TimeMs unused_since = 0;
+  std::map<int, MessageState> messages;  // by number, which is their order
+  bool operator==(const QueueState&) const = default;
+};
+using State = std::map<engine::QueueId, QueueState>;
+
+// To one queue.
+struct Change {
+  enum class Kind { declare, remove, unuse, publish, ack, count } kind;
+  engine::QueueId queue;
+  int message = 0;
+  std::uint64_t value = 0;  // time or count
+};
+
+void perform(State& state, const Change& change) {
+  switch (change.kind) {
+    case Change::Kind::declare:
+      state[change.queue];
+      break;
+    case Change::Kind::remove:
+      state.erase(change.queue);
+      break;
+    case Change::Kind::unuse:
+      state.at(change.queue).unused_since = change.value;
+      break;
+    case Change::Kind::publish:
+      state.at(change.queue).messages[change.message] = {0, change.value};
+      break;
+    case Change::Kind::ack:
+      state.at(change.queue).messages.erase(change.message);
+      break;
+    case Change::Kind::count:
+      state.at(change.queue).messages.at(change.message).delivery_count =
+          static_cast<std::uint32_t>(change.value);
+      break;
+  }
+}
 
 struct Operation {
-  enum class Kind { declare, remove, publish, ack } kind;
-  std::vector<engine::QueueId> queues;
-  int message = 0;
-  engine::LogPosition end = 0;  // durable up to here: it is there
+  std::vector<Change> changes;
+  // After its first change. Durable up to here: all of it is there.
+  engine::LogPosition end = 0;
 };
 
 void perform(State& state, const Operation& operation) {
-  for (const engine::QueueId queue : operation.queues) {
-    switch (operation.kind) {
-      case Operation::Kind::declare:
-        state[queue];
-        break;
-      case Operation::Kind::remove:
-        state.erase(queue);
-        break;
-      case Operation::Kind::publish:
-        state[queue].insert(operation.message);
-        break;
-      case Operation::Kind::ack:
-        state[queue].erase(operation.message);
-        break;
-    }
-  }
+  for (const Change& change : operation.changes)
+    perform(state, change);
 }
 
 class Simulation {
@@ -60,11 +87,12 @@ class Simulation {
       recover();
       fixture_.files.lose_power_after(1 + random_() % 120);
       try {
-        while (true)
+        while (!one_in(300))
           step();
+        is_closed_ = fixture_.log->close_clean();
       } catch (const test::PowerLoss&) {
-        durable_ = fixture_.log->durable();
       }
+      durable_ = fixture_.log->durable();
       fixture_.log.reset();
       fixture_.files.restart(random_);
     }
@@ -72,8 +100,11 @@ class Simulation {
   }
 
  private:
+  bool one_in(unsigned n) { return random_() % n == 0; }
+
   void recover() {
-    if (random_() % 2 == 0) {
+    if (one_in(2)) {
+      is_closed_ = false;
       fixture_.files.lose_power_after(1 + random_() % 8);
       try {
         fixture_.open();
@@ -82,34 +113,45 @@ class Simulation {
       fixture_.log.reset();
       fixture_.files.restart(random_);
     }
-    fixture_.open();
+    is_clean_ = fixture_.open().clean;
+    if (std::exchange(is_closed_, false) && !is_clean_) throw Violation{"closed, but not clean"};
     check();
   }
 
-  void check() {
+  State found() {
     State found;
     positions_.clear();
     for (const auto& [queue, entries] : fixture_.recovered.messages) {
-      found[queue];
+      QueueState& state = found[queue];
+      const auto unused = fixture_.recovered.unused_since.find(queue);
+      if (unused != fixture_.recovered.unused_since.end()) state.unused_since = unused->second;
       int last = -1;
       for (const auto& entry : entries) {
         const int number = std::stoi(entry.body);
         if (number <= last) throw Violation{"messages out of order, or one twice"};
+        const bool may_be_delivered = !is_clean_ || entry.delivery_count > 0;
+        if (entry.redelivered != may_be_delivered) throw Violation{"a wrong mark of redelivery"};
         last = number;
-        found[queue].insert(number);
+        state.messages[number] = {entry.delivery_count, entry.published_at};
         positions_[number] = entry.position;
       }
     }
+    return found;
+  }
+
+  void check() {
+    const State there = found();
     State state = base_;
     std::size_t done = 0;
     while (done < operations_.size() && operations_[done].end <= durable_) {
       perform(state, operations_[done++]);
     }
-    while (state != found && done < operations_.size())
+    while (state != there && done < operations_.size())
       perform(state, operations_[done++]);
-    if (state != found) throw Violation{"not what was there after any operation"};
-    base_ = state_ = found;
+    if (state != there) throw Violation{"not what was there after any operation"};
+    base_ = state_ = there;
     operations_.clear();
+    current_.changes.clear();
     durable_ = 0;
   }
 
@@ -118,60 +160,138 @@ class Simulation {
     if (dice < 4 && state_.size() < 4) {
       const engine::QueueId id = ++last_queue_;
       fixture_.log->declare_queue(test::queue_definition(id));
-      done({Operation::Kind::declare, {id}});
+      change({Change::Kind::declare, id});
     } else if (dice < 5 && !state_.empty()) {
       remove_queue();
-    } else if (dice < 50 && !state_.empty()) {
+    } else if (dice < 40 && !state_.empty()) {
       publish();
-    } else if (dice < 90) {
+    } else if (dice < 75) {
       ack();
+    } else if (dice < 80) {
+      count();
+    } else if (dice < 82) {
+      unuse();
+    } else if (dice < 90) {
+      group();
+      return;
     } else {
       fixture_.log->flush();
-      if (random_() % 3 != 0) fixture_.log->step();
+      if (!one_in(3)) fixture_.log->step();
+      return;
     }
+    done();
   }
+
+  std::string body(int number) {
+    const std::size_t size = one_in(40) ? random_() % 15'000 : random_() % 300;
+    return std::to_string(number) + " " + std::string(size, 'x');
+  }
+
+  engine::TimeMs time() { return one_in(3) ? 1'790'000'000'000 + random_() : 0; }
 
   void publish() {
     std::vector<engine::QueueId> queues;
-    for (const auto& [queue, messages] : state_) {
-      if (queues.empty() || random_() % 4 == 0) queues.push_back(queue);
+    for (const auto& [queue, state] : state_) {
+      if (queues.empty() || one_in(4)) queues.push_back(queue);
     }
-    const int number = ++last_message_;
-    const std::size_t size = random_() % 40 == 0 ? random_() % 15'000 : random_() % 300;
-    positions_[number] =
-        fixture_.publish(std::to_string(number) + " " + std::string(size, 'x'), queues);
-    done({Operation::Kind::publish, queues, number});
+    publish(queues, time());
   }
 
-  void ack() {
-    for (const auto& [queue, messages] : state_) {
-      if (messages.empty() || random_() % 2 == 0) continue;
-      // Mostly the oldest, so that segments empty.
-      auto message = messages.begin();
-      if (random_() % 8 == 0) {
-        std::advance(message, static_cast<std::ptrdiff_t>(random_() % messages.size()));
+  void publish(const std::vector<engine::QueueId>& queues, engine::TimeMs time) {
+    const int number = ++last_message_;
+    positions_[number] = fixture_.publish(body(number), queues, time);
+    for (const engine::QueueId queue : queues)
+      change({Change::Kind::publish, queue, number, time});
+  }
+
+  // A message in a queue; mostly the oldest, so that segments empty. Nothing if there is none, or
+  // by chance.
+  struct Place {
+    engine::QueueId queue = 0;
+    int message = 0;
+  };
+  Place pick() {
+    for (const auto& [queue, state] : state_) {
+      if (state.messages.empty() || one_in(2)) continue;
+      auto message = state.messages.begin();
+      if (one_in(8)) {
+        std::advance(message, static_cast<std::ptrdiff_t>(random_() % state.messages.size()));
       }
-      const int number = *message;
-      fixture_.log->ack(queue, positions_.at(number));
-      done({Operation::Kind::ack, {queue}, number});
+      return {queue, message->first};
+    }
+    return {};
+  }
+
+  Place ack() {
+    const Place place = pick();
+    if (place.queue == 0) return place;
+    fixture_.log->ack(place.queue, positions_.at(place.message));
+    change({Change::Kind::ack, place.queue, place.message});
+    return place;
+  }
+
+  void count() {
+    const Place place = pick();
+    if (place.queue == 0) return;
+    const auto value = 1 + static_cast<std::uint32_t>(random_() % 300);
+    fixture_.log->set_delivery_count(place.queue, positions_.at(place.message), value);
+    change({Change::Kind::count, place.queue, place.message, value});
+  }
+
+  void unuse() {
+    for (const auto& [queue, state] : state_) {
+      if (one_in(2)) continue;
+      const engine::TimeMs since = time();
+      fixture_.log->set_unused_since(queue, since);
+      change({Change::Kind::unuse, queue, 0, since});
       return;
     }
+  }
+
+  // From nothing to several segments. Some of what is in it may be on disk before the rest.
+  void group() {
+    fixture_.log->begin_group();
+    for (std::uint64_t rest = one_in(10) ? random_() % 40 : random_() % 5; rest > 0; --rest) {
+      const std::uint64_t dice = random_() % 10;
+      if (dice < 5) {
+        move();
+      } else if (dice < 7) {
+        ack();
+      } else if (!state_.empty()) {
+        publish();
+      }
+      if (one_in(3)) fixture_.log->step();
+    }
+    fixture_.log->end_group();
+    done();
+  }
+
+  // To some other queue, as dead-lettering does.
+  void move() {
+    const Place from = ack();
+    if (from.queue == 0) return;
+    const engine::QueueId to = one_in(2) ? state_.begin()->first : state_.rbegin()->first;
+    publish({to}, time());
   }
 
   void remove_queue() {
     const auto queue = state_.begin();
     const engine::QueueId id = queue->first;
-    const std::set<int> messages = queue->second;
+    const auto messages = queue->second.messages;
     fixture_.log->delete_queue(id);
-    done({Operation::Kind::remove, {id}});
-    for (const int number : messages)
+    change({Change::Kind::remove, id});
+    for (const auto& [number, message] : messages)
       fixture_.log->release(positions_.at(number));
   }
 
-  void done(Operation operation) {
-    operation.end = fixture_.log->end();
-    perform(state_, operation);
-    operations_.push_back(std::move(operation));
+  void change(const Change& change) {
+    perform(state_, change);
+    if (current_.changes.empty()) current_.end = fixture_.log->end();
+    current_.changes.push_back(change);
+  }
+
+  void done() {
+    if (!current_.changes.empty()) operations_.push_back(std::exchange(current_, {}));
   }
 
   std::mt19937 random_;
@@ -179,7 +299,10 @@ class Simulation {
   State base_;   // at the last start
   State state_;  // with all operations since
   std::vector<Operation> operations_;
+  Operation current_;
   engine::LogPosition durable_ = 0;
+  bool is_closed_ = true;  // a new log is clean
+  bool is_clean_ = true;
   std::map<int, engine::LogPosition> positions_;
   engine::QueueId last_queue_ = 0;
   int last_message_ = 0;
