@@ -8,7 +8,9 @@ std::optional<HeadersMatch> HeadersMatch::from_arguments(const TableReader& read
                                                          std::string_view arguments) {
   HeadersMatch match;
   bool with_x = false;
-  if (const auto mode = reader.text(arguments, "x-match")) {
+  if (reader.find(arguments, "x-match")) {
+    const auto mode = reader.text(arguments, "x-match");
+    if (!mode) return std::nullopt;
     match.any_ = mode->starts_with("any");
     with_x = mode->ends_with("-with-x");
     if (*mode != "all" && *mode != "any" && *mode != "all-with-x" && *mode != "any-with-x") {
@@ -24,8 +26,10 @@ std::optional<HeadersMatch> HeadersMatch::from_arguments(const TableReader& read
 
 bool HeadersMatch::matches(const std::vector<TableField>& headers) const {
   const auto has = [&](const Wanted& wanted) {
-    return std::any_of(headers.begin(), headers.end(), [&](const TableField& header) {
-      return header.name == wanted.name && (wanted.value.empty() || header.value == wanted.value);
+    const auto named =
+        std::ranges::equal_range(headers, std::string_view(wanted.name), {}, &TableField::name);
+    return std::ranges::any_of(named, [&](const TableField& header) {
+      return wanted.value.empty() || header.value == wanted.value;
     });
   };
   return any_ ? std::any_of(wanted_.begin(), wanted_.end(), has)

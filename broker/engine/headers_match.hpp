@@ -20,6 +20,7 @@ class HeadersMatch {
   static std::optional<HeadersMatch> from_arguments(const TableReader& reader,
                                                     std::string_view arguments);
 
+  // `headers` in the order of their names.
   bool matches(const std::vector<TableField>& headers) const;
 
  private:
