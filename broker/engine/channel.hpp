@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -21,6 +22,7 @@ struct Delivery {
   std::string_view consumer_tag;
   std::uint64_t delivery_tag;
   bool redelivered;
+  std::uint32_t delivery_count;  // how often it came back; 0 if its queue does not count
   const Message& message;
 };
 
@@ -41,6 +43,7 @@ enum class Settlement : std::uint8_t { ack, drop, requeue };
 struct GetResult {
   bool found = false;
   bool redelivered = false;
+  std::uint32_t delivery_count = 0;  // as in Delivery
   std::uint64_t delivery_tag = 0;
   std::size_t ready_count = 0;  // without this one
   MessagePtr message;
@@ -68,6 +71,12 @@ class Channel {
   Error consume(std::string_view queue, ConsumerOptions options);
   void start_consumer(std::string_view tag);
   bool has_consumer(std::string_view tag) const;
+  // Direct reply-to: what is published to the default exchange with that routing key comes to this
+  // channel, to a consumer without acknowledgements, for as long as it is there and reads. No other
+  // channel may have the name.
+  Error consume_replies(ConsumerOptions options, std::string name);
+  // Under which this channel's replies come; empty if it takes none.
+  const std::string& reply_name() const { return reply_name_; }
   // Nothing is delivered to it from now on; what it was given stays unacked. Unknown tags are ok.
   void cancel(std::string_view tag);
 
@@ -79,6 +88,18 @@ class Channel {
   // All unacked messages go back to their places.
   void recover();
 
+  // In a transaction: takes the messages out as settle() does, and fails as it does; they are
+  // settled with settle_held(), or unacked again after release_held().
+  Error hold(std::uint64_t delivery_tag, bool multiple, Settlement how);
+  void settle_held();
+  void release_held();
+
+  // Nothing is delivered any more: for channels that are about to be closed together, so that what
+  // one gives back does not come to the next.
+  void stop_deliveries() {
+    stopped_ = true;
+    sink_has_room_ = false;
+  }
   // There is room in the output again.
   void resume();
   // Ends the consumers and gives back all that is unacked. Can be called twice.
@@ -89,14 +110,23 @@ class Channel {
   friend class Engine;
   friend class Queue;
 
-  void deliver(Consumer& consumer, Entry entry);
+  struct Held {
+    std::vector<TakenMessage> messages;
+    Settlement how;
+  };
+
+  void deliver(Consumer& consumer, Entry&& entry);
+  // False if it does not read.
+  bool deliver_reply(const Message& message);
   bool has_room() const {
     return sink_has_room_ && (prefetch_count_all_ == 0 || unacked_count_ < prefetch_count_all_);
   }
+  Error take(std::uint64_t delivery_tag, bool multiple, std::vector<TakenMessage>& taken);
   void finish(UnackedMessage& message, Settlement how);
-  void finish_all(std::vector<UnackedMessage>& messages, Settlement how);
+  void finish_all(std::vector<TakenMessage>& messages, Settlement how);
   void wake_consumers();
-  void remove_cancelled(Consumer& consumer);
+  void keep_cancelled(std::unique_ptr<Consumer> consumer);
+  void remove_cancelled(const Consumer& consumer);
   void queue_deleted(Consumer& consumer);
 
   Engine& engine_;
@@ -106,9 +136,20 @@ class Channel {
   std::uint32_t prefetch_count_all_ = 0;
   std::uint32_t unacked_count_ = 0;  // given to consumers; basic.get is outside
   bool sink_has_room_ = true;
+  bool stopped_ = false;
+  std::size_t wakes_ = 0;  // of all consumers
   Unacked unacked_;
   std::unordered_map<std::string_view, std::unique_ptr<Consumer>> consumers_;
-  std::vector<std::unique_ptr<Consumer>> cancelled_;  // with messages still unacked
+  // With messages still unacked.
+  std::unordered_map<const Consumer*, std::unique_ptr<Consumer>> cancelled_;
+  std::vector<Held> held_;
+  std::string reply_name_;
+  std::string reply_tag_;
 };
+
+inline bool Consumer::has_credit() const {
+  return (prefetch_count_ == 0 || unacked_count_ < prefetch_count_ || options_.no_ack) &&
+         channel_->has_room();
+}
 
 }  // namespace haypile::engine

@@ -8,12 +8,14 @@
 namespace haypile::engine {
 
 class Channel;
+struct ConsumerGroup;
 class Queue;
 
 struct ConsumerOptions {
   std::string tag;
   bool no_ack = false;
   bool exclusive = false;
+  std::int64_t priority = 0;  // higher ones are served first
 };
 
 // Belongs to its channel; a cancelled one lives on until what it was given is settled.
@@ -31,10 +33,11 @@ class Consumer {
 
   // Whether it can be given a message now: prefetch of consumer and channel, room in the output.
   bool has_credit() const;
+  bool in_line() const { return in_line_; }
 
  private:
   friend class Channel;
-  friend class Queue;
+  friend class Line;
 
   ConsumerOptions options_;
   Queue* queue_;
@@ -42,8 +45,9 @@ class Consumer {
   std::uint32_t prefetch_count_;  // 0: no limit
   std::uint32_t unacked_count_ = 0;
   bool cancelled_ = false;
-  bool in_line_ = false;                    // kept by the queue
-  std::list<Consumer*>::iterator place_{};  // in one of the queue's two lists
+  bool in_line_ = false;  // this and what follows are kept by the queue's line
+  ConsumerGroup* group_ = nullptr;
+  std::list<Consumer*>::iterator place_{};  // in one of the group's lists
 };
 
 }  // namespace haypile::engine

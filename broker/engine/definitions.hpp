@@ -18,6 +18,9 @@ using LogPosition = std::uint64_t;
 // whatever is done to the machine's clock. 0 is never, or not known.
 using TimeMs = std::uint64_t;
 
+// The longest time to live: ten years, as RabbitMQ has it.
+inline constexpr TimeMs time_max_ms = 315'360'000'000;
+
 enum class ExchangeType : std::uint8_t { direct = 0, fanout = 1, topic = 2, headers = 3 };
 enum class DestinationKind : std::uint8_t { queue = 0, exchange = 1 };
 

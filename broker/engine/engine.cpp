@@ -27,8 +27,8 @@ std::string text(bool value) {
 
 }  // namespace
 
-Engine::Engine(std::string vhost, Journal& journal, const TableReader& reader)
-    : vhost_(std::move(vhost)), journal_(journal), reader_(reader), router_(reader) {
+Engine::Engine(std::string vhost, Journal& journal, const Wire& wire)
+    : vhost_(std::move(vhost)), wire_(wire), surroundings_{journal}, router_(wire, exchanges_) {
   create_predeclared();
 }
 
@@ -55,8 +55,9 @@ Error Engine::missing_queue(std::string_view name) const {
   return {ErrorCode::not_found, "no queue '" + std::string(name) + "' in vhost '" + vhost_ + "'"};
 }
 
-Error Engine::inequivalent(const std::string& kind, const std::string& name, const char* argument,
-                           const std::string& received, const std::string& current) const {
+Error Engine::inequivalent(const std::string& kind, const std::string& name,
+                           std::string_view argument, const std::string& received,
+                           const std::string& current) const {
   return {ErrorCode::precondition_failed, "inequivalent arg '" + std::string(argument) + "' for " +
                                               kind + " '" + name + "' in vhost '" + vhost_ +
                                               "': received '" + received + "' but current is '" +
@@ -68,7 +69,21 @@ Exchange* Engine::find_exchange(std::string_view name) const {
   return found == exchanges_.end() ? nullptr : found->second.get();
 }
 
+Error Engine::read_alternate(const ExchangeDefinition& definition, std::string& alternate) const {
+  const auto value = wire_.find(definition.arguments, "alternate-exchange");
+  if (!value) return {};
+  if (value->kind != TableValue::Kind::text) {
+    return {ErrorCode::precondition_failed, "invalid arg 'alternate-exchange' for exchange '" +
+                                                definition.name + "' in vhost '" + vhost_ + "': '" +
+                                                value->text + "', expected a string"};
+  }
+  alternate = value->text;
+  return {};
+}
+
 Error Engine::declare_exchange(const ExchangeDefinition& wanted) {
+  std::string alternate;
+  if (Error error = read_alternate(wanted, alternate)) return error;
   if (const Exchange* exchange = find_exchange(wanted.name)) {
     const ExchangeDefinition& current = exchange->definition();
     const auto differs = [&](const char* argument, std::string received, std::string is) {
@@ -84,14 +99,18 @@ Error Engine::declare_exchange(const ExchangeDefinition& wanted) {
     if (wanted.internal != current.internal) {
       return differs("internal", text(wanted.internal), text(current.internal));
     }
+    if (alternate != exchange->alternate()) {
+      const auto shown = [](const std::string& name) { return name.empty() ? "none" : name; };
+      return differs("alternate-exchange", shown(alternate), shown(exchange->alternate()));
+    }
     return {};
   }
   if (wanted.name.starts_with("amq.")) {
     return {ErrorCode::access_refused,
             "exchange name '" + wanted.name + "' contains reserved prefix 'amq.*'"};
   }
-  exchanges_.emplace(wanted.name, std::make_unique<Exchange>(wanted));
-  if (wanted.durable) journal_.declare_exchange(wanted);
+  exchanges_.emplace(wanted.name, std::make_unique<Exchange>(wanted, std::move(alternate)));
+  if (wanted.durable) surroundings_.journal.declare_exchange(wanted);
   return {};
 }
 
@@ -119,7 +138,7 @@ std::vector<std::string> Engine::remove_exchange(Exchange& exchange) {
   std::vector<std::string> sources;
   for (const Binding* binding : exchange.incoming())
     sources.push_back(binding->source->name());
-  if (exchange.definition().durable) journal_.delete_exchange(exchange.name());
+  if (exchange.definition().durable) surroundings_.journal.delete_exchange(exchange.name());
   exchanges_.erase(exchanges_.find(exchange.name()));
   return sources;
 }
@@ -135,13 +154,9 @@ void Engine::sweep(std::vector<std::string> exchanges) {
   }
 }
 
-std::string Engine::queue_type(const std::string& arguments) const {
-  return reader_.text(arguments, "x-queue-type").value_or("classic");
-}
-
 Error Engine::check_same(const Queue& queue, const QueueDefinition& wanted, OwnerId owner) const {
   const QueueDefinition& current = queue.definition();
-  const auto differs = [&](const char* argument, std::string received, std::string is) {
+  const auto differs = [&](std::string_view argument, std::string received, std::string is) {
     return inequivalent("queue", wanted.name, argument, received, is);
   };
   if (wanted.durable != current.durable) {
@@ -151,11 +166,23 @@ Error Engine::check_same(const Queue& queue, const QueueDefinition& wanted, Owne
     return differs("auto_delete", text(wanted.auto_delete), text(current.auto_delete));
   }
   if ((owner != 0) != (queue.owner() != 0)) {
-    return differs("exclusive", text(owner != 0), text(queue.owner() != 0));
+    Error error = differs("exclusive", text(owner != 0), text(queue.owner() != 0));
+    return {ErrorCode::resource_locked, std::move(error.text)};
   }
-  const std::string wanted_type = queue_type(wanted.arguments);
-  const std::string current_type = queue_type(current.arguments);
-  if (wanted_type != current_type) return differs("x-queue-type", wanted_type, current_type);
+  if (wanted.arguments == current.arguments) return {};
+  const auto value_in = [](const std::vector<EffectiveArgument>& all, std::string_view name) {
+    const auto found = std::ranges::find(all, name, &EffectiveArgument::name);
+    return found == all.end() ? std::string("none") : found->value;
+  };
+  const auto received = effective_arguments(wire_, wanted.arguments);
+  const auto has = effective_arguments(wire_, current.arguments);
+  for (const auto* side : {&received, &has}) {
+    for (const EffectiveArgument& argument : *side) {
+      const std::string in_wanted = value_in(received, argument.name);
+      const std::string in_current = value_in(has, argument.name);
+      if (in_wanted != in_current) return differs(argument.name, in_wanted, in_current);
+    }
+  }
   return {};
 }
 
@@ -164,29 +191,39 @@ Error Engine::declare_queue(const QueueDefinition& wanted, OwnerId owner, OwnerI
   QueueDefinition definition = wanted;
   // An exclusive queue goes with its connection at the latest: nothing of it is worth keeping.
   if (owner != 0) definition.durable = false;
-  if (queues_.contains(wanted.name)) {
-    if (Error error = find_queue(wanted.name, requester, queue)) return error;
-    return check_same(*queue, definition, owner);
-  }
-  // A position is never used twice, so neither is an id made of it.
-  definition.id = journal_.end() + 1;
-  auto created = std::make_unique<Queue>(std::move(definition), owner, journal_);
-  queue = created.get();
-  queues_.emplace(queue->name(), std::move(created));
-  if (queue->durable()) journal_.declare_queue(queue->definition());
+  if (!queues_.contains(wanted.name)) return create_queue(std::move(definition), owner, queue);
+  if (Error error = find_queue(wanted.name, requester, queue)) return error;
+  if (Error error = check_same(*queue, definition, owner)) return error;
+  queue->touch();
   return {};
 }
 
-Error Engine::find_queue(std::string_view name, OwnerId requester, Queue*& queue) const {
-  const auto found = queues_.find(name);
-  if (found == queues_.end()) return missing_queue(name);
-  const OwnerId owner = found->second->owner();
+Error Engine::create_queue(QueueDefinition definition, OwnerId owner, Queue*& queue) {
+  const std::string place = "for queue '" + definition.name + "' in vhost '" + vhost_ + "'";
+  QueueOptions options;
+  if (Error error = read_queue_options(wire_, definition, owner != 0, place, options)) return error;
+  // A position is never used twice, so neither is an id made of it.
+  definition.id = surroundings_.journal.end() + 1;
+  auto created =
+      std::make_unique<Queue>(std::move(definition), std::move(options), owner, surroundings_);
+  queue = created.get();
+  queues_.emplace(queue->name(), std::move(created));
+  if (owner != 0) exclusive_[owner].emplace(queue->name(), queue);
+  if (queue->durable()) surroundings_.journal.declare_queue(queue->definition());
+  queue->touch();
+  return {};
+}
+
+Error Engine::find_queue(std::string_view name, OwnerId requester, Queue*& queue) {
+  Queue* found = named_queue(name);
+  if (!found) return missing_queue(name);
+  const OwnerId owner = found->owner();
   if (owner != 0 && owner != requester) {
     return {ErrorCode::resource_locked, "cannot obtain exclusive access to locked queue '" +
                                             std::string(name) + "' in vhost '" + vhost_ +
                                             "'; it belongs to another connection"};
   }
-  queue = found->second.get();
+  queue = found;
   return {};
 }
 
@@ -201,7 +238,7 @@ Error Engine::delete_queue(std::string_view name, OwnerId requester, bool if_unu
                  "queue '" + std::string(name) + "' in vhost '" + vhost_ + "' " + why};
   };
   if (if_unused && queue->consumer_count() > 0) return refuse("in use");
-  if (if_empty && queue->ready_count() + queue->unacked_count() > 0) return refuse("not empty");
+  if (if_empty && queue->ready_count() > 0) return refuse("not empty");
   message_count = queue->ready_count();
   remove_queue(*queue);
   return {};
@@ -211,20 +248,22 @@ void Engine::remove_queue(Queue& queue) {
   std::vector<std::string> sources;
   while (!queue.incoming().empty()) {
     Binding& binding = *queue.incoming().back();
-    sources.push_back(binding.source->name());
+    if (binding.source->definition().auto_delete) sources.push_back(binding.source->name());
     binding.source->remove(binding);
   }
   auto node = queues_.extract(queues_.find(queue.name()));
-  if (queue.durable()) journal_.delete_queue(queue.definition().id);
+  if (last_named_ == &queue) last_named_ = nullptr;
+  if (queue.durable()) surroundings_.journal.delete_queue(queue.definition().id);
   for (Consumer* consumer : queue.close())
     consumer->channel().queue_deleted(*consumer);
-  if (queue.unacked_count() > 0) deleted_.push_back(std::move(node.mapped()));
+  if (!letters_.empty()) forget_letters(queue);
+  if (queue.owner() != 0) {
+    const auto owned = exclusive_.find(queue.owner());
+    owned->second.erase(queue.name());
+    if (owned->second.empty()) exclusive_.erase(owned);
+  }
+  if (queue.unacked_count() > 0) deleted_.emplace(&queue, std::move(node.mapped()));
   sweep(std::move(sources));
-}
-
-void Engine::reap(Queue& queue) {
-  if (!queue.closed() || queue.unacked_count() > 0) return;
-  std::erase_if(deleted_, [&](const auto& deleted) { return deleted.get() == &queue; });
 }
 
 void Engine::consumer_left(Queue& queue) {
@@ -241,7 +280,7 @@ Error Engine::purge_queue(std::string_view name, OwnerId requester, std::size_t&
 }
 
 Error Engine::resolve(const BindingDefinition& definition, OwnerId requester, Binding& binding,
-                      Exchange*& source) const {
+                      Exchange*& source) {
   const bool to_queue = definition.destination_kind == DestinationKind::queue;
   if (definition.source.empty() || (!to_queue && definition.destination.empty())) {
     return {ErrorCode::access_refused,
@@ -256,7 +295,7 @@ Error Engine::resolve(const BindingDefinition& definition, OwnerId requester, Bi
   source = find_exchange(definition.source);
   if (!source) return missing_exchange(definition.source);
   if (source->definition().type == ExchangeType::headers) {
-    auto match = HeadersMatch::from_arguments(reader_, definition.arguments);
+    auto match = HeadersMatch::from_arguments(wire_, definition.arguments);
     if (!match) {
       return {ErrorCode::precondition_failed, "invalid x-match for a binding to exchange '" +
                                                   definition.source +
@@ -268,6 +307,12 @@ Error Engine::resolve(const BindingDefinition& definition, OwnerId requester, Bi
   return {};
 }
 
+BindingDefinition Engine::with_arguments_in_order(const BindingDefinition& given) const {
+  BindingDefinition definition = given;
+  if (!given.arguments.empty()) definition.arguments = wire_.in_order(given.arguments);
+  return definition;
+}
+
 namespace {
 
 bool is_durable(const Exchange& source, const Binding& binding) {
@@ -277,68 +322,46 @@ bool is_durable(const Exchange& source, const Binding& binding) {
 
 }  // namespace
 
-Error Engine::bind(const BindingDefinition& definition, OwnerId requester) {
+Error Engine::bind(const BindingDefinition& given, OwnerId requester) {
+  const BindingDefinition definition = with_arguments_in_order(given);
   auto binding = std::make_unique<Binding>();
   Exchange* source = nullptr;
   if (Error error = resolve(definition, requester, *binding, source)) return error;
   const bool durable = is_durable(*source, *binding);
-  if (source->bind(std::move(binding)) && durable) journal_.bind(definition);
+  if (source->bind(std::move(binding)) && durable) surroundings_.journal.bind(definition);
   return {};
 }
 
-Error Engine::unbind(const BindingDefinition& definition, OwnerId requester) {
+Error Engine::unbind(const BindingDefinition& given, OwnerId requester) {
+  const BindingDefinition definition = with_arguments_in_order(given);
   Binding wanted;
   Exchange* source = nullptr;
-  if (Error error = resolve(definition, requester, wanted, source)) return error;
+  if (Error error = resolve(definition, requester, wanted, source)) {
+    // What another connection keeps to itself is not told to be there, unless it is bound.
+    const bool locked = error.code == ErrorCode::resource_locked;
+    source = find_exchange(definition.source);
+    if (locked && source && !source->has(definition)) return {};
+    return error;
+  }
   const bool durable = is_durable(*source, wanted);
   if (!source->unbind(definition)) return {};
-  if (durable) journal_.unbind(definition);
+  if (durable) surroundings_.journal.unbind(definition);
   sweep({definition.source});
   return {};
 }
 
-PublishResult Engine::publish(const PublishRequest& request) {
-  targets_.clear();
-  const MessageView& view = request.message;
-  if (view.exchange.empty()) {
-    const auto found = queues_.find(view.routing_key);
-    if (found != queues_.end()) targets_.push_back(found->second.get());
-  } else {
-    Exchange* exchange = find_exchange(view.exchange);
-    if (!exchange) return {missing_exchange(view.exchange), 0};
-    if (exchange->definition().internal) {
-      return {{ErrorCode::access_refused, "cannot publish to internal exchange '" +
-                                              std::string(view.exchange) + "' in vhost '" + vhost_ +
-                                              "'"},
-              0};
-    }
-    router_.route(*exchange, view.routing_key, request.headers, targets_);
-  }
-  if (targets_.empty()) return {};
-  LogPosition position = 0;
-  if (request.persistent) {
-    durable_targets_.clear();
-    for (const Queue* queue : targets_) {
-      if (queue->durable()) durable_targets_.push_back(queue->definition().id);
-    }
-    if (!durable_targets_.empty()) position = journal_.publish(view, durable_targets_);
-  }
-  const MessagePtr message = Message::make(view, position);
-  for (Queue* queue : targets_)
-    queue->push(message);
-  return {{}, targets_.size()};
-}
-
 void Engine::connection_closed(OwnerId owner) {
-  std::vector<Queue*> exclusive;
-  for (const auto& [name, queue] : queues_) {
-    if (queue->owner() == owner) exclusive.push_back(queue.get());
+  while (true) {
+    const auto owned = exclusive_.find(owner);
+    if (owned == exclusive_.end()) return;
+    remove_queue(*owned->second.begin()->second);
   }
-  for (Queue* queue : exclusive)
-    remove_queue(*queue);
 }
 
 void Engine::mark_delivered() {
+  // Those that are left when this is not enough are in their old queues again.
+  for (int i = 0; i < 100 && !letters_.empty(); ++i)
+    bury();
   for (const auto& [name, queue] : queues_)
     queue->mark_delivered();
 }

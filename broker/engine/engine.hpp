@@ -1,10 +1,15 @@
 // A virtual host: its exchanges, queues and bindings, and what can be done with them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <deque>
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/channel.hpp"
@@ -14,19 +19,23 @@
 #include "engine/journal.hpp"
 #include "engine/queue.hpp"
 #include "engine/router.hpp"
-#include "engine/table_reader.hpp"
+#include "engine/surroundings.hpp"
+#include "engine/wire.hpp"
 
 namespace haypile::engine {
 
+// The time of the message is not set: it is the engine's.
 struct PublishRequest {
   MessageView message;
-  bool persistent = false;
+  MessageTraits traits;
   std::string_view headers;  // the message's encoded header table; empty if it has none
+  std::span<const std::string_view> more_keys{};  // besides the message's own routing key
 };
 
 struct PublishResult {
   Error error;
   std::size_t queue_count = 0;  // 0: unroutable
+  bool rejected = false;        // a queue was full and refuses to take more
 };
 
 // Reads no clock, no random number and no file: everything comes in through its calls, so that the
@@ -34,15 +43,27 @@ struct PublishResult {
 // be told only when the journal is durable that far (Journal::end() after the call).
 class Engine {
  public:
-  // Journal and reader outlive the engine. `vhost` is for the texts of errors.
-  Engine(std::string vhost, Journal& journal, const TableReader& reader);
+  // Journal and wire outlive the engine. `vhost` is for the texts of errors.
+  Engine(std::string vhost, Journal& journal, const Wire& wire);
   // All channels are gone before.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   const std::string& vhost() const { return vhost_; }
-  Journal& journal() { return journal_; }
+  Journal& journal() { return surroundings_.journal; }
+  // What its messages take in memory.
+  std::size_t memory_bytes() const { return memory_.bytes; }
+
+  // What counts as now until the next call; going back is passed over.
+  void set_now(TimeMs now) { surroundings_.now = std::max(surroundings_.now, now); }
+  // When advance() wants to be called next; no_deadline if nothing is waited for.
+  TimeMs next_deadline() const {
+    return letters_.empty() ? surroundings_.timers.next_deadline() : surroundings_.now;
+  }
+  // Expires messages and queues that are due by now, a portion at a time: next_deadline() may have
+  // come already.
+  void advance(TimeMs now);
 
   // An exchange that is there already must be the same in all that matters.
   Error declare_exchange(const ExchangeDefinition& definition);
@@ -54,7 +75,7 @@ class Engine {
   // The id of the definition is ignored. `queue` is valid until it is deleted.
   Error declare_queue(const QueueDefinition& definition, OwnerId owner, OwnerId requester,
                       Queue*& queue);
-  Error find_queue(std::string_view name, OwnerId requester, Queue*& queue) const;
+  Error find_queue(std::string_view name, OwnerId requester, Queue*& queue);
   // `message_count`: how many were ready in it; 0 when there is no such queue.
   Error delete_queue(std::string_view name, OwnerId requester, bool if_unused, bool if_empty,
                      std::size_t& message_count);
@@ -65,6 +86,14 @@ class Engine {
   Error unbind(const BindingDefinition& binding, OwnerId requester);
 
   PublishResult publish(const PublishRequest& request);
+  // Keeps a message, in no queue, to be published later.
+  MessagePtr keep(const PublishRequest& request) {
+    return Message::make(request.message, request.traits, 0, memory_);
+  }
+  // What publish() would refuse of a message to that exchange.
+  Error check_publish(std::string_view exchange) const;
+  // Whether a channel takes replies under that name (Channel::consume_replies()).
+  bool has_reply_channel(std::string_view name) const { return reply_channels_.contains(name); }
 
   // Deletes the connection's exclusive queues. Its channels are closed already.
   void connection_closed(OwnerId owner);
@@ -75,36 +104,99 @@ class Engine {
 
  private:
   friend class Channel;
+  friend class Group;
   friend class Restore;
 
   // Calls back from channels.
+  void add_reply_channel(const std::string& name, Channel& channel) {
+    reply_channels_.emplace(name, &channel);
+  }
+  void remove_reply_channel(const std::string& name) { reply_channels_.erase(name); }
+  // Passes on what queues have given up; before each return to the outside. So many letters at a
+  // time: what is left is advance()'s.
+  void bury() {
+    if (!surroundings_.dead_letters.empty() || !letters_.empty()) bury_some();
+  }
   void consumer_left(Queue& queue);  // may delete it
-  void reap(Queue& queue);           // frees a deleted one when nothing of it is unacked
+  // Frees a deleted one when nothing of it is unacked.
+  void reap(Queue& queue) {
+    if (queue.closed() && queue.unacked_count() == 0) deleted_.erase(&queue);
+  }
 
   void create_predeclared();
   Exchange* find_exchange(std::string_view name) const;
   Error missing_exchange(std::string_view name) const;
   Error missing_queue(std::string_view name) const;
-  Error inequivalent(const std::string& kind, const std::string& name, const char* argument,
+  Error inequivalent(const std::string& kind, const std::string& name, std::string_view argument,
                      const std::string& received, const std::string& current) const;
   Error check_same(const Queue& queue, const QueueDefinition& wanted, OwnerId owner) const;
+  Error create_queue(QueueDefinition definition, OwnerId owner, Queue*& queue);
+  Error read_alternate(const ExchangeDefinition& definition, std::string& alternate) const;
+
+  // publish.cpp
+  void route(const PublishRequest& request, Exchange* exchange);
+  void route_by_names(const PublishRequest& request);
+  // Mostly it is the one that was asked for before.
+  Queue* named_queue(std::string_view name) {
+    return last_named_ && last_named_->name() == name ? last_named_ : look_up(name);
+  }
+  Queue* look_up(std::string_view name);
+  void deliver_reply(const PublishRequest& request, PublishResult& result);
+  void apply_rules(const PublishRequest& request, bool& rejected, bool& timed);
+  bool store(const PublishRequest& request);
+  void put(const MessageView& view, const MessageTraits& traits);
+  void bury_some();
+  void take_up(std::deque<DeadLetter>::const_iterator before);
+  void forget_letters(Queue& queue);
+  void bury(const DeadLetter& letter);
+  void pass_on(const DeadLetter& letter);
   Error resolve(const BindingDefinition& definition, OwnerId requester, Binding& binding,
-                Exchange*& source) const;
+                Exchange*& source);
+  // Two bindings are the same whatever the order of their arguments.
+  BindingDefinition with_arguments_in_order(const BindingDefinition& given) const;
   void remove_queue(Queue& queue);
   // Deletes those of the named that delete themselves and have no binding left, and so on.
   void sweep(std::vector<std::string> exchanges);
   std::vector<std::string> remove_exchange(Exchange& exchange);
-  std::string queue_type(const std::string& arguments) const;
 
   std::string vhost_;
-  Journal& journal_;
-  const TableReader& reader_;
-  Router router_;
+  const Wire& wire_;
+  MemoryUse memory_;
+  Surroundings surroundings_;
   StringMap<std::unique_ptr<Queue>> queues_;
   StringMap<std::unique_ptr<Exchange>> exchanges_;  // the default exchange is not among them
-  std::vector<std::unique_ptr<Queue>> deleted_;     // queues with messages still unacked
-  std::vector<Queue*> targets_;                     // of the message at hand
+  Router router_;
+  // By connection and name.
+  std::unordered_map<OwnerId, std::map<std::string_view, Queue*>> exclusive_;
+  // Queues with messages still unacked.
+  std::unordered_map<const Queue*, std::unique_ptr<Queue>> deleted_;
+  StringMap<Channel*> reply_channels_;
+  // Dead letters in the order in which they are to be passed on. Only what is too much for one call
+  // stays here; the journal has those in the queues that gave them up.
+  std::deque<DeadLetter> letters_;
+  unsigned group_depth_ = 0;
+  Queue* last_named_ = nullptr;  // found by name last
+  std::vector<Queue*> targets_;  // of the message at hand
   std::vector<QueueId> durable_targets_;
+  std::vector<std::string_view> keys_;
+};
+
+// As long as it lives, what is published and settled becomes durable together. May be nested: the
+// outermost one counts. The engine outlives it, and no other call to the engine than those comes
+// in between.
+class Group {
+ public:
+  explicit Group(Engine& engine) : engine_(engine) {
+    if (engine_.group_depth_++ == 0) engine_.journal().begin_group();
+  }
+  ~Group() {
+    if (--engine_.group_depth_ == 0) engine_.journal().end_group();
+  }
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+
+ private:
+  Engine& engine_;
 };
 
 }  // namespace haypile::engine

@@ -1,5 +1,6 @@
 #include "engine/message.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <limits>
@@ -16,28 +17,37 @@ char* copy(char* to, std::string_view from) {
 
 }  // namespace
 
-Message::Message(const MessageView& view, LogPosition position)
-    : position_(position),
+Message::Message(const MessageView& view, const MessageTraits& traits, LogPosition position,
+                 MemoryUse& memory)
+    : memory_(memory),
+      position_(position),
+      published_at_(view.published_at),
+      ttl_ms_(traits.ttl_ms),
+      body_size_(static_cast<std::uint32_t>(view.body.size())),
       properties_size_(static_cast<std::uint32_t>(view.properties.size())),
-      body_size_(view.body.size()),
       exchange_size_(static_cast<std::uint8_t>(view.exchange.size())),
-      routing_key_size_(static_cast<std::uint8_t>(view.routing_key.size())) {
+      routing_key_size_(static_cast<std::uint8_t>(view.routing_key.size())),
+      priority_(traits.priority) {
   assert(view.exchange.size() <= 255 && view.routing_key.size() <= 255);
-  assert(view.properties.size() <= std::numeric_limits<std::uint32_t>::max());
+  assert(std::max(view.properties.size(), view.body.size()) <=
+         std::numeric_limits<std::uint32_t>::max());
   char* to = copy(bytes(), view.exchange);
   to = copy(to, view.routing_key);
   to = copy(to, view.properties);
   copy(to, view.body);
 }
 
-MessagePtr Message::make(const MessageView& view, LogPosition position) {
+MessagePtr Message::make(const MessageView& view, const MessageTraits& traits, LogPosition position,
+                         MemoryUse& memory) {
   const std::size_t payload =
       view.exchange.size() + view.routing_key.size() + view.properties.size() + view.body.size();
   void* place = ::operator new(sizeof(Message) + payload);
-  return MessagePtr(new (place) Message(view, position));
+  memory.bytes += sizeof(Message) + payload;
+  return MessagePtr(new (place) Message(view, traits, position, memory));
 }
 
 void MessagePtr::destroy(Message* message) {
+  message->memory_.bytes -= message->size();
   message->~Message();
   ::operator delete(message);
 }

@@ -1,7 +1,9 @@
 // A message in memory: once, shared by all queues it is in.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -11,12 +13,28 @@ namespace haypile::engine {
 
 class MessagePtr;
 
-// Immutable but for its position; head and bytes are one allocation. Counted without locks: a
-// message belongs to the thread of its engine.
+// What of a message's properties the engine goes by.
+struct MessageTraits {
+  bool persistent = false;
+  std::uint8_t priority = 0;
+  std::uint64_t ttl_ms = no_ttl;  // the property `expiration`
+
+  static constexpr std::uint64_t no_ttl = std::numeric_limits<std::uint64_t>::max();
+};
+
+// The bytes that the messages of a vhost take in memory. Outlives them.
+struct MemoryUse {
+  std::size_t bytes = 0;
+};
+
+// Immutable; head and bytes are one allocation. Counted without locks: a message belongs to the
+// thread of its engine.
 class Message {
  public:
-  // Copies what `view` shows. Exchange and routing key are short strings (255 bytes at most).
-  static MessagePtr make(const MessageView& view, LogPosition position);
+  // Copies what `view` shows. Exchange and routing key are short strings (255 bytes at most), body
+  // and properties have less than 4 GiB.
+  static MessagePtr make(const MessageView& view, const MessageTraits& traits, LogPosition position,
+                         MemoryUse& memory);
 
   std::string_view exchange() const { return {bytes(), exchange_size_}; }
   std::string_view routing_key() const { return {bytes() + exchange_size_, routing_key_size_}; }
@@ -27,21 +45,40 @@ class Message {
     return {bytes() + exchange_size_ + routing_key_size_ + properties_size_, body_size_};
   }
 
+  MessageView view() const {
+    return {exchange(), routing_key(), properties(), body(), published_at_};
+  }
+
   // Where the log has it; 0 when no log has.
   LogPosition position() const { return position_; }
+  TimeMs published_at() const { return published_at_; }
+  std::uint8_t priority() const { return priority_; }
+  bool has_ttl() const { return ttl_ms_ != MessageTraits::no_ttl; }
+  // By its own `expiration`; the end of time if it has none.
+  TimeMs expires_at() const {
+    return has_ttl() ? published_at_ + ttl_ms_ : std::numeric_limits<TimeMs>::max();
+  }
 
  private:
   friend class MessagePtr;
-  Message(const MessageView& view, LogPosition position);
+  Message(const MessageView& view, const MessageTraits& traits, LogPosition position,
+          MemoryUse& memory);
+  std::size_t size() const {
+    return sizeof(Message) + exchange_size_ + routing_key_size_ + properties_size_ + body_size_;
+  }
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
 
+  MemoryUse& memory_;
   LogPosition position_;
+  TimeMs published_at_;
+  std::uint64_t ttl_ms_;
+  std::uint32_t body_size_;
   std::uint32_t references_ = 0;
   std::uint32_t properties_size_;
-  std::uint64_t body_size_;
   std::uint8_t exchange_size_;
   std::uint8_t routing_key_size_;
+  std::uint8_t priority_;
 };
 
 // Shares ownership of a Message.
@@ -74,7 +111,8 @@ class MessagePtr {
 // A message's place in one queue.
 struct Entry {
   MessagePtr message;
-  std::uint64_t place = 0;  // rises with each message of the queue; a requeue keeps it
+  std::uint64_t place = 0;           // rises with each message of the queue; a requeue keeps it
+  std::uint32_t delivery_count = 0;  // how often it came back; kept by queues that count
   bool redelivered = false;
 };
 

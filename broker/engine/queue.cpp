@@ -1,17 +1,32 @@
 #include "engine/queue.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/channel.hpp"
 
 namespace haypile::engine {
 
-Queue::Queue(QueueDefinition definition, OwnerId owner, Journal& journal)
-    : definition_(std::move(definition)), owner_(owner), journal_(journal) {}
+namespace {
+// A backlog that expires all at once is dropped in portions: others have work to do, too.
+constexpr std::size_t portion = 1000;
+}  // namespace
 
-void Queue::push(MessagePtr message) {
-  Entry entry{std::move(message), next_place_++, false};
-  if (ready_count() == 0) {
+Queue::Queue(QueueDefinition definition, QueueOptions options, OwnerId owner,
+             Surroundings& surroundings)
+    : definition_(std::move(definition)),
+      options_(std::move(options)),
+      owner_(owner),
+      surroundings_(surroundings),
+      ready_(options_.priority_max),
+      has_rules_(options_.overflow != Overflow::drop_head || is_timed()),
+      guarded_(options_.is_limited() || is_timed()) {}
+
+void Queue::push(const MessagePtr& message) {
+  if (message->has_ttl()) guarded_ = true;
+  if (guarded_) drop_expired();
+  Entry entry{message, next_place_++};
+  if (ready_.empty()) {
     if (Consumer* consumer = next_consumer()) {
       ++unacked_count_;
       give(*consumer, std::move(entry));
@@ -19,135 +34,229 @@ void Queue::push(MessagePtr message) {
     }
   }
   // With something ready nobody has credit: whoever got some would have been given it.
-  ready_.push_back(std::move(entry));
+  ready_.push(std::move(entry));
+  if (!guarded_) return;
+  drop_excess();
+  drop_expired();
+  arm();
 }
 
-void Queue::restore(MessagePtr message, bool redelivered) {
-  ready_.push_back({std::move(message), next_place_++, redelivered});
+void Queue::restore(MessagePtr message, bool redelivered, std::uint32_t delivery_count) {
+  if (message->has_ttl()) guarded_ = true;
+  ready_.push({std::move(message), next_place_++, delivery_count, redelivered});
+  if (guarded_) arm();
 }
 
 bool Queue::pop(Entry& out) {
-  if (!returned_.empty()) {
-    out = std::move(returned_.begin()->second);
-    returned_.erase(returned_.begin());
-  } else if (!ready_.empty()) {
-    out = std::move(ready_.front());
-    ready_.pop_front();
-  } else {
-    return false;
+  while (guarded_ && !drop_expired()) {
   }
+  if (ready_.empty()) return false;
+  ready_.pop(out);
   ++unacked_count_;
+  if (guarded_) {
+    drop_expired();
+    arm();
+  }
   return true;
 }
 
 void Queue::requeue(Entry entry) {
   --unacked_count_;
-  if (closed_) {
-    discard(*entry.message);
-    return;
-  }
+  if (closed_) return forget(*entry.message);
   entry.redelivered = true;
-  const std::uint64_t place = entry.place;
-  returned_.emplace(place, std::move(entry));
+  if (options_.counts_deliveries()) {
+    ++entry.delivery_count;
+    if (options_.delivery_limit && entry.delivery_count > *options_.delivery_limit) {
+      return drop(entry, DeathReason::delivery_limit);
+    }
+    if (durable() && entry.message->position() != 0) {
+      surroundings_.journal.set_delivery_count(definition_.id, entry.message->position(),
+                                               entry.delivery_count);
+    }
+  }
+  ready_.put_back(std::move(entry));
 }
 
 void Queue::settle(const Entry& entry) {
   --unacked_count_;
-  discard(*entry.message);
+  forget(*entry.message);
+}
+
+void Queue::reject(const Entry& entry) {
+  --unacked_count_;
+  drop(entry, DeathReason::rejected);
 }
 
 std::size_t Queue::purge() {
-  const std::size_t count = ready_count();
-  for (const auto& [place, entry] : returned_)
-    discard(*entry.message);
-  for (const Entry& entry : ready_)
-    discard(*entry.message);
-  returned_.clear();
+  const std::size_t count = ready_.size();
+  ready_.each([this](const Entry& entry) { forget(*entry.message); });
   ready_.clear();
   return count;
 }
 
-void Queue::discard(const Message& message) {
+void Queue::forget(const Message& message) {
   if (!durable() || message.position() == 0) return;
   if (closed_) {
-    journal_.release(message.position());
+    surroundings_.journal.release(message.position());
   } else {
-    journal_.ack(definition_.id, message.position());
+    surroundings_.journal.ack(definition_.id, message.position());
   }
 }
 
 void Queue::add_consumer(Consumer& consumer) {
-  line_.push_back(&consumer);
-  consumer.place_ = std::prev(line_.end());
-  consumer.in_line_ = true;
+  line_.add(consumer);
   exclusive_consumer_ = consumer.options().exclusive;
+  if (options_.single_active_consumer && !active_) active_ = &consumer;
+  if (options_.expires_ms && line_.size() == 1 && durable()) {
+    surroundings_.journal.set_unused_since(definition_.id, 0);
+  }
 }
 
 void Queue::remove_consumer(Consumer& consumer) {
-  (consumer.in_line_ ? line_ : waiting_).erase(consumer.place_);
+  line_.remove(consumer);
   if (consumer.options().exclusive) exclusive_consumer_ = false;
+  if (&consumer == active_) active_ = line_.front();
+  if (line_.size() == 0) touch();
 }
 
 void Queue::wake(Consumer& consumer) {
-  if (consumer.in_line_ || !consumer.has_credit()) return;
-  line_.splice(line_.end(), waiting_, consumer.place_);
-  consumer.in_line_ = true;
+  if (!consumer.in_line() && consumer.has_credit()) line_.rejoin(consumer);
 }
 
 Consumer* Queue::next_consumer() {
-  while (!line_.empty()) {
-    Consumer* consumer = line_.front();
+  if (options_.single_active_consumer) {
+    return active_ && active_->has_credit() ? active_ : nullptr;
+  }
+  while (Consumer* consumer = line_.front()) {
     if (consumer->has_credit()) return consumer;
-    leave_line(*consumer);
+    line_.leave(*consumer);
   }
   return nullptr;
 }
 
-// `consumer` is the head of the line.
-void Queue::give(Consumer& consumer, Entry entry) {
+// `consumer` is what next_consumer() gave.
+void Queue::give(Consumer& consumer, Entry&& entry) {
   consumer.channel().deliver(consumer, std::move(entry));
+  if (options_.single_active_consumer) return;
   if (consumer.has_credit()) {
-    line_.splice(line_.end(), line_, consumer.place_);
+    line_.rotate(consumer);
   } else {
-    leave_line(consumer);
+    line_.leave(consumer);
   }
-}
-
-void Queue::leave_line(Consumer& consumer) {
-  waiting_.splice(waiting_.end(), line_, consumer.place_);
-  consumer.in_line_ = false;
 }
 
 void Queue::dispatch() {
-  while (ready_count() > 0) {
-    Consumer* consumer = next_consumer();
-    if (!consumer) return;
-    Entry entry;
-    pop(entry);
-    give(*consumer, std::move(entry));
+  if (guarded_) {
+    drop_excess();
+    if (!drop_expired()) return arm();
   }
+  while (!ready_.empty()) {
+    Consumer* consumer = next_consumer();
+    if (!consumer) break;
+    ++unacked_count_;
+    Entry entry;
+    ready_.pop(entry);
+    give(*consumer, std::move(entry));
+    if (guarded_ && !drop_expired()) break;
+  }
+  if (guarded_) arm();
+}
+
+bool Queue::is_full_for(std::size_t body_size) {
+  drop_expired();
+  return ready_.size() + 1 > options_.length_max ||
+         body_size >
+             options_.length_max_bytes - std::min(ready_.bytes(), options_.length_max_bytes);
+}
+
+TimeMs Queue::expiry(const Message& message) const {
+  if (message.published_at() == 0) return no_deadline;
+  const TimeMs by_queue =
+      options_.message_ttl_ms ? message.published_at() + *options_.message_ttl_ms : no_deadline;
+  return std::min(by_queue, message.expires_at());
+}
+
+bool Queue::drop_expired() {
+  std::size_t count = 0;
+  ready_.pop_while(
+      [&](const Entry& entry) {
+        return expiry(*entry.message) <= surroundings_.now && count++ < portion;
+      },
+      [&](const Entry& entry) { drop(entry, DeathReason::expired); });
+  return count <= portion;
+}
+
+// Whoever refuses new messages never has too many, but for those that come back.
+void Queue::drop_excess() {
+  if (options_.overflow != Overflow::drop_head) return;
+  while (ready_.size() > options_.length_max || ready_.bytes() > options_.length_max_bytes) {
+    Entry entry;
+    ready_.pop(entry);
+    drop(entry, DeathReason::maxlen);
+  }
+}
+
+void Queue::drop(const Entry& entry, DeathReason reason) {
+  if (closed_ || !options_.dead_letter_exchange) {
+    forget(*entry.message);
+  } else {
+    surroundings_.dead_letters.push_back({this, entry.message, reason});
+  }
+}
+
+void Queue::arm() {
+  if (closed_) return;
+  TimeMs deadline = no_deadline;
+  ready_.each_front(
+      [&](const Entry& entry) { deadline = std::min(deadline, expiry(*entry.message)); });
+  if (options_.expires_ms && line_.size() == 0) {
+    deadline = std::min(deadline, used_at_ + *options_.expires_ms);
+  }
+  surroundings_.timers.arm(*this, timer_, deadline);
+}
+
+void Queue::note_use() {
+  if (closed_) return;
+  used_at_ = surroundings_.now;
+  if (durable() && line_.size() == 0) {
+    surroundings_.journal.set_unused_since(definition_.id, used_at_);
+  }
+  arm();
+}
+
+void Queue::restore_unused_since(TimeMs time) {
+  if (!options_.expires_ms) return;
+  used_at_ = time != 0 ? time : surroundings_.now;
+  arm();
+}
+
+void Queue::on_deadline() {
+  surroundings_.timers.disarm(*this, timer_);
+  dispatch();
+  arm();
+}
+
+bool Queue::is_overdue() const {
+  return options_.expires_ms && line_.size() == 0 &&
+         used_at_ + *options_.expires_ms <= surroundings_.now;
 }
 
 std::vector<Consumer*> Queue::close() {
   closed_ = true;
   purge();
-  std::vector<Consumer*> left(line_.begin(), line_.end());
-  left.insert(left.end(), waiting_.begin(), waiting_.end());
-  line_.clear();
-  waiting_.clear();
-  return left;
+  surroundings_.timers.disarm(*this, timer_);
+  active_ = nullptr;
+  return line_.take_all();
 }
 
 void Queue::mark_delivered() {
   if (!durable()) return;
-  const auto mark = [this](const Entry& entry) {
+  ready_.each([this](const Entry& entry) {
     const LogPosition position = entry.message->position();
-    if (entry.redelivered && position != 0) journal_.mark_delivered(definition_.id, position);
-  };
-  for (const auto& [place, entry] : returned_)
-    mark(entry);
-  for (const Entry& entry : ready_)
-    mark(entry);
+    if (entry.redelivered && position != 0) {
+      surroundings_.journal.mark_delivered(definition_.id, position);
+    }
+  });
 }
 
 }  // namespace haypile::engine

@@ -2,16 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <list>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "engine/consumer.hpp"
 #include "engine/definitions.hpp"
-#include "engine/journal.hpp"
+#include "engine/line.hpp"
 #include "engine/message.hpp"
+#include "engine/queue_options.hpp"
+#include "engine/ready_messages.hpp"
+#include "engine/surroundings.hpp"
 
 namespace haypile::engine {
 
@@ -22,37 +22,53 @@ using OwnerId = std::uint64_t;
 
 // Dispatch: the head of the line of consumers with credit gets the head of the queue and goes to
 // the end of the line. Who has no credit leaves the line, and rejoins at its end when it has credit
-// again.
+// again. With a single active consumer all others stand in line until it is gone.
+//
+// Messages that the queue gives up (expired, over its length, rejected, delivered too often) are
+// left in the surroundings' dead letters if it has a dead-letter exchange.
 class Queue {
  public:
-  // The journal outlives the queue. `owner` is the connection that an exclusive queue belongs to.
-  Queue(QueueDefinition definition, OwnerId owner, Journal& journal);
+  // The surroundings outlive the queue. `owner` is the connection that an exclusive queue belongs
+  // to.
+  Queue(QueueDefinition definition, QueueOptions options, OwnerId owner,
+        Surroundings& surroundings);
 
   const QueueDefinition& definition() const { return definition_; }
+  const QueueOptions& options() const { return options_; }
   const std::string& name() const { return definition_.name; }
   OwnerId owner() const { return owner_; }
   bool durable() const { return definition_.durable; }
 
-  std::size_t ready_count() const { return ready_.size() + returned_.size(); }
+  std::size_t ready_count() const { return ready_.size(); }
   std::size_t unacked_count() const { return unacked_count_; }
-  std::size_t consumer_count() const { return line_.size() + waiting_.size(); }
+  std::size_t consumer_count() const { return line_.size(); }
   bool has_exclusive_consumer() const { return exclusive_consumer_; }
 
   const std::vector<Binding*>& incoming() const { return incoming_; }
 
+  // Whether is_timed() and refuses() have to be asked before a message is pushed.
+  bool has_rules() const { return has_rules_; }
+  // Whether it matters when a message came to it.
+  bool is_timed() const { return options_.message_ttl_ms.has_value(); }
+  // Whether a message of that size has to be refused (x-overflow=reject-publish).
+  bool refuses(std::size_t body_size) {
+    return options_.overflow != Overflow::drop_head && is_full_for(body_size);
+  }
   // A new message, at the end of the queue; goes to a consumer at once if one is free.
-  void push(MessagePtr message);
+  void push(const MessagePtr& message);
   // A message that recovery found; nobody consumes yet.
-  void restore(MessagePtr message, bool redelivered);
+  void restore(MessagePtr message, bool redelivered, std::uint32_t delivery_count);
 
   // Takes the head of the queue; false when nothing is ready. It counts as unacked until it
-  // is settled or requeued.
+  // is settled, rejected or requeued.
   bool pop(Entry& out);
   // A popped entry comes back to its own place. Call dispatch() when all are back.
   void requeue(Entry entry);
   // A popped entry is gone for good.
   void settle(const Entry& entry);
-  // Drops all that is ready; returns how many.
+  // A consumer does not want it.
+  void reject(const Entry& entry);
+  // Drops all that is ready, without dead-lettering; returns how many.
   std::size_t purge();
 
   void add_consumer(Consumer& consumer);
@@ -62,6 +78,19 @@ class Queue {
   // Gives out what is ready to those who have credit.
   void dispatch();
 
+  // Counts as use of a queue that expires when nobody uses it.
+  void touch() {
+    if (options_.expires_ms) note_use();
+  }
+  // As recovery found it; 0: it was in use, or never said to be.
+  void restore_unused_since(TimeMs time);
+  // The deadline has come that the queue armed: gives up what has expired. Then is_overdue() says
+  // whether the queue itself has.
+  void on_deadline();
+  bool is_overdue() const;
+
+  // The journal need not remember the message in this queue any longer.
+  void forget(const Message& message);
   // Lets go of all ready messages and takes no more; unacked ones are settled by their channels.
   // Returns the consumers that were left; they are no longer the queue's.
   std::vector<Consumer*> close();
@@ -75,21 +104,32 @@ class Queue {
   friend class Router;
 
   Consumer* next_consumer();
-  void give(Consumer& consumer, Entry entry);
-  void leave_line(Consumer& consumer);
-  void discard(const Message& message);
+  void give(Consumer& consumer, Entry&& entry);
+  bool is_full_for(std::size_t body_size);
+  TimeMs expiry(const Message& message) const;
+  // False if there is more to drop than should be done in one go: on_deadline() will.
+  bool drop_expired();
+  void drop_excess();
+  void drop(const Entry& entry, DeathReason reason);
+  void arm();
+  void note_use();
 
   QueueDefinition definition_;
+  const QueueOptions options_;
   OwnerId owner_;
-  Journal& journal_;
-  std::deque<Entry> ready_;
-  std::map<std::uint64_t, Entry> returned_;  // requeued; all places below those of ready_
-  std::uint64_t next_place_ = 1;
-  std::size_t unacked_count_ = 0;
-  std::list<Consumer*> line_;
-  std::list<Consumer*> waiting_;  // consumers without credit
+  Surroundings& surroundings_;
+  ReadyMessages ready_;
+  const bool has_rules_;
+  // Has limits, or messages that expire: those of any other queue need no looking after.
+  bool guarded_;
   bool exclusive_consumer_ = false;
   bool closed_ = false;
+  std::uint64_t next_place_ = 1;
+  std::size_t unacked_count_ = 0;
+  Line line_;
+  Consumer* active_ = nullptr;  // the single active consumer
+  Timer timer_;
+  TimeMs used_at_ = 0;              // kept if the queue expires
   std::vector<Binding*> incoming_;  // kept by Exchange; owned by the bindings' sources
   std::uint64_t routing_mark_ = 0;  // the last routing that found this queue
 };

@@ -3,28 +3,40 @@
 namespace haypile::engine {
 
 void Restore::exchange(const ExchangeDefinition& definition) {
-  engine_.exchanges_.try_emplace(definition.name, std::make_unique<Exchange>(definition));
+  std::string alternate;
+  if (engine_.read_alternate(definition, alternate)) alternate.clear();
+  engine_.exchanges_.try_emplace(definition.name,
+                                 std::make_unique<Exchange>(definition, std::move(alternate)));
 }
 
-void Restore::queue(const QueueDefinition& definition) {
+void Restore::queue(const QueueDefinition& definition, TimeMs unused_since) {
+  QueueOptions options;
+  // What was accepted once is accepted again, but for an argument that this version cannot read:
+  // such a queue goes on with those before it.
+  static_cast<void>(read_queue_options(engine_.wire_, definition, false, "", options));
   auto& place = engine_.queues_[definition.name];
-  place = std::make_unique<Queue>(definition, 0, engine_.journal_);
+  place = std::make_unique<Queue>(definition, std::move(options), 0, engine_.surroundings_);
+  place->restore_unused_since(unused_since);
   by_id_[definition.id] = place.get();
 }
 
 void Restore::binding(const BindingDefinition& definition) {
   auto binding = std::make_unique<Binding>();
   Exchange* source = nullptr;
-  if (engine_.resolve(definition, 0, *binding, source)) return;  // one end is gone
+  if (engine_.resolve(engine_.with_arguments_in_order(definition), 0, *binding, source)) {
+    return;  // one end is gone
+  }
   source->bind(std::move(binding));
 }
 
 void Restore::message(LogPosition position, const MessageView& view,
-                      std::span<const QueueId> queues, std::span<const bool> redelivered) {
-  const MessagePtr message = Message::make(view, position);
-  for (std::size_t i = 0; i < queues.size(); ++i) {
-    const auto queue = by_id_.find(queues[i]);
-    if (queue != by_id_.end()) queue->second->restore(message, redelivered[i]);
+                      std::span<const RecoveredCopy> copies) {
+  const MessagePtr message =
+      Message::make(view, engine_.wire_.traits(view.properties), position, engine_.memory_);
+  for (const RecoveredCopy& copy : copies) {
+    const auto queue = by_id_.find(copy.queue);
+    if (queue == by_id_.end()) continue;
+    queue->second->restore(message, copy.redelivered, copy.delivery_count);
   }
 }
 

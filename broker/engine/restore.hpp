@@ -7,16 +7,17 @@
 
 namespace haypile::engine {
 
-// For an engine that nobody uses yet; the engine outlives it. Nothing goes to the journal.
+// For an engine that nobody uses yet, and that knows the time (set_now()); the engine outlives it.
+// Nothing goes to the journal.
 class Restore final : public Recovery {
  public:
   explicit Restore(Engine& engine) : engine_(engine) {}
 
   void exchange(const ExchangeDefinition& definition) override;
-  void queue(const QueueDefinition& definition) override;
+  void queue(const QueueDefinition& definition, TimeMs unused_since) override;
   void binding(const BindingDefinition& definition) override;
-  void message(LogPosition position, const MessageView& view, std::span<const QueueId> queues,
-               std::span<const bool> redelivered) override;
+  void message(LogPosition position, const MessageView& view,
+               std::span<const RecoveredCopy> copies) override;
 
  private:
   Engine& engine_;

@@ -1,6 +1,7 @@
 // How the engine looks into field tables without knowing the wire format.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,12 +17,23 @@ struct TableField {
   std::string value;
 };
 
+// A value by what it is for the engine.
+struct TableValue {
+  enum class Kind : std::uint8_t { integer, boolean, text, other };
+  Kind kind = Kind::other;
+  std::int64_t integer = 0;  // of integer and boolean
+  std::string text;          // of text; of the others the value as error texts show it
+};
+
 // Handed to the engine by whoever knows the wire. A table is given as its encoded bytes without
 // the length prefix; one that cannot be read has no fields.
 class TableReader {
  public:
   virtual ~TableReader() = default;
   virtual std::vector<TableField> fields(std::string_view table) const = 0;
+  virtual std::optional<TableValue> find(std::string_view table, std::string_view name) const = 0;
+  // The same table, encoded, with its fields in the order of their names.
+  virtual std::string in_order(std::string_view table) const = 0;
   // The text of a string field, nothing when it is absent or not a string.
   virtual std::optional<std::string> text(std::string_view table, std::string_view name) const = 0;
 };

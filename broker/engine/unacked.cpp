@@ -9,12 +9,6 @@ constexpr std::size_t window_size_min = 1024;  // shorter ones are never thinned
 constexpr std::size_t settled_share_max = 4;   // a window is at most so many times what is in it
 }  // namespace
 
-std::uint64_t Unacked::add(UnackedMessage message) {
-  window_.push_back(std::move(message));
-  ++in_window_;
-  return last_tag();
-}
-
 std::uint64_t Unacked::skip() {
   if (window_.empty()) return first_tag_++;
   window_.emplace_back();
@@ -34,21 +28,27 @@ bool Unacked::take(std::uint64_t delivery_tag, UnackedMessage& out) {
   if (delivery_tag > last_tag()) return false;
   UnackedMessage& slot = window_[delivery_tag - first_tag_];
   if (!slot.queue) return false;
-  out = std::exchange(slot, {});
+  out = std::move(slot);
+  slot.queue = nullptr;
   --in_window_;
   trim();
   return true;
 }
 
-std::vector<UnackedMessage> Unacked::take_until(std::uint64_t delivery_tag) {
-  std::vector<UnackedMessage> taken;
+bool Unacked::contains(std::uint64_t delivery_tag) const {
+  if (delivery_tag < first_tag_) return stragglers_.contains(delivery_tag);
+  return delivery_tag <= last_tag() && window_[delivery_tag - first_tag_].queue;
+}
+
+std::vector<TakenMessage> Unacked::take_until(std::uint64_t delivery_tag) {
+  std::vector<TakenMessage> taken;
   const auto end = stragglers_.upper_bound(delivery_tag);
   for (auto it = stragglers_.begin(); it != end; ++it)
-    taken.push_back(std::move(it->second));
+    taken.push_back({std::move(it->second), it->first});
   stragglers_.erase(stragglers_.begin(), end);
   while (!window_.empty() && first_tag_ <= delivery_tag) {
     if (window_.front().queue) {
-      taken.push_back(std::move(window_.front()));
+      taken.push_back({std::move(window_.front()), first_tag_});
       --in_window_;
     }
     window_.pop_front();
@@ -58,11 +58,19 @@ std::vector<UnackedMessage> Unacked::take_until(std::uint64_t delivery_tag) {
   return taken;
 }
 
+void Unacked::put_back(TakenMessage message) {
+  if (message.delivery_tag < first_tag_) {
+    stragglers_.emplace(message.delivery_tag, std::move(message));
+    return;
+  }
+  window_[message.delivery_tag - first_tag_] = std::move(message);
+  ++in_window_;
+}
+
 void Unacked::trim() {
   while (!window_.empty()) {
-    const bool thin = window_.size() > std::max(window_size_min, settled_share_max * in_window_);
     if (window_.front().queue) {
-      if (!thin) return;
+      if (window_.size() <= std::max(window_size_min, settled_share_max * in_window_)) return;
       stragglers_.emplace_hint(stragglers_.end(), first_tag_, std::move(window_.front()));
       --in_window_;
     }

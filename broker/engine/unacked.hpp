@@ -20,26 +20,38 @@ struct UnackedMessage {
   Consumer* consumer = nullptr;  // none after basic.get
 };
 
+struct TakenMessage : UnackedMessage {
+  std::uint64_t delivery_tag = 0;
+};
+
 // Tags rise by one from 1, so that a window over them serves as the map: adding and settling in
 // order cost no search and no allocation. Stragglers that would keep a mostly settled window long
 // move to a map; memory stays proportional to what is unacked.
 class Unacked {
  public:
   // Returns the message's delivery tag.
-  std::uint64_t add(UnackedMessage message);
+  std::uint64_t add(Entry&& entry, Queue& queue, Consumer* consumer) {
+    window_.emplace_back(std::move(entry), &queue, consumer);
+    ++in_window_;
+    return last_tag();
+  }
   // Uses up a delivery tag for a message that needs no acknowledgement.
   std::uint64_t skip();
 
   // Takes out the message with that tag; false if there is none.
   bool take(std::uint64_t delivery_tag, UnackedMessage& out);
   // Takes out all up to and including that tag, in the order of their tags.
-  std::vector<UnackedMessage> take_until(std::uint64_t delivery_tag);
-  std::vector<UnackedMessage> take_all() { return take_until(last_tag()); }
+  std::vector<TakenMessage> take_until(std::uint64_t delivery_tag);
+  std::vector<TakenMessage> take_all() { return take_until(last_tag()); }
+  // One that was taken is unacked again.
+  void put_back(TakenMessage message);
 
   // Whether that tag was ever given out.
   bool was_given(std::uint64_t delivery_tag) const {
     return delivery_tag > 0 && delivery_tag <= last_tag();
   }
+  // Whether it has not been settled.
+  bool contains(std::uint64_t delivery_tag) const;
   std::size_t size() const { return in_window_ + stragglers_.size(); }
 
  private:

@@ -216,16 +216,15 @@ TEST_CASE_FIXTURE(Fixture, "what recovery finds is there again") {
   restore.exchange({"e", ExchangeType::direct, true, false, false, ""});
   engine::QueueDefinition queue = definition("q", true);
   queue.id = 5;
-  restore.queue(queue);
+  restore.queue(queue, 0);
   restore.binding({"e", engine::DestinationKind::queue, "q", "k", ""});
-  const engine::QueueId ids[] = {5};
-  const bool fresh[] = {false};
-  const bool delivered[] = {true};
+  const engine::RecoveredCopy fresh[] = {{.queue = 5}};
+  const engine::RecoveredCopy delivered[] = {{.queue = 5, .redelivered = true}};
   const auto message = [](std::string_view body) {
     return engine::MessageView{.exchange = "e", .routing_key = "k", .properties = {}, .body = body};
   };
-  restore.message(10, message("one"), ids, delivered);
-  restore.message(20, message("two"), ids, fresh);
+  restore.message(10, message("one"), delivered);
+  restore.message(20, message("two"), fresh);
   CHECK(journal.end() == 0);
   CHECK(publish("e", "k", "three") == 1);
   test::TestChannel channel(engine, 1);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
-#include "session/field_reader.hpp"
+#include "session/wire_format.hpp"
 #include "support/test_journal.hpp"
 
 namespace haypile::test {
@@ -58,7 +58,7 @@ class TestChannel final : public engine::DeliverySink {
 };
 
 struct EngineFixture {
-  session::FieldReader reader;
+  session::WireFormat reader;
   TestJournal journal;
   engine::Engine engine{"/", journal, reader};
 
@@ -91,7 +91,7 @@ struct EngineFixture {
                       std::string_view headers = {}, bool persistent = false) {
     const engine::PublishResult result = engine.publish(
         {.message = {.exchange = exchange, .routing_key = key, .properties = {}, .body = body},
-         .persistent = persistent,
+         .traits = {.persistent = persistent},
          .headers = headers});
     REQUIRE_FALSE(result.error);
     return result.queue_count;

@@ -27,6 +27,11 @@ class TestJournal final : public engine::Journal {
   void ack(engine::QueueId, engine::LogPosition) override { ++end_; }
   void release(engine::LogPosition) override {}
   void mark_delivered(engine::QueueId, engine::LogPosition) override { ++end_; }
+  void set_delivery_count(engine::QueueId, engine::LogPosition, std::uint32_t) override { ++end_; }
+  void set_unused_since(engine::QueueId, engine::TimeMs) override { ++end_; }
+  void begin_group() override { ++groups; }
+  void end_group() override {}
+  int groups = 0;
   engine::LogPosition end() const override { return end_; }
   engine::LogPosition durable() const override { return held_ ? durable_ : end_; }
 

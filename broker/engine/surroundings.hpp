@@ -1,0 +1,30 @@
+// What all queues of a vhost share.
+#pragma once
+
+#include <vector>
+
+#include "engine/journal.hpp"
+#include "engine/message.hpp"
+#include "engine/timers.hpp"
+#include "engine/wire.hpp"
+
+namespace haypile::engine {
+
+// A message that its queue has given up, and that goes to the queue's dead-letter exchange. Until
+// then the journal has it in that queue.
+struct DeadLetter {
+  Queue* queue = nullptr;
+  MessagePtr message;
+  DeathReason reason = DeathReason::rejected;
+};
+
+// Outlives the queues.
+struct Surroundings {
+  Journal& journal;
+  TimeMs now = 0;
+  Timers timers{};
+  // Left by the queues for the engine, which takes them up before it returns to its caller.
+  std::vector<DeadLetter> dead_letters{};
+};
+
+}  // namespace haypile::engine
