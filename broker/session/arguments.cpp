@@ -1,8 +1,8 @@
 #include "session/arguments.hpp"
 
-#include <algorithm>
-#include <iterator>
 #include <string>
+
+#include "session/wire_format.hpp"
 
 namespace haypile::session {
 
@@ -12,72 +12,44 @@ Fault refuse(std::string text) {
   return {amqp::ReplyCode::precondition_failed, std::move(text)};
 }
 
-Fault not_yet(std::string_view kind, std::string_view name) {
-  return refuse(std::string(kind) + " '" + std::string(name) + "' is not supported yet");
-}
-
-constexpr std::string_view unsupported_queue_arguments[] = {
-    "x-message-ttl",
-    "x-expires",
-    "x-max-length",
-    "x-max-length-bytes",
-    "x-overflow",
-    "x-dead-letter-exchange",
-    "x-dead-letter-strategy",
-    "x-dead-letter-routing-key",
-    "x-max-priority",
-    "x-single-active-consumer",
-    "x-delivery-limit",
-};
-
-Fault check_queue_type(const amqp::ValueView& value) {
-  const auto type = value.as_string();
-  if (!type) return refuse("invalid arg 'x-queue-type': expected a string");
-  if (*type == "classic" || *type == "quorum") return {};
-  if (*type == "stream") return refuse("queues of type 'stream' are not supported");
-  return refuse("invalid arg 'x-queue-type': unknown type '" + std::string(*type) +
-                "', expected 'classic' or 'quorum'");
+Fault check_routing_header(amqp::TableView headers, std::string_view name) {
+  const auto value = headers.find(name);
+  if (!value || value->as_array()) return {};
+  return refuse("header '" + std::string(name) + "' has to be an array of routing keys");
 }
 
 }  // namespace
 
-Fault check_queue_arguments(amqp::TableView arguments) {
-  for (const amqp::Field& field : arguments) {
-    if (field.key == "x-queue-type") {
-      if (Fault fault = check_queue_type(field.value)) return fault;
-    }
-    if (std::ranges::find(unsupported_queue_arguments, field.key) !=
-        std::end(unsupported_queue_arguments)) {
-      return not_yet("queue argument", field.key);
-    }
+Fault read_consumer_arguments(amqp::TableView arguments, std::int64_t& priority) {
+  if (arguments.find("x-stream-offset")) {
+    return refuse("consumer argument 'x-stream-offset' is for streams, which are not supported");
   }
-  return {};
-}
-
-Fault check_exchange_arguments(amqp::TableView arguments) {
-  if (arguments.find("alternate-exchange")) {
-    return not_yet("exchange argument", "alternate-exchange");
-  }
-  return {};
-}
-
-Fault check_consumer_arguments(amqp::TableView arguments) {
-  if (arguments.find("x-priority")) return not_yet("consumer argument", "x-priority");
+  const auto value = arguments.find("x-priority");
+  if (!value) return {};
+  const auto number = value->as_int64();
+  if (!number) return refuse("invalid arg 'x-priority' of a consumer: expected an integer");
+  priority = *number;
   return {};
 }
 
 Fault check_properties(const amqp::Properties& properties, std::string_view user) {
-  if (properties.expiration) return not_yet("property", "expiration");
+  if (properties.expiration && !parse_expiration(*properties.expiration)) {
+    return refuse("invalid expiration '" + std::string(*properties.expiration) +
+                  "', expected milliseconds, 0 to " + std::to_string(engine::time_max_ms) +
+                  ", as a string");
+  }
+  const auto mode = properties.delivery_mode;
+  if (mode && *mode != amqp::delivery_mode_transient && *mode != amqp::delivery_mode_persistent) {
+    return refuse("invalid delivery_mode " + std::to_string(*mode) +
+                  ", expected 1 (transient) or 2 (persistent)");
+  }
   if (properties.user_id && *properties.user_id != user) {
     return refuse("user_id property set to '" + std::string(*properties.user_id) +
                   "' but authenticated user was '" + std::string(user) + "'");
   }
-  if (properties.headers) {
-    for (const std::string_view name : {"CC", "BCC"}) {
-      if (properties.headers->find(name)) return not_yet("header", name);
-    }
-  }
-  return {};
+  if (!properties.headers) return {};
+  if (Fault fault = check_routing_header(*properties.headers, "CC")) return fault;
+  return check_routing_header(*properties.headers, "BCC");
 }
 
 }  // namespace haypile::session

@@ -1,7 +1,8 @@
-// The x-arguments of declarations, and the properties of messages: what is accepted, what is
-// refused and why. An argument that means something elsewhere is never passed over in silence.
+// What a client says besides the methods' own fields: arguments of consumers, properties of
+// messages. What is wrong is refused, never passed over in silence.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include <haypile/amqp/properties.hpp>
@@ -11,9 +12,8 @@
 
 namespace haypile::session {
 
-Fault check_queue_arguments(amqp::TableView arguments);
-Fault check_exchange_arguments(amqp::TableView arguments);
-Fault check_consumer_arguments(amqp::TableView arguments);
+// Sets `priority` to `x-priority` if it is there.
+Fault read_consumer_arguments(amqp::TableView arguments, std::int64_t& priority);
 // `user`: who the connection logged in as.
 Fault check_properties(const amqp::Properties& properties, std::string_view user);
 

@@ -25,7 +25,7 @@ Fault Channel::on_method(std::string_view payload) {
   }
   method_ = id;
   if (payload.size() < amqp::method_id_size) {
-    return {ReplyCode::syntax_error, "method frame too short for a method"};
+    return too_short_for_a_method();
   }
   return dispatch(payload.substr(amqp::method_id_size));
 }
@@ -35,8 +35,7 @@ Fault Channel::call(std::string_view arguments) {
   M method;
   const amqp::DecodeError error = amqp::decode_arguments(arguments, method);
   if (error != amqp::DecodeError::none) {
-    return {ReplyCode::syntax_error,
-            "malformed " + std::string(M::name) + ": " + std::string(amqp::text(error))};
+    return malformed(M::name, error);
   }
   return handle(method);
 }
@@ -89,18 +88,23 @@ Fault Channel::dispatch(std::string_view arguments) {
     case key(confirm::Select::id):
       return call<confirm::Select>(arguments);
     case key(tx::Select::id):
+      return call<tx::Select>(arguments);
     case key(tx::Commit::id):
+      return call<tx::Commit>(arguments);
     case key(tx::Rollback::id):
-      return {ReplyCode::not_implemented, "transactions are not supported yet; use confirm.select"};
+      return call<tx::Rollback>(arguments);
     default:
       break;
   }
   const std::string_view known = method_name(method_);
-  if (known != "unknown") {
-    return {ReplyCode::command_invalid, std::string(known) + " is not for a client to send here"};
-  }
-  return {ReplyCode::not_implemented, "unknown method " + std::to_string(method_.method_id) +
-                                          " of class " + std::to_string(method_.class_id)};
+  if (known == "unknown") return unknown_method(method_);
+  return {carries_content(method_) ? ReplyCode::unexpected_frame : ReplyCode::command_invalid,
+          std::string(known) + " is not for a client to send here"};
+}
+
+Fault Channel::check_may_close() const {
+  if (content_.expects() == Content::Expects::method) return {};
+  return {ReplyCode::unexpected_frame, "channel.close in the middle of a message"};
 }
 
 Fault Channel::handle(const amqp::channel::Flow& method) {
@@ -119,17 +123,25 @@ Fault Channel::handle(const amqp::access::Request&) {
 
 void Channel::log_advanced() {
   const engine::LogPosition durable = engine_.journal().durable();
+  listed_ = false;
   if (!held_.empty()) held_.release(durable, link_.output());
   send_confirms();
-  if (state_ == State::open) resume();
+  if (awaits_log()) await_log();
+  resume();
 }
 
 void Channel::resume() {
-  if (state_ == State::open && has_room()) consumers_.resume();
+  if (state_ != State::open) return;
+  if (has_room()) {
+    consumers_.resume();
+  } else {
+    link_.room_was_refused = true;
+  }
 }
 
 void Channel::close(const Fault& fault) {
   consumers_.close();
+  pending_.clear();
   send(amqp::channel::Close{.reply_code = static_cast<std::uint16_t>(fault.code),
                             .reply_text = reply_text(fault),
                             .class_id = method_.class_id,
@@ -139,6 +151,7 @@ void Channel::close(const Fault& fault) {
 
 void Channel::close_by_peer() {
   consumers_.close();
+  pending_.clear();
   send(amqp::channel::CloseOk{});
   state_ = State::closed;
 }

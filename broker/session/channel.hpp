@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <haypile/amqp/methods.hpp>
 
@@ -14,6 +16,7 @@
 #include "session/fault.hpp"
 #include "session/held_output.hpp"
 #include "session/link.hpp"
+#include "session/publication.hpp"
 
 namespace haypile::session {
 
@@ -32,21 +35,24 @@ class Channel final : private engine::DeliverySink {
   // The input that was there has been used up, or goes on with another channel: what waits for
   // confirmation until now is confirmed together.
   void end_of_input();
-  // The log may be durable further than before.
+  // The log may be durable further than before: for channels on the link's list.
   void log_advanced();
   // There may be room in the output again.
   void resume();
+  // For good: the connection ends.
+  void stop_deliveries() { consumers_.stop_deliveries(); }
 
   // We close it: gives back what is unacked. Frames are discarded until the peer's close-ok.
   void close(const Fault& fault);
+  // What waits for the log, in bytes.
+  std::size_t held_size() const { return held_.size(); }
+  // Whether the peer may close it now: not in the middle of a message.
+  Fault check_may_close() const;
   // The peer closes it: the same, and close-ok goes out after all that is held back.
   void close_by_peer();
 
   enum class State : std::uint8_t { open, closing, closed };
   State state() const { return state_; }
-  bool awaits_log() const {
-    return !held_.empty() || (state_ == State::open && confirms_.any_waiting());
-  }
   // Nothing is left to say on a closed channel.
   bool finished() const { return state_ == State::closed && held_.empty(); }
 
@@ -80,11 +86,19 @@ class Channel final : private engine::DeliverySink {
   Fault handle(const amqp::basic::Recover& method);
   Fault handle(const amqp::basic::RecoverAsync& method);
   Fault handle(const amqp::confirm::Select& method);
+  Fault handle(const amqp::tx::Select& method);
+  Fault handle(const amqp::tx::Commit& method);
+  Fault handle(const amqp::tx::Rollback& method);
 
   Fault publish();
-  void return_unroutable();
+  Fault publish_later(const engine::PublishRequest& request);
+  void return_unroutable(const engine::MessageView& message);
+  Fault consume_replies(const amqp::basic::Consume& method, std::string tag);
+  Fault settle(std::uint64_t delivery_tag, bool multiple, engine::Settlement how);
+  Fault check_is_transactional() const;
   void send_confirms();
   Fault declare_queue(const amqp::queue::Declare& method, engine::Queue*& queue);
+  Fault declare_reply_queue(const amqp::queue::Declare& method);
   // The empty name stands for the queue declared last on this channel.
   Fault resolve_queue(std::string_view given, std::string& name) const;
   Fault resolve_binding(std::string_view queue, std::string_view routing_key,
@@ -105,9 +119,16 @@ class Channel final : private engine::DeliverySink {
     const engine::Journal& journal = engine_.journal();
     if (journal.durable() < journal.end()) {
       held_.hold(journal.end());
-      link_.awaits_log = true;
+      await_log();
     }
     send(method);
+  }
+  bool awaits_log() const {
+    return !held_.empty() || (state_ == State::open && confirms_.any_waiting());
+  }
+  // Has to be called once that is so.
+  void await_log() {
+    if (!std::exchange(listed_, true)) link_.awaiting_log.push_back(number_);
   }
   bool has_room() const {
     return link_.has_room() && held_.size() < link_.settings.output_max_bytes;
@@ -117,11 +138,15 @@ class Channel final : private engine::DeliverySink {
   engine::Engine& engine_;
   const std::uint16_t number_;
   State state_ = State::open;
+  bool listed_ = false;  // among those that wait for the log
   amqp::MethodId method_;
   Content content_;
   Confirms confirms_;
   HeldOutput held_;
   std::string last_queue_;
+  bool transactional_ = false;
+  std::vector<Pending> pending_;  // published in the transaction
+  std::size_t pending_bytes_ = 0;
   engine::Channel consumers_;
 };
 

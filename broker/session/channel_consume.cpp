@@ -5,21 +5,35 @@ namespace haypile::session {
 
 using amqp::ReplyCode;
 
+namespace {
+
+// As a consumer is told them; `changed` holds them if they are not the message's own.
+std::string_view told_properties(const engine::Message& message, std::uint32_t delivery_count,
+                                 std::string& changed) {
+  if (delivery_count == 0) return message.properties();
+  changed = with_delivery_count(message.properties(), delivery_count);
+  return changed;
+}
+
+}  // namespace
+
 Fault Channel::handle(const amqp::basic::Qos& method) {
   if (method.prefetch_size != 0) {
     return {ReplyCode::not_implemented, "prefetch_size other than 0 is not supported"};
   }
-  if (method.global) {
+  if (method.global || link_.qos_is_for_channel) {
     consumers_.set_channel_prefetch(method.prefetch_count);
   } else {
     consumers_.set_prefetch(method.prefetch_count);
+    consumers_.set_channel_prefetch(0);  // as RabbitMQ does
   }
   send(amqp::basic::QosOk{});
   return {};
 }
 
 Fault Channel::handle(const amqp::basic::Consume& method) {
-  if (Fault fault = check_consumer_arguments(method.arguments)) return fault;
+  std::int64_t priority = 0;
+  if (Fault fault = read_consumer_arguments(method.arguments, priority)) return fault;
   std::string queue;
   if (Fault fault = resolve_queue(method.queue, queue)) return fault;
   std::string tag(method.consumer_tag);
@@ -27,12 +41,25 @@ Fault Channel::handle(const amqp::basic::Consume& method) {
   if (consumers_.has_consumer(tag)) {
     return {ReplyCode::not_allowed, "attempt to reuse consumer tag '" + tag + "'"};
   }
-  if (Fault fault = consumers_.consume(
-          queue, {.tag = tag, .no_ack = method.no_ack, .exclusive = method.exclusive})) {
+  if (queue == reply_queue) return consume_replies(method, std::move(tag));
+  if (Fault fault = consumers_.consume(queue, {.tag = tag,
+                                               .no_ack = method.no_ack,
+                                               .exclusive = method.exclusive,
+                                               .priority = priority})) {
     return fault;
   }
   if (!method.no_wait) send(amqp::basic::ConsumeOk{.consumer_tag = tag});
   consumers_.start_consumer(tag);
+  return {};
+}
+
+Fault Channel::consume_replies(const amqp::basic::Consume& method, std::string tag) {
+  std::string name = std::string(reply_queue) + "." + link_.host.unique_name();
+  if (Fault fault =
+          consumers_.consume_replies({.tag = tag, .no_ack = method.no_ack}, std::move(name))) {
+    return fault;
+  }
+  if (!method.no_wait) send(amqp::basic::ConsumeOk{.consumer_tag = tag});
   return {};
 }
 
@@ -52,28 +79,35 @@ Fault Channel::handle(const amqp::basic::Get& method) {
     return {};
   }
   const engine::Message& message = *got.message;
+  std::string changed;
   amqp::append_message(out(), number_,
                        amqp::basic::GetOk{.delivery_tag = got.delivery_tag,
                                           .redelivered = got.redelivered,
                                           .exchange = message.exchange(),
                                           .routing_key = message.routing_key(),
                                           .message_count = count32(got.ready_count)},
-                       message.properties(), message.body(), link_.frame_max_bytes);
+                       told_properties(message, got.delivery_count, changed), message.body(),
+                       link_.frame_max_bytes);
   return {};
 }
 
+Fault Channel::settle(std::uint64_t delivery_tag, bool multiple, engine::Settlement how) {
+  return transactional_ ? consumers_.hold(delivery_tag, multiple, how)
+                        : consumers_.settle(delivery_tag, multiple, how);
+}
+
 Fault Channel::handle(const amqp::basic::Ack& method) {
-  return consumers_.settle(method.delivery_tag, method.multiple, engine::Settlement::ack);
+  return settle(method.delivery_tag, method.multiple, engine::Settlement::ack);
 }
 
 Fault Channel::handle(const amqp::basic::Nack& method) {
-  return consumers_.settle(method.delivery_tag, method.multiple,
-                           method.requeue ? engine::Settlement::requeue : engine::Settlement::drop);
+  return settle(method.delivery_tag, method.multiple,
+                method.requeue ? engine::Settlement::requeue : engine::Settlement::drop);
 }
 
 Fault Channel::handle(const amqp::basic::Reject& method) {
-  return consumers_.settle(method.delivery_tag, false,
-                           method.requeue ? engine::Settlement::requeue : engine::Settlement::drop);
+  return settle(method.delivery_tag, false,
+                method.requeue ? engine::Settlement::requeue : engine::Settlement::drop);
 }
 
 Fault Channel::handle(const amqp::basic::Recover& method) {
@@ -95,14 +129,18 @@ Fault Channel::handle(const amqp::basic::RecoverAsync& method) {
 
 bool Channel::deliver(const engine::Delivery& delivery) {
   const engine::Message& message = delivery.message;
+  std::string changed;
   amqp::append_message(out(), number_,
                        amqp::basic::Deliver{.consumer_tag = delivery.consumer_tag,
                                             .delivery_tag = delivery.delivery_tag,
                                             .redelivered = delivery.redelivered,
                                             .exchange = message.exchange(),
                                             .routing_key = message.routing_key()},
-                       message.properties(), message.body(), link_.frame_max_bytes);
-  return has_room();
+                       told_properties(message, delivery.delivery_count, changed), message.body(),
+                       link_.frame_max_bytes);
+  if (has_room()) return true;
+  link_.room_was_refused = true;
+  return false;
 }
 
 void Channel::consumer_cancelled(std::string_view consumer_tag) {

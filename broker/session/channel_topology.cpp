@@ -1,6 +1,5 @@
 #include <optional>
 
-#include "session/arguments.hpp"
 #include "session/channel.hpp"
 
 namespace haypile::session {
@@ -42,7 +41,6 @@ Fault Channel::handle(const amqp::exchange::Declare& method) {
               "unknown type '" + std::string(method.type) + "' for exchange '" +
                   std::string(method.exchange) + "'; expected direct, fanout, topic or headers"};
     }
-    if (Fault fault = check_exchange_arguments(method.arguments)) return fault;
     if (Fault fault =
             engine_.declare_exchange({.name = std::string(method.exchange),
                                       .type = *type,
@@ -93,13 +91,14 @@ Fault Channel::declare_queue(const amqp::queue::Declare& method, engine::Queue*&
   if (method.passive) {
     std::string name;
     if (Fault fault = resolve_queue(method.queue, name)) return fault;
-    return engine_.find_queue(name, link_.owner, queue);
+    Fault fault = engine_.find_queue(name, link_.owner, queue);
+    if (!fault) queue->touch();
+    return fault;
   }
   if (method.queue.starts_with("amq.")) {
     return {ReplyCode::access_refused,
             "queue name '" + std::string(method.queue) + "' contains reserved prefix 'amq.*'"};
   }
-  if (Fault fault = check_queue_arguments(method.arguments)) return fault;
   if (method.exclusive) link_.has_exclusive_queues = true;
   engine::QueueDefinition definition{.name = std::string(method.queue),
                                      .durable = method.durable,
@@ -110,6 +109,7 @@ Fault Channel::declare_queue(const amqp::queue::Declare& method, engine::Queue*&
 }
 
 Fault Channel::handle(const amqp::queue::Declare& method) {
+  if (method.queue.starts_with(reply_queue)) return declare_reply_queue(method);
   engine::Queue* queue = nullptr;
   if (Fault fault = declare_queue(method, queue)) return fault;
   last_queue_ = queue->name();
@@ -117,6 +117,18 @@ Fault Channel::handle(const amqp::queue::Declare& method) {
     send_when_durable(amqp::queue::DeclareOk{.queue = queue->name(),
                                              .message_count = count32(queue->ready_count()),
                                              .consumer_count = count32(queue->consumer_count())});
+  }
+  return {};
+}
+
+// Of direct reply-to: a way to ask whether somebody still waits for a reply.
+Fault Channel::declare_reply_queue(const amqp::queue::Declare& method) {
+  if (method.queue != reply_queue && !engine_.has_reply_channel(method.queue)) {
+    return {ReplyCode::not_found, "no queue '" + std::string(method.queue) + "' in vhost '" +
+                                      engine_.vhost() + "': nobody waits for a reply there"};
+  }
+  if (!method.no_wait) {
+    send(amqp::queue::DeclareOk{.queue = method.queue, .message_count = 0, .consumer_count = 1});
   }
   return {};
 }

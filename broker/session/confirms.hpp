@@ -18,33 +18,47 @@ class Confirms {
   void published() {
     if (enabled_) ++published_;
   }
+  // The message that was published last has been refused by a queue. `position` as for seal(), for
+  // those before it.
+  void rejected(engine::LogPosition position) {
+    if (!enabled_) return;
+    --published_;
+    seal(position);
+    sealed_ = ++published_;
+    waiting_.push_back({sealed_, position, true});
+  }
   // All that was published until now needs the log to be durable up to `position`.
   void seal(engine::LogPosition position) {
     if (published_ == sealed_) return;
     sealed_ = published_;
-    waiting_.push_back({sealed_, position});
+    waiting_.push_back({sealed_, position, false});
   }
   bool any_waiting() const { return !waiting_.empty(); }
 
-  struct Ack {
+  struct Answer {
     std::uint64_t delivery_tag = 0;  // 0: nothing to confirm
     bool multiple = false;
+    bool rejected = false;
   };
-  // What can be confirmed now, once.
-  Ack take(engine::LogPosition durable) {
+  // What can be answered now, once; call it until there is nothing.
+  Answer take(engine::LogPosition durable) {
     const std::uint64_t before = confirmed_;
     while (!waiting_.empty() && waiting_.front().position <= durable) {
+      const bool rejected = waiting_.front().rejected;
+      if (rejected && confirmed_ != before) break;
       confirmed_ = waiting_.front().delivery_tag;
       waiting_.pop_front();
+      if (rejected) return {confirmed_, false, true};
     }
     if (confirmed_ == before) return {};
-    return {confirmed_, confirmed_ - before > 1};
+    return {confirmed_, confirmed_ - before > 1, false};
   }
 
  private:
   struct Waiting {
     std::uint64_t delivery_tag;  // the last one of its group
     engine::LogPosition position;
+    bool rejected;
   };
   bool enabled_ = false;
   std::uint64_t published_ = 0;

@@ -27,9 +27,11 @@ Fault Content::header(std::string_view payload, std::uint64_t size_max) {
   }
   amqp::ContentHeader header;
   const amqp::DecodeError error = amqp::decode_content_header(payload, header);
+  if (error == amqp::DecodeError::bad_value) {
+    return {amqp::ReplyCode::unexpected_frame, "content header with a weight other than 0"};
+  }
   if (error != amqp::DecodeError::none) {
-    return {amqp::ReplyCode::syntax_error,
-            "malformed content header: " + std::string(amqp::text(error))};
+    return malformed("content header", error);
   }
   if (header.class_id != amqp::basic::Publish::id.class_id) {
     return {amqp::ReplyCode::unexpected_frame,
@@ -59,7 +61,7 @@ Fault Content::body(std::string_view payload) {
     return {amqp::ReplyCode::unexpected_frame, "content body without a header before it"};
   }
   if (payload.size() > body_size_ - buffer_.size()) {
-    return {amqp::ReplyCode::frame_error,
+    return {amqp::ReplyCode::unexpected_frame,
             "content body longer than the " + std::to_string(body_size_) + " bytes declared"};
   }
   if (payload.size() == body_size_) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <haypile/amqp/types.hpp>
@@ -23,6 +24,14 @@ struct [[nodiscard]] Fault {
         text(std::move(error.text)) {}
   explicit operator bool() const { return code != amqp::ReplyCode::reply_success; }
 };
+
+// For arguments, or a content header, that could not be read: `what` names them. What is cut off or
+// goes on too long is a malformed frame (501), any other thing a syntax error (502).
+Fault malformed(std::string_view what, amqp::DecodeError error);
+
+// Of a method frame without room for the ids.
+Fault too_short_for_a_method();
+Fault unknown_method(amqp::MethodId id);
 
 // The reply text of a close method: name of the code, then what happened, in a short string.
 std::string reply_text(const Fault& fault);

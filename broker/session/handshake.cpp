@@ -14,8 +14,7 @@ template <class M>
 Fault decode(std::string_view arguments, M& method) {
   const amqp::DecodeError error = amqp::decode_arguments(arguments, method);
   if (error == amqp::DecodeError::none) return {};
-  return {ReplyCode::syntax_error,
-          "malformed " + std::string(M::name) + ": " + std::string(amqp::text(error))};
+  return malformed(M::name, error);
 }
 
 bool has_capability(amqp::TableView client_properties, std::string_view name) {
@@ -47,11 +46,15 @@ void Session::send_start() {
                                  {"exchange_exchange_bindings", true},
                                  {"basic.nack", true},
                                  {"consumer_cancel_notify", true},
+                                 {"connection.blocked", true},
+                                 {"consumer_priorities", true},
                                  {"authentication_failure_close", true},
-                                 {"per_consumer_qos", true}};
+                                 {"per_consumer_qos", true},
+                                 {"direct_reply_to", true}};
   const amqp::Table properties{{"product", link_.settings.product},
                                {"version", link_.settings.version},
                                {"platform", "C++"},
+                               {"copyright", "Copyright (c) 2026 The Haypile authors"},
                                {"information", "Licensed under the MIT license"},
                                {"capabilities", capabilities}};
   amqp::append_method(link_.output(), 0,
@@ -68,6 +71,7 @@ Fault Session::on_connection_method(std::string_view payload) {
     if (Fault fault = decode(arguments, close)) return fault;
     amqp::append_method(link_.output(), 0, amqp::connection::CloseOk{});
     finish({});
+    closed_by_client_ = true;
     return {};
   }
   if (phase_ == Phase::start && id == amqp::connection::StartOk::id) return on_start_ok(arguments);
@@ -79,8 +83,18 @@ Fault Session::on_connection_method(std::string_view payload) {
     amqp::append_method(link_.output(), 0, amqp::connection::UpdateSecretOk{});
     return {};
   }
-  return {ReplyCode::command_invalid,
-          "unexpected method " + std::string(amqp::method_name(id)) + " on channel 0"};
+  return unexpected_method(payload);
+}
+
+Fault Session::unexpected_method(std::string_view payload) const {
+  const amqp::MethodId id = amqp::peek_method_id(payload);
+  if (payload.size() < amqp::method_id_size) return too_short_for_a_method();
+  const std::string_view name = amqp::method_name(id);
+  if (name == "unknown") return unknown_method(id);
+  const bool running = phase_ == Phase::running;
+  return {running ? ReplyCode::channel_error : ReplyCode::command_invalid,
+          "unexpected method " + std::string(name) + " on channel 0" +
+              (running ? "" : " before connection.open")};
 }
 
 Fault Session::on_start_ok(std::string_view arguments) {
@@ -91,6 +105,10 @@ Fault Session::on_start_ok(std::string_view arguments) {
                                             "', expected one of " + std::string(login_mechanisms)};
   }
   link_.wants_cancel_notify = has_capability(method.client_properties, "consumer_cancel_notify");
+  link_.wants_blocked = has_capability(method.client_properties, "connection.blocked");
+  const auto product = method.client_properties.find("product");
+  link_.qos_is_for_channel =
+      product && product->as_string() == "py-amqp" && link_.settings.product != product_rabbitmq;
   link_.wants_authentication_failure_close =
       has_capability(method.client_properties, "authentication_failure_close");
   const auto credentials = parse_login(method.mechanism, method.response);

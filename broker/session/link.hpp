@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/queue.hpp"
 #include "session/host.hpp"
@@ -25,11 +26,17 @@ class Link {
   std::string user;
   std::uint32_t frame_max_bytes = handshake_frame_max_bytes;
   bool wants_cancel_notify = false;
+  bool wants_blocked = false;
+  // The client takes qos(global=false) for the whole channel, as the specification has it: py-amqp,
+  // and so kombu and Celery, with any broker that is not called RabbitMQ.
+  bool qos_is_for_channel = false;
   bool wants_authentication_failure_close = false;
   bool has_exclusive_queues = false;
-  bool has_published = false;
-  // A channel holds something back until the log is durable.
-  bool awaits_log = false;
+  bool has_published = false;  // since somebody last asked
+  // The channels that hold something back until the log is durable, by number.
+  std::vector<std::uint16_t> awaiting_log;
+  // A channel may have been refused room for its deliveries since somebody last asked.
+  bool room_was_refused = false;
 
   // Where to append what is to be sent.
   std::string& output() {

@@ -25,11 +25,17 @@ std::size_t Session::receive(std::string_view bytes, Time now) {
   now_ = last_received_ = now;
   if (phase_ == Phase::finished || framing_lost_) return bytes.size();
   std::size_t used = 0;
+  stalled_ = false;
   if (phase_ == Phase::header) {
     used = receive_protocol_header(bytes);
     if (phase_ == Phase::header) return used;
   }
   while (phase_ != Phase::finished && !framing_lost_) {
+    if (!wants_input()) {
+      stalled_ = true;
+      leave_channel();
+      return used;
+    }
     amqp::Frame frame;
     std::size_t size = 0;
     switch (amqp::parse_frame(bytes.substr(used), link_.frame_max_bytes, frame, size)) {
@@ -67,12 +73,14 @@ void Session::on_frame(const amqp::Frame& frame) {
     if (frame.channel != 0) {
       fail({ReplyCode::unexpected_frame,
             "heartbeat on channel " + std::to_string(frame.channel) + ", expected channel 0"});
+    } else if (!frame.payload.empty()) {
+      fail({ReplyCode::frame_error, "heartbeat with a payload"});
     }
     return;
   }
   if (frame.channel == 0) return on_connection_frame(frame);
   if (phase_ != Phase::running) {
-    fail({ReplyCode::command_invalid,
+    fail({ReplyCode::unexpected_frame,
           "frame for channel " + std::to_string(frame.channel) + " before connection.open"});
     return;
   }
@@ -107,22 +115,26 @@ void Session::take_output(std::string& into, Time now) {
 void Session::output_sent(std::size_t size) {
   link_.sent(size);
   if (link_.unsent_size() > link_.settings.output_max_bytes / 2) return;
+  if (!std::exchange(link_.room_was_refused, false)) return;
   for (const auto& channel : channels_) {
     if (channel) channel->resume();
   }
 }
 
 bool Session::wants_input() const {
-  return link_.unsent_size() < 2 * link_.settings.output_max_bytes;
+  const std::size_t max = 2 * link_.settings.output_max_bytes;
+  return link_.unsent_size() < max && (!current_ || current_->held_size() < max);
 }
 
+// Those that have to wait longer list themselves again.
 void Session::log_advanced() {
-  link_.awaits_log = false;
-  for (std::size_t i = 0; i < channels_.size(); ++i) {
-    if (!channels_[i]) continue;
-    channels_[i]->log_advanced();
-    if (channels_[i]->awaits_log()) link_.awaits_log = true;
-    if (channels_[i]->finished()) remove_channel(static_cast<std::uint16_t>(i + 1));
+  advanced_.clear();
+  advanced_.swap(link_.awaiting_log);
+  for (const std::uint16_t number : advanced_) {
+    Channel* channel = channels_[number - 1u].get();
+    if (!channel) continue;  // closed since
+    channel->log_advanced();
+    if (channel->finished()) remove_channel(number);
   }
 }
 
@@ -132,7 +144,8 @@ Time Session::deadline() const {
   Time when = Time::max();
   if (phase_ != Phase::running) when = started_ + link_.settings.handshake_timeout;
   if (heartbeat_.count() != 0) {
-    when = std::min({when, last_received_ + 2 * heartbeat_, last_sent_ + heartbeat_ / 2});
+    when = std::min(when, last_sent_ + heartbeat_ / 2);
+    if (!held_back_) when = std::min(when, last_received_ + 2 * heartbeat_);
   }
   return when;
 }
@@ -144,9 +157,24 @@ void Session::tick(Time now) {
   if (phase_ != Phase::running && now >= started_ + link_.settings.handshake_timeout) {
     return finish("handshake not finished in time");
   }
-  if (now >= last_received_ + 2 * heartbeat_) return finish("two heartbeats missed");
+  if (!held_back_ && now >= last_received_ + 2 * heartbeat_) {
+    return finish("two heartbeats missed");
+  }
   amqp::append_heartbeat(link_.output());
   last_sent_ = now;
+}
+
+void Session::hold_back(std::string_view reason) {
+  held_back_ = true;
+  if (reason.empty() || told_blocked_ || !link_.wants_blocked || phase_ != Phase::running) return;
+  told_blocked_ = true;
+  amqp::append_method(link_.output(), 0, amqp::connection::Blocked{.reason = reason});
+}
+
+void Session::go_on(Time now) {
+  if (std::exchange(held_back_, false)) last_received_ = now;
+  if (!std::exchange(told_blocked_, false) || phase_ != Phase::running) return;
+  amqp::append_method(link_.output(), 0, amqp::connection::Unblocked{});
 }
 
 void Session::disconnected() {
@@ -173,10 +201,17 @@ void Session::fail(const Fault& fault, amqp::MethodId method) {
   closing_since_ = now_;
 }
 
+void Session::stop_deliveries() {
+  for (const auto& channel : channels_) {
+    if (channel) channel->stop_deliveries();
+  }
+}
+
 void Session::drop_channels() {
+  stop_deliveries();
   current_ = nullptr;
   channels_.clear();
-  link_.awaits_log = false;
+  link_.awaiting_log.clear();
   if (engine_ && std::exchange(link_.has_exclusive_queues, false)) {
     engine_->connection_closed(link_.owner);
   }

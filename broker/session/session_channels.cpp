@@ -32,7 +32,7 @@ void Session::on_channel_frame(const amqp::Frame& frame) {
     return on_channel_method(frame.channel, channel, frame);
   }
   if (!channel || channel->state() == Channel::State::closed) {
-    return fail({ReplyCode::channel_error,
+    return fail({ReplyCode::unexpected_frame,
                  "content on channel " + std::to_string(frame.channel) + ", which is not open"});
   }
   if (channel->state() == Channel::State::closing) return;
@@ -60,11 +60,11 @@ void Session::on_channel_method(std::uint16_t number, Channel* channel, const am
     return open_channel(number);
   }
   if (!channel || channel->state() == Channel::State::closed) {
-    if (id == amqp::channel::CloseOk::id) return;
     return fail({ReplyCode::channel_error, "channel " + std::to_string(number) + " is not open"},
                 id);
   }
   if (id == amqp::channel::Close::id) {
+    if (const Fault fault = channel->check_may_close()) return fail(fault, id);
     channel->close_by_peer();
     if (channel->finished()) remove_channel(number);
     return;

@@ -5,10 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace haypile::session {
 
 using Time = std::chrono::steady_clock::time_point;
+
+// Client libraries that know it by name choose their prefetch semantics accordingly.
+inline constexpr std::string_view product_rabbitmq = "RabbitMQ";
 
 struct Settings {
   // Announced in connection.start. Some client libraries choose their prefetch semantics by it.
@@ -21,6 +25,8 @@ struct Settings {
   std::uint16_t heartbeat_s = 60;
 
   std::uint64_t message_size_max_bytes = 16u << 20;
+  // What may be published in one transaction, properties and bodies.
+  std::uint64_t transaction_max_bytes = 256u << 20;
   // From the session's beginning to connection.open-ok.
   std::chrono::seconds handshake_timeout{10};
   // How long the peer may take to answer our connection.close.

@@ -263,3 +263,74 @@ TEST_CASE("who asks for more than it reads is not read from any more") {
   peer.session.output_sent(taken.size());
   CHECK(peer.session.wants_input());
 }
+
+TEST_CASE("qos(global=false) of py-amqp is for the channel, as its users expect of other brokers") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.product = "py-amqp";
+  SUBCASE("of a broker with another name") {}
+  SUBCASE("but not of one called RabbitMQ") {
+    broker.settings.product = "RabbitMQ";
+  }
+  peer.open();
+  peer.declare("q");
+  peer.send(1, amqp::basic::Qos{.prefetch_count = 1});
+  peer.expect(1, amqp::basic::QosOk{});
+  peer.consume("q", "c");
+  for (const char* body : {"1", "2"})
+    peer.publish(1, "", "q", body);
+  CHECK(peer.deliveries(1) == "1");
+  peer.send(1, amqp::basic::Qos{.prefetch_count = 2});
+  const bool is_rabbitmq = broker.settings.product == "RabbitMQ";
+  if (is_rabbitmq) {
+    peer.expect(1, amqp::basic::QosOk{});
+    peer.expect_nothing();
+  } else {
+    CHECK(peer.expect_delivery(1).body == "2");
+    peer.expect(1, amqp::basic::QosOk{});
+  }
+}
+
+TEST_CASE(
+    "what one channel of a lost connection gives back does not go to another of its channels") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.open();
+  peer.declare("q");
+  peer.publish(1, "", "q", "m");
+  CHECK(peer.get("q", false)->body == "m");
+  peer.send(2, amqp::channel::Open{});
+  peer.expect(2, amqp::channel::OpenOk{});
+  peer.send(2, amqp::basic::Consume{.queue = "q", .consumer_tag = "c", .no_ack = true});
+  peer.expect(2, amqp::basic::ConsumeOk{.consumer_tag = "c"});
+  peer.session.disconnected();
+  SessionPeer other(broker);
+  other.open();
+  CHECK(other.drain("q") == "m");
+}
+
+TEST_CASE("a client that asks for more than it reads is not listened to until it has read") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.open();
+  peer.declare("q");
+  peer.publish(1, "", "q", std::string(100 << 10, 'x'));
+  std::string bytes;
+  for (std::uint64_t tag = 1; tag <= 1000; ++tag) {
+    amqp::append_method(bytes, 1, amqp::basic::Get{.queue = "q"});
+    amqp::append_method(bytes, 1, amqp::basic::Reject{.delivery_tag = tag, .requeue = true});
+  }
+  std::size_t used = peer.session.receive(bytes, broker.now);
+  CHECK(used < bytes.size());
+  CHECK(peer.session.has_stalled());
+  std::size_t rounds = 0;
+  for (; used < bytes.size(); ++rounds) {
+    std::string output;
+    peer.session.take_output(output, broker.now);
+    CHECK(output.size() < 2u << 20);
+    peer.session.output_sent(output.size());
+    used += peer.session.receive(std::string_view(bytes).substr(used), broker.now);
+  }
+  CHECK(rounds > 10);
+  CHECK_FALSE(peer.session.has_stalled());
+}

@@ -142,7 +142,7 @@ TEST_CASE("a channel cannot be opened before the connection") {
   peer.send_bytes(amqp::protocol_header);
   peer.expect_any<amqp::connection::Start>(0);
   peer.send(1, amqp::channel::Open{});
-  peer.expect_close(0, 503, "before connection.open");
+  peer.expect_close(0, 505, "before connection.open");
 }
 
 TEST_CASE("before the login frames are small") {

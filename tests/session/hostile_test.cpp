@@ -46,21 +46,33 @@ TEST_CASE("methods that are none") {
     method(1, std::string_view("\x00\x3c\x03\xe7", 4));
     peer.expect_close(0, 540, "unknown method 999 of class 60");
   }
-  SUBCASE("too short for an id: 502") {
+  SUBCASE("too short for an id: 501") {
     method(1, "\x3c");
-    peer.expect_close(0, 502, "too short");
+    peer.expect_close(0, 501, "too short");
   }
-  SUBCASE("cut off: 502") {
+  SUBCASE("cut off: 501") {
     method(1, std::string_view("\x00\x3c\x00\x50\x00", 5));
-    peer.expect_close(0, 502, "malformed basic.ack");
+    peer.expect_close(0, 501, "malformed basic.ack");
   }
   SUBCASE("a server's method: 503") {
     peer.send(1, amqp::basic::GetEmpty{});
     peer.expect_close(0, 503, "basic.get-empty");
   }
-  SUBCASE("a channel's method on channel 0: 503") {
+  SUBCASE("a channel's method on channel 0: 504") {
     peer.send(0, amqp::basic::Qos{});
-    peer.expect_close(0, 503, "basic.qos");
+    peer.expect_close(0, 504, "basic.qos");
+  }
+  SUBCASE("a server's method with content: 505") {
+    peer.send(1, amqp::basic::Deliver{});
+    peer.expect_close(0, 505, "basic.deliver");
+  }
+  SUBCASE("close-ok on a channel that is not open: 504") {
+    peer.send(5, amqp::channel::CloseOk{});
+    peer.expect_close(0, 504, "channel 5");
+  }
+  SUBCASE("heartbeat with a payload: 501") {
+    peer.send_bytes(std::string_view("\x08\x00\x00\x00\x00\x00\x01x\xce", 9));
+    peer.expect_close(0, 501, "heartbeat");
   }
   SUBCASE("heartbeat on a channel: 505") {
     peer.send_bytes(std::string_view("\x08\x00\x01\x00\x00\x00\x00\xce", 8));
@@ -70,9 +82,9 @@ TEST_CASE("methods that are none") {
     peer.send_bytes(std::string_view("\x03\x00\x00\x00\x00\x00\x00\xce", 8));
     peer.expect_close(0, 505, "channel 0");
   }
-  SUBCASE("content on a channel that is not open: 504") {
+  SUBCASE("content on a channel that is not open: 505") {
     peer.send_bytes(std::string_view("\x03\x00\x05\x00\x00\x00\x00\xce", 8));
-    peer.expect_close(0, 504, "channel 5");
+    peer.expect_close(0, 505, "channel 5");
   }
 }
 

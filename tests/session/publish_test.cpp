@@ -155,14 +155,25 @@ TEST_CASE("a publish that is refused closes the channel, also in the middle of i
     peer.publish(1, "", "k", "b", {.user_id = "root"});
     peer.expect_close(1, 406, "authenticated user was 'guest'");
   }
-  SUBCASE("with a time to live") {
-    peer.publish(1, "", "k", "b", {.expiration = "1000"});
-    peer.expect_close(1, 406, "'expiration' is not supported yet");
+  SUBCASE("with a time to live that is none") {
+    for (const std::string_view expiration : {"", "-1", "1.5", "315360000001", "soon"}) {
+      peer.publish(1, "", "k", "b", {.expiration = expiration});
+      peer.expect_close(1, 406, "invalid expiration '" + std::string(expiration) + "'");
+      peer.send(1, amqp::channel::CloseOk{});
+      peer.send(1, amqp::channel::Open{});
+      peer.expect(1, amqp::channel::OpenOk{});
+    }
+    peer.publish(1, "", "k", "b", {.expiration = "x"});
+    peer.expect_close(1, 406, "expiration");
   }
-  SUBCASE("with carbon copies") {
-    const amqp::Table headers{{"CC", std::vector<amqp::Value>{"other"}}};
+  SUBCASE("in a way that is neither transient nor persistent") {
+    peer.publish(1, "", "k", "b", {.delivery_mode = std::uint8_t{3}});
+    peer.expect_close(1, 406, "invalid delivery_mode 3");
+  }
+  SUBCASE("with carbon copies to what is no list") {
+    const amqp::Table headers{{"CC", "other"}};
     peer.publish(1, "", "k", "b", {.headers = headers.view()});
-    peer.expect_close(1, 406, "'CC' is not supported yet");
+    peer.expect_close(1, 406, "header 'CC' has to be an array");
   }
   // The connection goes on.
   peer.send(1, amqp::channel::CloseOk{});
@@ -204,13 +215,18 @@ TEST_CASE("content that does not fit together ends the connection") {
     peer.send_bytes(header(60, 3));
     peer.send_bytes(frame(amqp::FrameType::body, "ab"));
     peer.send_bytes(frame(amqp::FrameType::body, "cd"));
-    peer.expect_close(0, 501, "longer than the 3 bytes declared");
+    peer.expect_close(0, 505, "longer than the 3 bytes declared");
   }
   SUBCASE("body after an empty message") {
     peer.send(1, amqp::basic::Publish{.routing_key = "q"});
     peer.send_bytes(header(60, 0));
     peer.send_bytes(frame(amqp::FrameType::body, "b"));
     peer.expect_close(0, 505, "content body");
+  }
+  SUBCASE("channel.close instead of a body") {
+    peer.send(1, amqp::basic::Publish{.routing_key = "q"});
+    peer.send(1, amqp::channel::Close{});
+    peer.expect_close(0, 505, "in the middle of a message");
   }
   SUBCASE("header of another class") {
     peer.send(1, amqp::basic::Publish{.routing_key = "q"});
@@ -220,7 +236,7 @@ TEST_CASE("content that does not fit together ends the connection") {
   SUBCASE("header cut off") {
     peer.send(1, amqp::basic::Publish{.routing_key = "q"});
     peer.send_bytes(frame(amqp::FrameType::header, "short"));
-    peer.expect_close(0, 502, "content header");
+    peer.expect_close(0, 501, "content header");
   }
   SUBCASE("properties cut off") {
     std::string bytes;

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,8 +13,8 @@
 #include <haypile/amqp/methods.hpp>
 #include <haypile/amqp/properties.hpp>
 
-#include "session/field_reader.hpp"
 #include "session/session.hpp"
+#include "session/wire_format.hpp"
 #include "support/test_journal.hpp"
 
 namespace haypile::test {
@@ -21,11 +22,20 @@ namespace haypile::test {
 // What the sessions of one test share.
 struct TestBroker {
   session::Settings settings{.version = "0"};
-  session::FieldReader reader;
+  session::WireFormat reader;
   TestJournal journal;
   engine::Engine engine{"/", journal, reader};
   session::Time now{std::chrono::hours(1)};
   engine::OwnerId last_owner = 0;
+  std::uint64_t names = 0;  // given out by unique_name()
+
+  // Time passes, for what expires.
+  void wait(engine::TimeMs duration_ms) {
+    now_ms += duration_ms;
+    engine.advance(now_ms);
+  }
+  engine::TimeMs now_ms = 1'700'000'000'000;
+  TestBroker() { engine.set_now(now_ms); }
 };
 
 struct Received {
@@ -130,6 +140,36 @@ class SessionPeer : private session::Host {
     }
     return bodies;
   }
+  // basic.get: what was at the head of the queue, and how many are behind it; nothing if it is
+  // empty.
+  std::optional<Received> get(std::string_view queue, bool no_ack = true) {
+    send(1, amqp::basic::Get{.queue = queue, .no_ack = no_ack});
+    const std::string& bytes = output();
+    amqp::Frame frame;
+    std::size_t size = 0;
+    REQUIRE(amqp::parse_frame(bytes, 0, frame, size) == amqp::FrameStatus::complete);
+    if (amqp::peek_method_id(frame.payload) == amqp::basic::GetEmpty::id) {
+      next_frame();
+      return std::nullopt;
+    }
+    const auto ok = expect_any<amqp::basic::GetOk>(1);
+    Received received{.consumer_tag = {},
+                      .delivery_tag = ok.delivery_tag,
+                      .redelivered = ok.redelivered,
+                      .exchange = std::string(ok.exchange),
+                      .routing_key = std::string(ok.routing_key),
+                      .raw_properties = {},
+                      .body = {}};
+    take_content(received);
+    return received;
+  }
+  // Bodies of all that is ready in the queue, separated by blanks.
+  std::string drain(std::string_view queue) {
+    std::string bodies;
+    while (const auto received = get(queue))
+      bodies += (bodies.empty() ? "" : " ") + received->body;
+    return bodies;
+  }
   void take_content(Received& received) {
     const std::string bytes = next_frame();
     amqp::ContentHeader header;
@@ -144,12 +184,17 @@ class SessionPeer : private session::Host {
   }
   void expect_nothing() { CHECK(describe(output()) == "nothing"); }
 
+  // What is said of the client in log_in().
+  bool wants_blocked = false;
+  std::string product = "test";
   void log_in() {
     send_bytes(amqp::protocol_header);
     expect_any<amqp::connection::Start>(0);
     const amqp::Table properties{
-        {"capabilities",
-         amqp::Table{{"consumer_cancel_notify", true}, {"authentication_failure_close", true}}}};
+        {"product", product},
+        {"capabilities", amqp::Table{{"consumer_cancel_notify", true},
+                                     {"connection.blocked", wants_blocked},
+                                     {"authentication_failure_close", true}}}};
     send(0, amqp::connection::StartOk{.client_properties = properties.view(),
                                       .mechanism = "PLAIN",
                                       .response = std::string_view("\0guest\0guest", 12),
@@ -168,12 +213,16 @@ class SessionPeer : private session::Host {
     send(channel, amqp::channel::Open{});
     expect(channel, amqp::channel::OpenOk{});
   }
-  void declare(std::string_view queue, bool durable = false) {
-    send(1, amqp::queue::Declare{.queue = queue, .durable = durable});
+  void declare(std::string_view queue, bool durable = false, const amqp::Table& arguments = {}) {
+    send(1,
+         amqp::queue::Declare{.queue = queue, .durable = durable, .arguments = arguments.view()});
     expect_any<amqp::queue::DeclareOk>(1);
   }
-  void consume(std::string_view queue, std::string_view tag, bool no_ack = false) {
-    send(1, amqp::basic::Consume{.queue = queue, .consumer_tag = tag, .no_ack = no_ack});
+  void consume(std::string_view queue, std::string_view tag, bool no_ack = false,
+               const amqp::Table& arguments = {}) {
+    send(1,
+         amqp::basic::Consume{
+             .queue = queue, .consumer_tag = tag, .no_ack = no_ack, .arguments = arguments.view()});
     expect(1, amqp::basic::ConsumeOk{.consumer_tag = tag});
   }
 
@@ -184,7 +233,7 @@ class SessionPeer : private session::Host {
   engine::Engine* find_vhost(std::string_view name) override {
     return name == "/" ? &broker_.engine : nullptr;
   }
-  std::string unique_name() override { return "unique-" + std::to_string(++names_); }
+  std::string unique_name() override { return "unique-" + std::to_string(++broker_.names); }
   void output_ready() override {}
 
   static amqp::Frame parse(std::string_view bytes) {
@@ -217,7 +266,6 @@ class SessionPeer : private session::Host {
   std::string pending_;
   std::string output_;
   std::string last_frame_;
-  int names_ = 0;
 
  public:
   session::Session session;

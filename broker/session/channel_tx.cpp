@@ -1,0 +1,82 @@
+// Transactions: what is published and settled waits for tx.commit, and then becomes durable as one.
+#include "session/channel.hpp"
+#include "session/wire_format.hpp"
+
+namespace haypile::session {
+
+using amqp::ReplyCode;
+
+Fault Channel::check_is_transactional() const {
+  if (transactional_) return {};
+  return {ReplyCode::precondition_failed, "channel is not transactional: no tx.select before"};
+}
+
+Fault Channel::handle(const amqp::tx::Select&) {
+  if (confirms_.enabled()) {
+    return {ReplyCode::precondition_failed, "cannot switch from confirm to tx mode"};
+  }
+  transactional_ = true;
+  send(amqp::tx::SelectOk{});
+  return {};
+}
+
+// What would be refused is refused at once; queues are looked for at the end.
+Fault Channel::publish_later(const engine::PublishRequest& request) {
+  if (Fault fault = engine_.check_publish(request.message.exchange)) return fault;
+  pending_bytes_ += sizeof(Pending) + sizeof(engine::Message) + request.message.body.size() +
+                    request.message.properties.size();
+  for (const std::string_view key : request.more_keys)
+    pending_bytes_ += sizeof(std::string) + key.size();
+  if (pending_bytes_ > link_.settings.transaction_max_bytes) {
+    return {ReplyCode::precondition_failed,
+            "transaction larger than the maximum of " +
+                std::to_string(link_.settings.transaction_max_bytes) + " bytes"};
+  }
+  pending_.push_back({engine_.keep(request),
+                      request.traits,
+                      {request.more_keys.begin(), request.more_keys.end()},
+                      content_.mandatory()});
+  return {};
+}
+
+Fault Channel::handle(const amqp::tx::Commit&) {
+  if (Fault fault = check_is_transactional()) return fault;
+  bool rejected = false;
+  {
+    const engine::Group group(engine_);
+    for (const Pending& pending : pending_) {
+      const engine::MessageView message = pending.message->view();
+      const std::vector<std::string_view> more_keys(pending.more_keys.begin(),
+                                                    pending.more_keys.end());
+      // An exchange that has been deleted since leads nowhere.
+      const engine::PublishResult result =
+          engine_.publish({.message = message,
+                           .traits = pending.traits,
+                           .headers = headers_in(message.properties),
+                           .more_keys = more_keys});
+      if (result.queue_count == 0 && pending.mandatory) return_unroutable(message);
+      rejected = rejected || result.rejected;
+    }
+    consumers_.settle_held();
+  }
+  pending_.clear();
+  pending_bytes_ = 0;
+  if (rejected) {
+    return {ReplyCode::precondition_failed,
+            "transaction not committed as a whole: a queue was full and rejected messages of it"};
+  }
+  send_when_durable(amqp::tx::CommitOk{});
+  return {};
+}
+
+// What was acknowledged in it is unacked again; it does not go back to its queue.
+Fault Channel::handle(const amqp::tx::Rollback&) {
+  if (Fault fault = check_is_transactional()) return fault;
+  pending_.clear();
+  pending_bytes_ = 0;
+  consumers_.release_held();
+  send(amqp::tx::RollbackOk{});
+  return {};
+}
+
+}  // namespace haypile::session

@@ -1,0 +1,102 @@
+#include "session/deaths.hpp"
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "session/wire_format.hpp"
+
+namespace haypile::session {
+
+namespace {
+
+constexpr std::string_view rejected = "rejected";
+
+std::string_view text(engine::DeathReason reason) {
+  switch (reason) {
+    case engine::DeathReason::rejected:
+      return rejected;
+    case engine::DeathReason::expired:
+      return "expired";
+    case engine::DeathReason::maxlen:
+      return "maxlen";
+    case engine::DeathReason::delivery_limit:
+      return "delivery_limit";
+  }
+  return "?";
+}
+
+bool has_text(const amqp::TableView& table, std::string_view key, std::string_view wanted) {
+  const auto value = table.find(key);
+  return value && value->as_string() == wanted;
+}
+
+amqp::ArrayView deaths_in(const amqp::Properties& properties) {
+  const auto value = properties.headers ? properties.headers->find("x-death") : std::nullopt;
+  return (value ? value->as_array() : std::nullopt).value_or(amqp::ArrayView());
+}
+
+// Its fields in RabbitMQ's order.
+amqp::Table new_entry(const engine::MessageView& message, const amqp::Properties& properties,
+                      const engine::Death& death) {
+  std::vector<amqp::Value> keys{message.routing_key};
+  for (const std::string& key : strings_in_header(properties, "CC"))
+    keys.emplace_back(key);
+  amqp::Table entry{{"count", std::int64_t{1}}, {"exchange", message.exchange}};
+  if (properties.expiration) entry.set("original-expiration", *properties.expiration);
+  entry.set("queue", death.queue);
+  entry.set("reason", text(death.reason));
+  entry.set("routing-keys", keys);
+  entry.set("time", amqp::Timestamp{death.time / 1000});
+  return entry;
+}
+
+amqp::Table once_more(const amqp::TableView& old) {
+  amqp::Table entry(old);
+  const auto count = old.find("count");
+  const std::int64_t before = (count ? count->as_int64() : std::nullopt).value_or(0);
+  entry.set("count", before == std::numeric_limits<std::int64_t>::max() ? before : before + 1);
+  return entry;
+}
+
+}  // namespace
+
+bool add_death(const engine::MessageView& message, const amqp::Properties& properties,
+               const engine::Death& death, amqp::Table& headers) {
+  const bool had_died = properties.headers && properties.headers->find("x-death");
+  headers = properties.headers ? amqp::Table(*properties.headers) : amqp::Table();
+  std::vector<amqp::Value> deaths(1);  // the first one is this one
+  bool is_new = true;
+  for (const amqp::ValueView& value : deaths_in(properties)) {
+    const auto entry = value.as_table();
+    if (entry && is_new && has_text(*entry, "queue", death.queue) &&
+        has_text(*entry, "reason", text(death.reason))) {
+      deaths.front() = once_more(*entry);
+      is_new = false;
+    } else {
+      deaths.emplace_back(value);
+    }
+  }
+  if (deaths.size() > engine::dead_letter_count_max) return false;
+  if (is_new) deaths.front() = new_entry(message, properties, death);
+  if (death.keys_replaced) headers.erase("CC");
+  headers.set("x-death", deaths);
+  if (!had_died) {
+    headers.set("x-first-death-exchange", message.exchange);
+    headers.set("x-first-death-queue", death.queue);
+    headers.set("x-first-death-reason", text(death.reason));
+  }
+  return true;
+}
+
+bool died_unasked_in(const amqp::Properties& properties, std::string_view queue) {
+  for (const amqp::ValueView& value : deaths_in(properties)) {
+    const auto entry = value.as_table();
+    if (!entry) continue;
+    if (has_text(*entry, "reason", rejected)) return false;
+    if (has_text(*entry, "queue", queue)) return true;
+  }
+  return false;
+}
+
+}  // namespace haypile::session

@@ -1,0 +1,49 @@
+#include "session/publication.hpp"
+
+#include <haypile/amqp/table.hpp>
+
+#include "session/wire_format.hpp"
+
+namespace haypile::session {
+
+bool Rewrite::is_needed(const amqp::Properties& properties) {
+  if (properties.reply_to == reply_queue) return true;
+  if (!properties.headers) return false;
+  for (const amqp::Field& field : *properties.headers) {
+    if (field.key == "CC" || field.key == "BCC") return true;
+  }
+  return false;
+}
+
+Rewrite::Rewrite(const amqp::Properties& original, std::string_view reply_name) {
+  more_keys = strings_in_header(original, "CC");
+  amqp::Properties changed = original;
+  amqp::Table headers;
+  const bool has_bcc = original.headers && original.headers->find("BCC");
+  if (has_bcc) {
+    const std::vector<std::string> hidden = strings_in_header(original, "BCC");
+    more_keys.insert(more_keys.end(), hidden.begin(), hidden.end());
+    headers = amqp::Table(*original.headers);
+    headers.erase("BCC");
+    changed.headers = headers.view();
+  }
+  const bool wants_reply = original.reply_to == reply_queue;
+  if (wants_reply) changed.reply_to = reply_name;
+  if (has_bcc || wants_reply) amqp::append_properties(properties, changed);
+}
+
+std::string with_delivery_count(std::string_view raw, std::uint32_t count) {
+  amqp::Properties properties;
+  static_cast<void>(amqp::decode_properties(raw, properties));
+  amqp::Table headers = properties.headers ? amqp::Table(*properties.headers) : amqp::Table();
+  headers.set("x-delivery-count", std::int64_t{count});
+  properties.headers = headers.view();
+  std::string changed;
+  amqp::append_properties(changed, properties);
+  // No room for one more value: then it is not told.
+  amqp::Properties again;
+  if (amqp::decode_properties(changed, again) != amqp::DecodeError::none) changed = raw;
+  return changed;
+}
+
+}  // namespace haypile::session
