@@ -56,6 +56,7 @@ int run(const haypile::DaemonOptions& options) {
   haypile::Broker broker({
       .data_directory = options.data_directory,
       .product = options.product,
+      .memory_limit_bytes = options.memory_limit_bytes,
       .report = [](haypile::Severity severity,
                    std::string_view line) { spdlog::log(level(severity), "{}", line); },
       .on_failure = die,

@@ -72,6 +72,10 @@ DaemonOptions parse_options(int argc, char** argv) {
       ->check(CLI::IsMember(log_levels))
       ->capture_default_str();
   app.add_option("--product", options.product, "Name that clients are told")->capture_default_str();
+  app.add_option(
+         "--memory-limit", options.memory_limit_bytes,
+         "Bytes; with more of messages in memory publishers are blocked [half of the memory]")
+      ->transform(CLI::AsSizeValue(false));
   app.add_option("--config", config, "JSON object with these options, e.g. {\"port\": 5673}")
       ->configurable(false);
   app.set_version_flag("--version", "haypiled " HAYPILE_VERSION)->configurable(false);

@@ -14,6 +14,7 @@ struct DaemonOptions {
   std::uint16_t port = 5672;
   std::string log_level = "info";
   std::string product = "Haypile";
+  std::uint64_t memory_limit_bytes = 0;  // 0: half of the machine's
 };
 
 // what() is one line for the user.

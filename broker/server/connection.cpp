@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <poll.h>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -60,6 +61,7 @@ void Connection::wait_readable() {
 
 void Connection::on_readable() {
   if (!socket_.is_open()) return;
+  core_.update_clock();
   const auto buffer = core_.read_buffer();
   std::ranges::copy(rest_, buffer.data());
   error_code error;
@@ -69,7 +71,10 @@ void Connection::on_readable() {
     return wait_readable();
   }
   if (error) return close(error == asio::error::eof ? "closed by the client" : error.message());
-  const std::string_view bytes(buffer.data(), rest_.size() + count);
+  use({buffer.data(), rest_.size() + count});
+}
+
+void Connection::use(std::string_view bytes) {
   rest_.assign(bytes.substr(session_.receive(bytes, Clock::now())));
   after_session();
 }
@@ -82,18 +87,37 @@ void Connection::after_session() {
   }
   if (deadline() < armed_for_) arm_timer();
   core_.schedule_flush();
-  if (session_.finished()) return output_ready();
+  if (session_.finished()) output_ready();
+  if (session_.finished() && !session_.closed_by_client()) return;
   if (!session_.wants_input()) return;
-  if (session_.has_published() && core_.holds_publishers_back()) {
-    held_back_ = true;
-    return core_.add_held_back(shared_from_this());
+  if (session_.take_published() && core_.holds_publishers_back()) {
+    session_.hold_back(core_.alarm());
+    if (!std::exchange(held_back_, true)) core_.add_held_back(shared_from_this());
+    return;
   }
   wait_readable();
 }
 
-void Connection::resume_reading() {
+void Connection::go_on() {
   held_back_ = false;
-  if (!session_.finished() && session_.wants_input()) wait_readable();
+  if (!socket_.is_open()) return;
+  session_.go_on(Clock::now());
+  if (deadline() < armed_for_) arm_timer();
+  resume_reading();
+}
+
+void Connection::resume_reading() {
+  if (held_back_ || session_.finished() || !session_.wants_input()) return;
+  if (!session_.has_stalled()) return wait_readable();
+  core_.update_clock();
+  const std::string left = std::exchange(rest_, {});
+  use(left);
+}
+
+void Connection::look_after() {
+  session_.hold_back(core_.alarm());
+  ::pollfd peer{socket_.native_handle(), POLLRDHUP, 0};
+  if (::poll(&peer, 1, 0) > 0) close("the client has gone");
 }
 
 // One write a call: a client that takes all it can get must not keep the others waiting.
@@ -111,16 +135,22 @@ void Connection::flush() {
     if (sent_ < sending_.size()) return wait_writable();
     sending_.clear();
     session_.output_sent(std::exchange(sent_, 0));  // may give the session more to send
-    if (!held_back_) resume_reading();
+    resume_reading();
   }
-  if (session_.finished() && !session_.has_output()) close(session_.reason());
+  // Some clients take the end of the stream for an error, if it comes before they have closed it.
+  if (session_.finished() && !session_.has_output() && !session_.closed_by_client()) {
+    close(session_.reason());
+  }
 }
 
 void Connection::wait_writable() {
   writing_ = true;
   socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const error_code& error) {
     self->writing_ = false;
-    if (!error) self->flush();
+    if (error) return;
+    self->core_.update_clock();
+    self->flush();
+    self->core_.schedule_flush();  // what there was room for may have gone to the log too
   });
 }
 
@@ -137,6 +167,7 @@ void Connection::await_log() {
 }
 
 void Connection::shut_down() {
+  if (session_.finished()) return close(session_.reason());
   session_.shut_down(Clock::now());
   after_session();
 }
@@ -156,6 +187,7 @@ void Connection::arm_timer() {
 
 void Connection::on_timer() {
   if (!socket_.is_open()) return;
+  core_.update_clock();
   const auto now = Clock::now();
   if (session_.finished() && now >= drain_until_) return close(session_.reason());
   session_.tick(now);
@@ -166,6 +198,7 @@ void Connection::on_timer() {
 
 void Connection::close(const std::string& reason) {
   if (!socket_.is_open()) return;
+  core_.update_clock();
   const auto self = shared_from_this();  // the core lets go of it
   error_code ignored;
   socket_.shutdown(Socket::shutdown_both, ignored);

@@ -28,8 +28,12 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   // Sends what there is to send, as far as the socket takes it.
   void flush();
   void log_advanced();
+  // While held back: the alarm is told of if there is one now, and a peer that has gone is noticed.
+  void look_after();
   // Reading goes on if it was held back.
-  void resume_reading();
+  void go_on();
+  // Its consumers get nothing any more: before all connections are shut down, or closed.
+  void stop_deliveries() { session_.stop_deliveries(); }
   void shut_down();
   // At once, without a word to the peer.
   void close(const std::string& reason);
@@ -41,6 +45,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void output_ready() override;
 
   void wait_readable();
+  void resume_reading();
+  // Offers the session what it has left of the input.
+  void use(std::string_view bytes);
   void on_readable();
   void after_session();
   void await_log();
@@ -62,7 +69,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::size_t sent_ = 0;  // of sending_
   bool reading_ = false;
   bool writing_ = false;
-  bool held_back_ = false;  // until the log has caught up
+  bool held_back_ = false;  // until the broker can take more
   bool dirty_ = false;      // on the core's list, as the next one
   bool awaiting_log_ = false;
 };

@@ -1,10 +1,12 @@
 #include "server/core.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/post.hpp>
 
 #include "server/connection.hpp"
+#include "server/machine.hpp"
 
 namespace haypile::server {
 
@@ -14,14 +16,31 @@ constexpr std::size_t read_size_bytes = 256u << 10;
 // With more than this to write the log has fallen behind.
 constexpr std::size_t pending_max_bytes = 64u << 20;
 constexpr std::chrono::seconds stop_timeout{2};
+constexpr std::chrono::seconds look_after_interval{1};
 
 }  // namespace
 
 Core::Core(asio::io_context& io, BrokerOptions options)
-    : io_(io), options_(std::move(options)), stop_timer_(io) {
+    : io_(io),
+      options_(std::move(options)),
+      memory_limit_bytes_(options_.memory_limit_bytes != 0 ? options_.memory_limit_bytes
+                                                           : machine_memory_bytes() / 2),
+      epoch_(std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::system_clock::now().time_since_epoch() -
+          std::chrono::steady_clock::now().time_since_epoch())),
+      stop_timer_(io),
+      engine_timer_(io),
+      held_back_timer_(io) {
   settings_.product = options_.product;
-  settings_.version = HAYPILE_VERSION;
-  settings_.message_size_max_bytes = options_.message_size_max_bytes;
+  // Whoever goes by that name looks at the version too: of one that has all that is here.
+  settings_.version =
+      options_.product == session::product_rabbitmq ? "3.10.8" : std::string(HAYPILE_VERSION);
+  // Sizes in memory have 32 bits.
+  settings_.message_size_max_bytes =
+      std::min<std::uint64_t>(options_.message_size_max_bytes, UINT32_MAX);
+  // One transaction alone must not be what keeps itself from being committed.
+  settings_.transaction_max_bytes =
+      std::min<std::uint64_t>(settings_.transaction_max_bytes, memory_limit_bytes_ / 4);
   read_buffer_.resize(settings_.frame_max_bytes + read_size_bytes);
   try {
     if (!options_.data_directory.empty()) directory_.emplace(options_.data_directory);
@@ -35,14 +54,26 @@ Core::~Core() = default;
 
 void Core::open_vhost(const std::string& name) {
   if (!directory_) {
-    vhosts_.emplace(name, std::make_unique<Vhost>(name));
+    vhosts_.emplace(name, std::make_unique<Vhost>(name, now()));
     return;
   }
   auto vhost = std::make_unique<Vhost>(
-      name, *directory_, [this] { asio::post(io_, [this] { log_advanced(); }); },
+      name, now(), *directory_, [this] { asio::post(io_, [this] { log_advanced(); }); },
       [this](const std::string& line) { asio::post(io_, [this, line] { fail(line); }); });
   report(Severity::info, "vhost '" + name + "' recovered: " + vhost->report());
   vhosts_.emplace(name, std::move(vhost));
+  schedule_flush();  // some of what it found may have expired
+}
+
+engine::TimeMs Core::now() const {
+  const auto time = std::chrono::steady_clock::now().time_since_epoch() + epoch_;
+  return static_cast<engine::TimeMs>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+}
+
+void Core::update_clock() {
+  for (const auto& [name, vhost] : vhosts_)
+    vhost->engine().set_now(now());
 }
 
 std::uint16_t Core::listen(const std::string& address, std::uint16_t port) {
@@ -67,6 +98,7 @@ void Core::remove(const Connection& connection, const std::string& peer,
                   const std::string& reason) {
   report(reason.empty() ? Severity::debug : Severity::info,
          "connection from " + peer + " ended" + (reason.empty() ? "" : ": " + reason));
+  std::erase_if(held_back_, [&](const auto& held) { return held.get() == &connection; });
   connections_.erase(connection.id());
   schedule_flush();  // what it held unacked may have gone to others, and to the log
   if (stopping_ && connections_.empty()) stop_timer_.cancel();
@@ -87,6 +119,7 @@ void Core::await_log(std::shared_ptr<Connection> connection) {
 }
 
 bool Core::holds_publishers_back() const {
+  if (memory_alarm_) return true;
   for (const auto& [name, vhost] : vhosts_) {
     if (vhost->pending_bytes() > pending_max_bytes) return true;
   }
@@ -95,6 +128,21 @@ bool Core::holds_publishers_back() const {
 
 void Core::add_held_back(std::shared_ptr<Connection> connection) {
   held_back_.push_back(std::move(connection));
+  look_after_held_back();
+}
+
+// Nothing is read from them, so that nothing else would tell that one has gone.
+void Core::look_after_held_back() {
+  if (std::exchange(looking_after_, true)) return;
+  held_back_timer_.expires_after(look_after_interval);
+  held_back_timer_.async_wait([this](const boost::system::error_code& error) {
+    looking_after_ = false;
+    if (error || held_back_.empty()) return;
+    const Connections held_back = held_back_;
+    for (const auto& connection : held_back)
+      connection->look_after();
+    if (!held_back_.empty()) look_after_held_back();
+  });
 }
 
 void Core::schedule_flush() {
@@ -110,18 +158,62 @@ void Core::flush() {
   for (const auto& connection : at_hand_)
     connection->flush();
   at_hand_.clear();
+  check_memory();
+  arm_engine_timer();
+}
+
+void Core::check_memory() {
+  std::size_t bytes = 0;
+  for (const auto& [name, vhost] : vhosts_)
+    bytes += vhost->engine().memory_bytes();
+  if (!memory_alarm_ && bytes > memory_limit_bytes_) {
+    memory_alarm_ = true;
+    report(Severity::warning, "messages take " + std::to_string(bytes) +
+                                  " bytes of memory, more than the limit of " +
+                                  std::to_string(memory_limit_bytes_) + ": publishers are blocked");
+  } else if (memory_alarm_ && bytes < memory_limit_bytes_ / 10 * 9) {
+    memory_alarm_ = false;
+    report(Severity::info, "memory is below the limit again: publishers go on");
+    let_publishers_go_on();
+  }
+}
+
+void Core::let_publishers_go_on() {
+  if (held_back_.empty() || holds_publishers_back()) return;
+  Connections held_back;
+  held_back.swap(held_back_);
+  for (const auto& connection : held_back)
+    connection->go_on();
+}
+
+// Set anew only when it has to go off earlier, or has gone off.
+void Core::arm_engine_timer() {
+  engine::TimeMs deadline = engine::no_deadline;
+  for (const auto& [name, vhost] : vhosts_)
+    deadline = std::min(deadline, vhost->engine().next_deadline());
+  if (deadline >= engine_timer_set_for_ || stopping_) return;
+  engine_timer_set_for_ = deadline;
+  engine_timer_.expires_at(
+      std::chrono::steady_clock::time_point(std::chrono::milliseconds(deadline) - epoch_));
+  engine_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) advance_engines();
+  });
+}
+
+void Core::advance_engines() {
+  engine_timer_set_for_ = engine::no_deadline;
+  for (const auto& [name, vhost] : vhosts_)
+    vhost->engine().advance(now());
+  schedule_flush();
 }
 
 void Core::log_advanced() {
+  update_clock();
   at_hand_.swap(awaiting_log_);
   for (const auto& connection : at_hand_)
     connection->log_advanced();
   at_hand_.clear();
-  if (held_back_.empty() || holds_publishers_back()) return;
-  at_hand_.swap(held_back_);
-  for (const auto& connection : at_hand_)
-    connection->resume_reading();
-  at_hand_.clear();
+  let_publishers_go_on();
 }
 
 void Core::fail(const std::string& line) {
@@ -135,9 +227,13 @@ void Core::fail(const std::string& line) {
 
 void Core::stop() {
   if (std::exchange(stopping_, true)) return;
+  engine_timer_.cancel();
+  held_back_timer_.cancel();
   for (const auto& listener : listeners_)
     listener->close();
   const auto all = connections_;
+  for (const auto& [id, connection] : all)
+    connection->stop_deliveries();
   for (const auto& [id, connection] : all)
     connection->shut_down();
   if (connections_.empty()) return;
@@ -149,6 +245,8 @@ void Core::stop() {
 
 void Core::close_connections(const std::string& reason) {
   const auto all = connections_;
+  for (const auto& [id, connection] : all)
+    connection->stop_deliveries();
   for (const auto& [id, connection] : all)
     connection->close(reason);
 }

@@ -51,8 +51,12 @@ class Core {
   std::span<char> read_buffer() { return read_buffer_; }
   void add_dirty(std::shared_ptr<Connection> connection);
   void await_log(std::shared_ptr<Connection> connection);
-  // The log has more to write than it should: publishers wait.
+  // The log has more to write than it should, or there is an alarm: publishers wait.
   bool holds_publishers_back() const;
+  // What clients are told of the alarm; empty if there is none.
+  std::string_view alarm() const { return memory_alarm_ ? "low on memory" : ""; }
+  // The engines learn what time it is; before anything that may depend on it.
+  void update_clock();
   void add_held_back(std::shared_ptr<Connection> connection);
   // Has outputs and logs flushed when the handlers that are ready now have run.
   void schedule_flush();
@@ -63,13 +67,23 @@ class Core {
   using Connections = std::vector<std::shared_ptr<Connection>>;
 
   void open_vhost(const std::string& name);
+  engine::TimeMs now() const;
   void flush();
+  void check_memory();
+  void let_publishers_go_on();
+  void look_after_held_back();
+  void arm_engine_timer();
+  void advance_engines();
   void log_advanced();
   void fail(const std::string& line);
   void close_connections(const std::string& reason);
 
   asio::io_context& io_;
   const BrokerOptions options_;
+  const std::size_t memory_limit_bytes_;
+  // The wall clock when the monotonic one was at 0: deadlines follow the latter, and go on by the
+  // former after a restart.
+  const std::chrono::milliseconds epoch_;
   session::Settings settings_;
   std::vector<char> read_buffer_;
   std::optional<log::DataDirectory> directory_;
@@ -84,7 +98,12 @@ class Core {
   bool flush_scheduled_ = false;
   bool stopping_ = false;
   bool failed_ = false;
+  bool memory_alarm_ = false;
   asio::steady_timer stop_timer_;
+  asio::steady_timer engine_timer_;  // for what expires
+  engine::TimeMs engine_timer_set_for_ = engine::no_deadline;
+  asio::steady_timer held_back_timer_;
+  bool looking_after_ = false;
 };
 
 }  // namespace haypile::server

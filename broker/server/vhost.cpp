@@ -23,15 +23,18 @@ std::string to_json(const log::RecoveryReport& report) {
 
 }  // namespace
 
-Vhost::Vhost(std::string name) : engine_(std::move(name), nothing_, reader_) {}
+Vhost::Vhost(std::string name, engine::TimeMs now) : engine_(std::move(name), nothing_, wire_) {
+  engine_.set_now(now);
+}
 
-Vhost::Vhost(std::string name, log::DataDirectory& directory, std::function<void()> on_durable,
-             std::function<void(const std::string&)> on_failure)
+Vhost::Vhost(std::string name, engine::TimeMs now, log::DataDirectory& directory,
+             std::function<void()> on_durable, std::function<void(const std::string&)> on_failure)
     : log_(std::make_unique<log::Log>(directory.files(), directory.vhost_directory(name),
                                       directory.id(),
                                       log::LogOptions{.on_durable = std::move(on_durable),
                                                       .on_failure = std::move(on_failure)})),
-      engine_(std::move(name), *log_, reader_) {
+      engine_(std::move(name), *log_, wire_) {
+  engine_.set_now(now);
   engine::Restore restore(engine_);
   report_ = to_json(log_->recover(restore));
 }

@@ -9,17 +9,17 @@
 #include "engine/engine.hpp"
 #include "log/data_directory.hpp"
 #include "log/log.hpp"
-#include "session/field_reader.hpp"
+#include "session/wire_format.hpp"
 
 namespace haypile::server {
 
 class Vhost {
  public:
   // Keeps nothing.
-  explicit Vhost(std::string name);
+  Vhost(std::string name, engine::TimeMs now);
   // Recovers what `directory` holds. `on_durable` and `on_failure` come from the log's thread.
-  Vhost(std::string name, log::DataDirectory& directory, std::function<void()> on_durable,
-        std::function<void(const std::string&)> on_failure);
+  Vhost(std::string name, engine::TimeMs now, log::DataDirectory& directory,
+        std::function<void()> on_durable, std::function<void(const std::string&)> on_failure);
 
   engine::Engine& engine() { return engine_; }
   // Of the recovery; one line of JSON, empty if nothing is kept.
@@ -34,7 +34,7 @@ class Vhost {
   bool close_clean();
 
  private:
-  session::FieldReader reader_;
+  session::WireFormat wire_;
   std::unique_ptr<log::Log> log_;
   engine::NullJournal nothing_;
   engine::Engine engine_;

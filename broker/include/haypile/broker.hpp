@@ -28,8 +28,11 @@ struct BrokerOptions {
   std::filesystem::path data_directory{};
   // The name announced to clients. Some client libraries choose their prefetch semantics by it.
   std::string product = "Haypile";
-  // The largest message body that is accepted, in bytes.
+  // The largest message body that is accepted, in bytes; never more than 4 GiB.
   std::uint64_t message_size_max_bytes = 16u << 20;
+  // When messages take more memory than this, publishers are blocked (connection.blocked) until
+  // there is room again; consumers go on. 0: half of what the machine, or the container, has.
+  std::uint64_t memory_limit_bytes = 0;
   // What the broker has to say, one line a call. Called from the broker's thread.
   std::function<void(Severity, std::string_view)> report{};
   // The data directory cannot be written any more (what the line says): from now on nothing is
