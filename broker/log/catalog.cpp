@@ -4,11 +4,18 @@
 
 namespace haypile::log {
 
-bool Catalog::Less::operator()(const engine::BindingDefinition& a,
-                               const engine::BindingDefinition& b) const {
-  const auto tie = [](const engine::BindingDefinition& binding) {
+bool Catalog::BySource::operator()(const Binding& a, const Binding& b) const {
+  const auto tie = [](const Binding& binding) {
     return std::tie(binding.source, binding.destination_kind, binding.destination,
                     binding.routing_key, binding.arguments);
+  };
+  return tie(a) < tie(b);
+}
+
+bool Catalog::ByDestination::operator()(const Binding* a, const Binding* b) const {
+  const auto tie = [](const Binding* binding) {
+    return std::tie(binding->destination_kind, binding->destination, binding->source,
+                    binding->routing_key, binding->arguments);
   };
   return tie(a) < tie(b);
 }
@@ -20,7 +27,8 @@ void Catalog::declare_exchange(const engine::ExchangeDefinition& definition) {
 void Catalog::delete_exchange(std::string_view name) {
   const auto found = exchanges_.find(name);
   if (found != exchanges_.end()) exchanges_.erase(found);
-  drop_bindings(engine::DestinationKind::exchange, name);
+  drop_bindings_from(name);
+  drop_bindings_to({engine::DestinationKind::exchange, name});
 }
 
 void Catalog::declare_queue(const engine::QueueDefinition& definition) {
@@ -30,7 +38,7 @@ void Catalog::declare_queue(const engine::QueueDefinition& definition) {
 void Catalog::delete_queue(engine::QueueId id) {
   const auto found = queues_.find(id);
   if (found == queues_.end()) return;
-  drop_bindings(engine::DestinationKind::queue, found->second.name);
+  drop_bindings_to({engine::DestinationKind::queue, found->second.name});
   queues_.erase(found);
   unused_since_.erase(id);
 }
@@ -44,19 +52,32 @@ void Catalog::set_unused_since(engine::QueueId id, engine::TimeMs time) {
   }
 }
 
-// An exchange is the source of bindings too; a queue only a destination.
-void Catalog::drop_bindings(engine::DestinationKind kind, std::string_view name) {
-  std::erase_if(bindings_, [&](const engine::BindingDefinition& binding) {
-    return (binding.destination_kind == kind && binding.destination == name) ||
-           (kind == engine::DestinationKind::exchange && binding.source == name);
-  });
+void Catalog::drop_bindings_from(std::string_view exchange) {
+  const auto [first, last] = bindings_.equal_range(exchange);
+  for (auto binding = first; binding != last; ++binding)
+    by_destination_.erase(&*binding);
+  bindings_.erase(first, last);
+}
+
+void Catalog::drop_bindings_to(Destination destination) {
+  const auto [first, last] = by_destination_.equal_range(destination);
+  for (auto next = first; next != last;) {
+    const Binding* binding = *next;
+    next = by_destination_.erase(next);
+    bindings_.erase(bindings_.find(*binding));
+  }
 }
 
 void Catalog::bind(const engine::BindingDefinition& definition) {
-  bindings_.insert(definition);
+  const auto [binding, is_new] = bindings_.insert(definition);
+  if (is_new) by_destination_.insert(&*binding);
 }
+
 void Catalog::unbind(const engine::BindingDefinition& definition) {
-  bindings_.erase(definition);
+  const auto binding = bindings_.find(definition);
+  if (binding == bindings_.end()) return;
+  by_destination_.erase(&*binding);
+  bindings_.erase(binding);
 }
 
 void Catalog::apply(const Record& record) {

@@ -2,6 +2,7 @@
 // the records they came from are given up.
 #pragma once
 
+#include <compare>
 #include <map>
 #include <set>
 #include <string>
@@ -15,6 +16,10 @@ namespace haypile::log {
 
 class Catalog {
  public:
+  Catalog() = default;
+  Catalog(Catalog&&) = default;
+  Catalog& operator=(Catalog&&) = default;
+
   // Each call is what the record of that name does.
   void declare_exchange(const engine::ExchangeDefinition& definition);
   void delete_exchange(std::string_view name);
@@ -41,15 +46,36 @@ class Catalog {
   void emit(engine::Recovery& recovery) const;
 
  private:
-  struct Less {
-    bool operator()(const engine::BindingDefinition& a, const engine::BindingDefinition& b) const;
+  using Binding = engine::BindingDefinition;
+  struct Destination {
+    engine::DestinationKind kind;
+    std::string_view name;
+    auto operator<=>(const Destination&) const = default;
   };
-  void drop_bindings(engine::DestinationKind kind, std::string_view name);
+  // Both can be searched by their first fields alone.
+  struct BySource {
+    using is_transparent = void;
+    bool operator()(const Binding& a, const Binding& b) const;
+    bool operator()(const Binding& a, std::string_view b) const { return a.source < b; }
+    bool operator()(std::string_view a, const Binding& b) const { return a < b.source; }
+  };
+  struct ByDestination {
+    using is_transparent = void;
+    static Destination of(const Binding& binding) {
+      return {binding.destination_kind, binding.destination};
+    }
+    bool operator()(const Binding* a, const Binding* b) const;
+    bool operator()(const Binding* a, Destination b) const { return of(*a) < b; }
+    bool operator()(Destination a, const Binding* b) const { return a < of(*b); }
+  };
+  void drop_bindings_from(std::string_view exchange);
+  void drop_bindings_to(Destination destination);
 
   std::map<std::string, engine::ExchangeDefinition, std::less<>> exchanges_;
   std::map<engine::QueueId, engine::QueueDefinition> queues_;
   std::map<engine::QueueId, engine::TimeMs> unused_since_;  // of queues that are out of use
-  std::set<engine::BindingDefinition, Less> bindings_;
+  std::set<Binding, BySource> bindings_;
+  std::set<const Binding*, ByDestination> by_destination_;  // the same ones
 };
 
 }  // namespace haypile::log

@@ -7,15 +7,16 @@ constexpr std::size_t header_size = 48;
 constexpr std::size_t checksum_size = 8;
 }  // namespace
 
-std::string encode(const Checkpoint& checkpoint, const DirectoryId& id) {
+std::string encode_checkpoint(std::uint64_t first_segment, LogPosition position,
+                              const Catalog& catalog, const DirectoryId& id) {
   std::string bytes(checkpoint_magic);
   put_u32(bytes, format_version);
   put_u32(bytes, 0);
   bytes.append(reinterpret_cast<const char*>(id.data()), id.size());
-  put_u64(bytes, checkpoint.first_segment);
-  put_u64(bytes, checkpoint.position);
-  bytes += checkpoint.catalog.encode();
-  put_u64(bytes, checksum(bytes, id, checkpoint.position));
+  put_u64(bytes, first_segment);
+  put_u64(bytes, position);
+  bytes += catalog.encode();
+  put_u64(bytes, checksum(bytes, id, position));
   return bytes;
 }
 

@@ -19,7 +19,8 @@ struct Checkpoint {
   Catalog catalog;
 };
 
-std::string encode(const Checkpoint& checkpoint, const DirectoryId& id);
+std::string encode_checkpoint(std::uint64_t first_segment, LogPosition position,
+                              const Catalog& catalog, const DirectoryId& id);
 
 // Nothing if there is no such file yet; throws IoError if it is damaged.
 std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& directory,

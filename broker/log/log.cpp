@@ -285,7 +285,7 @@ void Log::recycle() {
     recycle.segments.push_back(first_segment_++);
   }
   if (recycle.segments.empty()) return;
-  recycle.checkpoint = encode(Checkpoint{first_segment_, end_, catalog_}, id_);
+  recycle.checkpoint = encode_checkpoint(first_segment_, end_, catalog_, id_);
   anything_new_ = true;
   const std::lock_guard lock(mutex_);
   handed_over_.push_back(std::move(recycle));

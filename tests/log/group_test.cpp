@@ -297,7 +297,9 @@ TEST_CASE("a group is told by its mark in each segment, whatever has been given 
     checkpoint.position = 2 * 4096;
     checkpoint.catalog.declare_queue(test::queue_definition(2));
     fixture.files.drop(fixture.segment_path(1));
-    fixture.files.put("log/checkpoint", log::encode(checkpoint, test::directory_id));
+    fixture.files.put("log/checkpoint",
+                      log::encode_checkpoint(checkpoint.first_segment, checkpoint.position,
+                                             checkpoint.catalog, test::directory_id));
     fixture.open();
     const std::size_t count = fixture.recovered.messages.at(2).size();
     CHECK((has_end ? count > 0 && count < 40 : count == 0));
