@@ -3,50 +3,14 @@
 
 #include <benchmark/benchmark.h>
 
-#include "engine/engine.hpp"
-#include "session/field_reader.hpp"
+#include "vhost.hpp"
 
 namespace {
 
 using namespace haypile;
 
-// Takes all it is given.
-class Sink final : public engine::DeliverySink {
- public:
-  bool deliver(const engine::Delivery& delivery) override {
-    last_tag = delivery.delivery_tag;
-    return true;
-  }
-  void consumer_cancelled(std::string_view) override {}
-  std::uint64_t last_tag = 0;
-};
-
-struct Vhost {
-  session::FieldReader reader;
-  engine::NullJournal journal;
-  engine::Engine engine{"/", journal, reader};
-
-  void declare(const std::string& name) {
-    engine::Queue* queue = nullptr;
-    engine::QueueDefinition definition;
-    definition.name = name;
-    definition.durable = true;
-    static_cast<void>(engine.declare_queue(definition, 0, 1, queue));
-  }
-  void bind(const std::string& exchange, const std::string& queue, const std::string& key) {
-    engine::BindingDefinition binding;
-    binding.source = exchange;
-    binding.destination = queue;
-    binding.routing_key = key;
-    static_cast<void>(engine.bind(binding, 1));
-  }
-  void publish(std::string_view exchange, std::string_view key, std::string_view body) {
-    benchmark::DoNotOptimize(engine.publish(
-        {.message = {.exchange = exchange, .routing_key = key, .properties = "\x10", .body = body},
-         .persistent = true,
-         .headers = {}}));
-  }
-};
+using bench::Sink;
+using bench::Vhost;
 
 const std::string body(100, 'x');
 
@@ -58,7 +22,7 @@ void publish_deliver_ack(benchmark::State& state) {
   static_cast<void>(channel.consume("q", {.tag = "c"}));
   channel.start_consumer("c");
   for (auto _ : state) {
-    vhost.publish("", "q", body);
+    benchmark::DoNotOptimize(vhost.publish("", "q", body));
     benchmark::DoNotOptimize(channel.settle(sink.last_tag, false, engine::Settlement::ack));
   }
   state.SetItemsProcessed(state.iterations());
