@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 import unittest
+import uuid
 
 import pika
 
@@ -101,10 +102,10 @@ class Program:
 class Broker:
     """A haypiled of its own, in a data directory that may be that of an earlier one."""
 
-    def __init__(self, directory, *options, **popen):
+    def __init__(self, directory, *options, port=0, **popen):
         self.directory = directory
         self.program = Program(
-            [f"{BIN}/haypiled", "--data-dir", directory, "--port", "0", *options], **popen
+            [f"{BIN}/haypiled", "--data-dir", directory, "--port", str(port), *options], **popen
         )
         line = self.program.wait_for_line("haypiled ready on")
         self.port = int(re.search(r":(\d+)", line).group(1))
@@ -129,6 +130,34 @@ class Broker:
             return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
 
 
+# A test that is right for any broker runs against this one instead of starting a Haypile.
+GIVEN_URL = os.environ.get("HAYPILE_TEST_URI")
+
+
+class GivenBroker:
+    """The broker of HAYPILE_TEST_URI, which somebody else starts and ends."""
+
+    def __init__(self):
+        parameters = pika.URLParameters(GIVEN_URL)
+        self.port = parameters.port
+        self.url = f"amqp://guest:guest@{parameters.host}:{parameters.port}"
+
+    def connect(self):
+        return pika.BlockingConnection(pika.URLParameters(self.url))
+
+
+def haypile_only(test):
+    return unittest.skipIf(GIVEN_URL, "only with a broker of its own")(test)
+
+
+def broker_has_option(name):
+    """Whether haypiled knows an option; features that need one are skipped without it."""
+    if GIVEN_URL:
+        return False
+    result = subprocess.run([f"{BIN}/haypiled", "--help"], capture_output=True, text=True)
+    return name in result.stdout
+
+
 class BrokerTest(unittest.TestCase):
     """A test with a data directory, and programs that end with it."""
 
@@ -146,6 +175,9 @@ class BrokerTest(unittest.TestCase):
         broker = Broker(self.directory, *options, **popen)
         self.programs.append(broker.program)
         return broker
+
+    def any_broker(self, *options):
+        return GivenBroker() if GIVEN_URL else self.start_broker(*options)
 
     def start(self, broker, *arguments, env=None, stdin=None):
         program = Program(arguments, {"AMQP_URL": broker.url, **(env or {})}, stdin)
@@ -173,6 +205,35 @@ class BrokerTest(unittest.TestCase):
                 lambda: channel.queue_declare(queue, passive=True).method.consumer_count == count,
                 f"{count} consumers",
             )
+
+
+class AnyBrokerTest(BrokerTest):
+    """A test of what any broker does: with names of its own, which are gone afterwards."""
+
+    options = ()
+
+    def setUp(self):
+        super().setUp()
+        self.broker = self.any_broker(*self.options)
+        self.prefix = f"test-{uuid.uuid4().hex[:8]}"
+        self.queues, self.exchanges = set(), set()
+        if GIVEN_URL:
+            self.addCleanup(self.delete_all)
+
+    def delete_all(self):
+        with self.broker.connect() as connection:
+            for name in self.queues:
+                connection.channel().queue_delete(name)
+            for name in self.exchanges:
+                connection.channel().exchange_delete(name)
+
+    def queue_name(self, word="q"):
+        self.queues.add(f"{self.prefix}-{word}")
+        return f"{self.prefix}-{word}"
+
+    def exchange_name(self, word="x"):
+        self.exchanges.add(f"{self.prefix}-{word}")
+        return f"{self.prefix}-{word}"
 
 
 PRODUCERS = {
