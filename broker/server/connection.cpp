@@ -185,11 +185,15 @@ void Connection::arm_timer() {
   });
 }
 
+// A session that has finished may have something to send yet: its last word.
 void Connection::on_timer() {
   if (!socket_.is_open()) return;
   core_.update_clock();
   const auto now = Clock::now();
-  if (session_.finished() && now >= drain_until_) return close(session_.reason());
+  if (session_.finished()) {
+    if (now >= drain_until_) return close(session_.reason());
+    return arm_timer();
+  }
   session_.tick(now);
   if (session_.finished()) return close(session_.reason());
   core_.schedule_flush();
