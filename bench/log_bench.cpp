@@ -17,6 +17,7 @@ class Nobody final : public engine::Recovery {
   void exchange(const engine::ExchangeDefinition&) override {}
   void queue(const engine::QueueDefinition&, engine::TimeMs) override {}
   void binding(const engine::BindingDefinition&) override {}
+  void backlog(engine::QueueId, std::uint8_t, engine::Backlog&) override {}
   void message(engine::LogPosition, const engine::MessageView&,
                std::span<const engine::RecoveredCopy>) override {}
 };
@@ -37,7 +38,7 @@ void publish_sync_ack(benchmark::State& state) {
   std::vector<engine::LogPosition> positions;
   for (auto _ : state) {
     for (const engine::LogPosition position : positions)
-      log.ack(queue, position);
+      log.ack({queue, position});
     positions.clear();
     for (int i = 0; i < state.range(1); ++i)
       positions.push_back(log.publish(message, {&queue, 1}));

@@ -76,6 +76,12 @@ DaemonOptions parse_options(int argc, char** argv) {
          "--memory-limit", options.memory_limit_bytes,
          "Bytes; with more of messages in memory publishers are blocked [half of the memory]")
       ->transform(CLI::AsSizeValue(false));
+  app.add_option("--log-size", options.log_size_bytes,
+                 "Bytes; the log itself, without messages that stay long [64 MiB]")
+      ->transform(CLI::AsSizeValue(false) & CLI::Range(std::uint64_t{8} << 20, UINT64_MAX));
+  app.add_option("--queue-memory", options.queue_memory_bytes,
+                 "Bytes; more of waiting messages are kept on disk only [16 MiB]")
+      ->transform(CLI::AsSizeValue(false));
   app.add_option("--config", config, "JSON object with these options, e.g. {\"port\": 5673}")
       ->configurable(false);
   app.set_version_flag("--version", "haypiled " HAYPILE_VERSION)->configurable(false);

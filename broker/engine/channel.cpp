@@ -10,10 +10,13 @@
 namespace haypile::engine {
 
 Channel::Channel(Engine& engine, DeliverySink& sink, std::uint64_t owner)
-    : engine_(engine), sink_(sink), owner_(owner) {}
+    : engine_(engine), sink_(sink), owner_(owner) {
+  engine_.channels_.insert(this);
+}
 
 Channel::~Channel() {
   close();
+  engine_.channels_.erase(this);
 }
 
 void Channel::set_channel_prefetch(std::uint32_t prefetch_count) {

@@ -122,6 +122,15 @@ class Channel {
     return sink_has_room_ && (prefetch_count_all_ == 0 || unacked_count_ < prefetch_count_all_);
   }
   Error take(std::uint64_t delivery_tag, bool multiple, std::vector<TakenMessage>& taken);
+  // All it was given and has not settled for good.
+  template <class Visit>
+  void each_in_hand(Visit visit) {
+    unacked_.each(visit);
+    for (Held& held : held_) {
+      for (TakenMessage& message : held.messages)
+        visit(message);
+    }
+  }
   void finish(UnackedMessage& message, Settlement how);
   void finish_all(std::vector<TakenMessage>& messages, Settlement how);
   void wake_consumers();

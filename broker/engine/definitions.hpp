@@ -14,6 +14,10 @@ using QueueId = std::uint64_t;
 // was not logged.
 using LogPosition = std::uint64_t;
 
+// Names a message in one queue once it has left the log for a file of old messages; given out by
+// the journal, and valid as long as the process runs. 0 is none: the log has it.
+using StoredId = std::uint64_t;
+
 // Milliseconds since 1970-01-01 UTC. What an engine is handed never goes back within one run,
 // whatever is done to the machine's clock. 0 is never, or not known.
 using TimeMs = std::uint64_t;
@@ -53,6 +57,13 @@ struct BindingDefinition {
   std::string routing_key;
   std::string arguments;
   bool operator==(const BindingDefinition&) const = default;
+};
+
+// A message in one queue.
+struct Copy {
+  QueueId queue = 0;
+  LogPosition message = 0;
+  StoredId stored = 0;
 };
 
 // A message as the log sees it. `properties` is the content header's payload from the property

@@ -28,7 +28,7 @@ std::string text(bool value) {
 }  // namespace
 
 Engine::Engine(std::string vhost, Journal& journal, const Wire& wire)
-    : vhost_(std::move(vhost)), wire_(wire), surroundings_{journal}, router_(wire, exchanges_) {
+    : vhost_(std::move(vhost)), surroundings_{journal, wire}, router_(wire, exchanges_) {
   create_predeclared();
 }
 
@@ -70,7 +70,7 @@ Exchange* Engine::find_exchange(std::string_view name) const {
 }
 
 Error Engine::read_alternate(const ExchangeDefinition& definition, std::string& alternate) const {
-  const auto value = wire_.find(definition.arguments, "alternate-exchange");
+  const auto value = surroundings_.wire.find(definition.arguments, "alternate-exchange");
   if (!value) return {};
   if (value->kind != TableValue::Kind::text) {
     return {ErrorCode::precondition_failed, "invalid arg 'alternate-exchange' for exchange '" +
@@ -174,8 +174,8 @@ Error Engine::check_same(const Queue& queue, const QueueDefinition& wanted, Owne
     const auto found = std::ranges::find(all, name, &EffectiveArgument::name);
     return found == all.end() ? std::string("none") : found->value;
   };
-  const auto received = effective_arguments(wire_, wanted.arguments);
-  const auto has = effective_arguments(wire_, current.arguments);
+  const auto received = effective_arguments(surroundings_.wire, wanted.arguments);
+  const auto has = effective_arguments(surroundings_.wire, current.arguments);
   for (const auto* side : {&received, &has}) {
     for (const EffectiveArgument& argument : *side) {
       const std::string in_wanted = value_in(received, argument.name);
@@ -201,7 +201,8 @@ Error Engine::declare_queue(const QueueDefinition& wanted, OwnerId owner, OwnerI
 Error Engine::create_queue(QueueDefinition definition, OwnerId owner, Queue*& queue) {
   const std::string place = "for queue '" + definition.name + "' in vhost '" + vhost_ + "'";
   QueueOptions options;
-  if (Error error = read_queue_options(wire_, definition, owner != 0, place, options)) return error;
+  if (Error error = read_queue_options(surroundings_.wire, definition, owner != 0, place, options))
+    return error;
   // A position is never used twice, so neither is an id made of it.
   definition.id = surroundings_.journal.end() + 1;
   auto created =
@@ -295,7 +296,7 @@ Error Engine::resolve(const BindingDefinition& definition, OwnerId requester, Bi
   source = find_exchange(definition.source);
   if (!source) return missing_exchange(definition.source);
   if (source->definition().type == ExchangeType::headers) {
-    auto match = HeadersMatch::from_arguments(wire_, definition.arguments);
+    auto match = HeadersMatch::from_arguments(surroundings_.wire, definition.arguments);
     if (!match) {
       return {ErrorCode::precondition_failed, "invalid x-match for a binding to exchange '" +
                                                   definition.source +
@@ -309,7 +310,7 @@ Error Engine::resolve(const BindingDefinition& definition, OwnerId requester, Bi
 
 BindingDefinition Engine::with_arguments_in_order(const BindingDefinition& given) const {
   BindingDefinition definition = given;
-  if (!given.arguments.empty()) definition.arguments = wire_.in_order(given.arguments);
+  if (!given.arguments.empty()) definition.arguments = surroundings_.wire.in_order(given.arguments);
   return definition;
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "engine/channel.hpp"
@@ -53,7 +54,7 @@ class Engine {
   const std::string& vhost() const { return vhost_; }
   Journal& journal() { return surroundings_.journal; }
   // What its messages take in memory.
-  std::size_t memory_bytes() const { return memory_.bytes; }
+  std::size_t memory_bytes() const { return surroundings_.memory.bytes; }
 
   // What counts as now until the next call; going back is passed over.
   void set_now(TimeMs now) { surroundings_.now = std::max(surroundings_.now, now); }
@@ -88,7 +89,7 @@ class Engine {
   PublishResult publish(const PublishRequest& request);
   // Keeps a message, in no queue, to be published later.
   MessagePtr keep(const PublishRequest& request) {
-    return Message::make(request.message, request.traits, 0, memory_);
+    return Message::make(request.message, request.traits, 0, surroundings_.memory);
   }
   // What publish() would refuse of a message to that exchange.
   Error check_publish(std::string_view exchange) const;
@@ -97,6 +98,11 @@ class Engine {
 
   // Deletes the connection's exclusive queues. Its channels are closed already.
   void connection_closed(OwnerId owner);
+  // Lets old messages leave the log, and memory, when the journal is running out of room or what is
+  // ready in queues takes more memory than movable_max_bytes. Not while a group is open.
+  void make_room();
+  void set_movable_max_bytes(std::size_t bytes) { movable_max_bytes_ = bytes; }
+
   // At a clean stop, after all channels are closed.
   void mark_delivered();
 
@@ -150,6 +156,7 @@ class Engine {
   void forget_letters(Queue& queue);
   void bury(const DeadLetter& letter);
   void pass_on(const DeadLetter& letter);
+  void move_out(LogPosition boundary);
   Error resolve(const BindingDefinition& definition, OwnerId requester, Binding& binding,
                 Exchange*& source);
   // Two bindings are the same whatever the order of their arguments.
@@ -160,8 +167,6 @@ class Engine {
   std::vector<std::string> remove_exchange(Exchange& exchange);
 
   std::string vhost_;
-  const Wire& wire_;
-  MemoryUse memory_;
   Surroundings surroundings_;
   StringMap<std::unique_ptr<Queue>> queues_;
   StringMap<std::unique_ptr<Exchange>> exchanges_;  // the default exchange is not among them
@@ -171,6 +176,8 @@ class Engine {
   // Queues with messages still unacked.
   std::unordered_map<const Queue*, std::unique_ptr<Queue>> deleted_;
   StringMap<Channel*> reply_channels_;
+  std::unordered_set<Channel*> channels_;
+  std::size_t movable_max_bytes_ = 16u << 20;
   // Dead letters in the order in which they are to be passed on. Only what is too much for one call
   // stays here; the journal has those in the queues that gave them up.
   std::deque<DeadLetter> letters_;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <span>
+#include <stdexcept>
 
+#include "engine/backlog.hpp"
 #include "engine/definitions.hpp"
 
 namespace haypile::engine {
@@ -23,7 +25,7 @@ class Journal {
 
   virtual void declare_queue(const QueueDefinition& queue) = 0;
   // Bindings to the queue and its messages go with it, without records of their own. The caller
-  // must release() each message that was in it.
+  // must release() each message that was in it, but for what only its backlogs have.
   virtual void delete_queue(QueueId queue) = 0;
 
   virtual void bind(const BindingDefinition& binding) = 0;
@@ -33,18 +35,18 @@ class Journal {
   // now on, in ack() and release(); positions rise with each call.
   virtual LogPosition publish(const MessageView& message, std::span<const QueueId> queues) = 0;
 
-  // The message at `message` left `queue` for good: acknowledged, dropped, purged.
-  virtual void ack(QueueId queue, LogPosition message) = 0;
+  // The message left its queue for good: acknowledged, dropped, purged.
+  virtual void ack(const Copy& copy) = 0;
 
-  // One queue less holds the message at `message`; its queue was deleted, so no record is needed.
-  virtual void release(LogPosition message) = 0;
+  // One queue less holds the message; the queue was deleted, so no record is needed.
+  virtual void release(const Copy& copy) = 0;
 
   // The message was given to a consumer and came back. Written at a clean stop only: after an
   // unclean one every message counts as delivered.
-  virtual void mark_delivered(QueueId queue, LogPosition message) = 0;
+  virtual void mark_delivered(const Copy& copy) = 0;
 
-  // The message came back to `queue` for the `count`th time; replaces what was said before.
-  virtual void set_delivery_count(QueueId queue, LogPosition message, std::uint32_t count) = 0;
+  // The message came back to its queue for the `count`th time; replaces what was said before.
+  virtual void set_delivery_count(const Copy& copy, std::uint32_t count) = 0;
 
   // Since when nobody has used the queue (x-expires); 0: it is in use. Of queues that have been
   // declared and not deleted.
@@ -55,12 +57,35 @@ class Journal {
   virtual void begin_group() = 0;
   virtual void end_group() = 0;
 
+  // The log is bounded: messages that stay have to make room for new ones. All before the position
+  // that move_boundary() gives are to be moved (0: none), all at once, with no other call in
+  // between: begin_move(), store() for each copy of each of them that is in a queue or in a
+  // consumer's hands, end_move(). Copies come queue by queue, priority by priority, in the order of
+  // their places; those that stay in memory before the others.
+  // `is_memory_short`: what is ready takes more memory than it should.
+  virtual LogPosition move_boundary(bool is_memory_short) const = 0;
+  virtual void begin_move(LogPosition boundary) = 0;
+  virtual StoredId store(const CopyToStore& copy) = 0;
+  virtual void end_move() = 0;
+  // Where those that did not stay in memory are to be had again.
+  virtual Backlog& backlog(QueueId queue, std::uint8_t priority) = 0;
+
   virtual LogPosition end() const = 0;
   virtual LogPosition durable() const = 0;
 };
 
+// For journals that are not bounded.
+class UnboundedJournal : public Journal {
+ public:
+  LogPosition move_boundary(bool) const override { return 0; }
+  void begin_move(LogPosition) override {}
+  StoredId store(const CopyToStore&) override { return 0; }
+  void end_move() override {}
+  Backlog& backlog(QueueId, std::uint8_t) override { throw std::logic_error("nothing is stored"); }
+};
+
 // Keeps nothing: for brokers without a data directory. Everything is "durable" at once.
-class NullJournal final : public Journal {
+class NullJournal final : public UnboundedJournal {
  public:
   void declare_exchange(const ExchangeDefinition&) override {}
   void delete_exchange(std::string_view) override {}
@@ -69,10 +94,10 @@ class NullJournal final : public Journal {
   void bind(const BindingDefinition&) override {}
   void unbind(const BindingDefinition&) override {}
   LogPosition publish(const MessageView&, std::span<const QueueId>) override { return ++end_; }
-  void ack(QueueId, LogPosition) override {}
-  void release(LogPosition) override {}
-  void mark_delivered(QueueId, LogPosition) override {}
-  void set_delivery_count(QueueId, LogPosition, std::uint32_t) override {}
+  void ack(const Copy&) override {}
+  void release(const Copy&) override {}
+  void mark_delivered(const Copy&) override {}
+  void set_delivery_count(const Copy&, std::uint32_t) override {}
   void set_unused_since(QueueId, TimeMs) override {}
   void begin_group() override {}
   void end_group() override {}
@@ -99,6 +124,8 @@ class Recovery {
   // `unused_since` as set_unused_since() had it last; 0 too if it was never called.
   virtual void queue(const QueueDefinition& queue, TimeMs unused_since) = 0;
   virtual void binding(const BindingDefinition& binding) = 0;
+  // Between definitions and messages: what of a queue is on disk only; never empty.
+  virtual void backlog(QueueId queue, std::uint8_t priority, Backlog& backlog) = 0;
   // `copies`: one for each queue that still holds the message; never empty, all queues known.
   virtual void message(LogPosition position, const MessageView& message,
                        std::span<const RecoveredCopy> copies) = 0;

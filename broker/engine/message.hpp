@@ -49,7 +49,12 @@ class Message {
     return {exchange(), routing_key(), properties(), body(), published_at_};
   }
 
-  // Where the log has it; 0 when no log has.
+  // What it takes in memory.
+  std::size_t size() const {
+    return sizeof(Message) + exchange_size_ + routing_key_size_ + properties_size_ + body_size_;
+  }
+
+  // Where the log has it, or had it; 0 when no log did.
   LogPosition position() const { return position_; }
   TimeMs published_at() const { return published_at_; }
   std::uint8_t priority() const { return priority_; }
@@ -63,9 +68,6 @@ class Message {
   friend class MessagePtr;
   Message(const MessageView& view, const MessageTraits& traits, LogPosition position,
           MemoryUse& memory);
-  std::size_t size() const {
-    return sizeof(Message) + exchange_size_ + routing_key_size_ + properties_size_ + body_size_;
-  }
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
 
@@ -110,8 +112,9 @@ class MessagePtr {
 
 // A message's place in one queue.
 struct Entry {
-  MessagePtr message;
+  MessagePtr message{};
   std::uint64_t place = 0;           // rises with each message of the queue; a requeue keeps it
+  StoredId stored = 0;               // since it has left the log
   std::uint32_t delivery_count = 0;  // how often it came back; kept by queues that count
   bool redelivered = false;
 };

@@ -74,7 +74,8 @@ Queue* Engine::look_up(std::string_view name) {
 void Engine::deliver_reply(const PublishRequest& request, PublishResult& result) {
   const auto found = reply_channels_.find(request.message.routing_key);
   if (found == reply_channels_.end()) return;
-  const MessagePtr message = Message::make(request.message, request.traits, 0, memory_);
+  const MessagePtr message =
+      Message::make(request.message, request.traits, 0, surroundings_.memory);
   if (found->second->deliver_reply(*message)) result.queue_count = 1;
 }
 
@@ -85,7 +86,7 @@ void Engine::apply_rules(const PublishRequest& request, bool& rejected, bool& ti
     if (!queue->refuses(request.message.body.size())) return false;
     if (queue->options().overflow == Overflow::reject_publish_dlx &&
         queue->options().dead_letter_exchange) {
-      surroundings_.dead_letters.push_back({queue, keep(request), DeathReason::maxlen});
+      surroundings_.dead_letters.push_back({queue, Entry{keep(request)}, DeathReason::maxlen});
     }
     return true;
   };
@@ -124,7 +125,7 @@ void Engine::put(const MessageView& view, const MessageTraits& traits) {
   }
   const LogPosition position =
       durable_targets_.empty() ? 0 : surroundings_.journal.publish(view, durable_targets_);
-  const MessagePtr message = Message::make(view, traits, position, memory_);
+  const MessagePtr message = Message::make(view, traits, position, surroundings_.memory);
   for (Queue* queue : targets_)
     queue->push(message);
 }
@@ -153,7 +154,7 @@ void Engine::take_up(std::deque<DeadLetter>::const_iterator before) {
 void Engine::forget_letters(Queue& queue) {
   std::erase_if(letters_, [&](const DeadLetter& letter) {
     if (letter.queue != &queue) return false;
-    queue.forget(*letter.message);
+    queue.forget(letter.entry);
     return true;
   });
 }
@@ -161,7 +162,7 @@ void Engine::forget_letters(Queue& queue) {
 void Engine::bury(const DeadLetter& letter) {
   const Group group(*this);
   pass_on(letter);
-  letter.queue->forget(*letter.message);
+  letter.queue->forget(letter.entry);
 }
 
 // Without an exchange, or a queue, that takes it a dead letter is dropped, as in RabbitMQ.
@@ -169,8 +170,8 @@ void Engine::pass_on(const DeadLetter& letter) {
   const QueueOptions& options = letter.queue->options();
   Exchange* exchange = find_exchange(*options.dead_letter_exchange);
   if (!exchange && !options.dead_letter_exchange->empty()) return;
-  const Message& message = *letter.message;
-  const std::string properties = wire_.after_death(
+  const Message& message = *letter.entry.message;
+  const std::string properties = surroundings_.wire.after_death(
       message.view(), {.queue = letter.queue->name(),
                        .reason = letter.reason,
                        .time = surroundings_.now,
@@ -181,20 +182,21 @@ void Engine::pass_on(const DeadLetter& letter) {
   if (options.dead_letter_routing_key) {
     key = *options.dead_letter_routing_key;
   } else {
-    copies = wire_.carbon_copies(properties);
+    copies = surroundings_.wire.carbon_copies(properties);
   }
   const std::vector<std::string_view> more_keys(copies.begin(), copies.end());
   PublishRequest request{.message = {.exchange = *options.dead_letter_exchange,
                                      .routing_key = key,
                                      .properties = properties,
                                      .body = message.body()},
-                         .traits = wire_.traits(properties),
-                         .headers = wire_.headers(properties),
+                         .traits = surroundings_.wire.traits(properties),
+                         .headers = surroundings_.wire.headers(properties),
                          .more_keys = more_keys};
   route(request, exchange);
   if (letter.reason != DeathReason::rejected) {
-    std::erase_if(targets_,
-                  [&](const Queue* queue) { return wire_.goes_round(properties, queue->name()); });
+    std::erase_if(targets_, [&](const Queue* queue) {
+      return surroundings_.wire.goes_round(properties, queue->name());
+    });
   }
   store(request);
 }

@@ -1,6 +1,8 @@
 #include "engine/queue.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
 #include <utility>
 
 #include "engine/channel.hpp"
@@ -10,6 +12,8 @@ namespace haypile::engine {
 namespace {
 // A backlog that expires all at once is dropped in portions: others have work to do, too.
 constexpr std::size_t portion = 1000;
+// Of a message in hand whose queue has been deleted: the journal has been told.
+constexpr StoredId released = std::numeric_limits<StoredId>::max();
 }  // namespace
 
 Queue::Queue(QueueDefinition definition, QueueOptions options, OwnerId owner,
@@ -18,14 +22,14 @@ Queue::Queue(QueueDefinition definition, QueueOptions options, OwnerId owner,
       options_(std::move(options)),
       owner_(owner),
       surroundings_(surroundings),
-      ready_(options_.priority_max),
+      ready_(options_.priority_max, definition_.durable, surroundings),
       has_rules_(options_.overflow != Overflow::drop_head || is_timed()),
       guarded_(options_.is_limited() || is_timed()) {}
 
 void Queue::push(const MessagePtr& message) {
   if (message->has_ttl()) guarded_ = true;
   if (guarded_) drop_expired();
-  Entry entry{message, next_place_++};
+  Entry entry{.message = message, .place = next_place_++};
   if (ready_.empty()) {
     if (Consumer* consumer = next_consumer()) {
       ++unacked_count_;
@@ -43,7 +47,10 @@ void Queue::push(const MessagePtr& message) {
 
 void Queue::restore(MessagePtr message, bool redelivered, std::uint32_t delivery_count) {
   if (message->has_ttl()) guarded_ = true;
-  ready_.push({std::move(message), next_place_++, delivery_count, redelivered});
+  ready_.push({.message = std::move(message),
+               .place = next_place_++,
+               .delivery_count = delivery_count,
+               .redelivered = redelivered});
   if (guarded_) arm();
 }
 
@@ -62,7 +69,7 @@ bool Queue::pop(Entry& out) {
 
 void Queue::requeue(Entry entry) {
   --unacked_count_;
-  if (closed_) return forget(*entry.message);
+  if (closed_) return forget(entry);
   entry.redelivered = true;
   if (options_.counts_deliveries()) {
     ++entry.delivery_count;
@@ -70,8 +77,7 @@ void Queue::requeue(Entry entry) {
       return drop(entry, DeathReason::delivery_limit);
     }
     if (durable() && entry.message->position() != 0) {
-      surroundings_.journal.set_delivery_count(definition_.id, entry.message->position(),
-                                               entry.delivery_count);
+      surroundings_.journal.set_delivery_count(copy_of(entry), entry.delivery_count);
     }
   }
   ready_.put_back(std::move(entry));
@@ -79,7 +85,7 @@ void Queue::requeue(Entry entry) {
 
 void Queue::settle(const Entry& entry) {
   --unacked_count_;
-  forget(*entry.message);
+  forget(entry);
 }
 
 void Queue::reject(const Entry& entry) {
@@ -89,17 +95,43 @@ void Queue::reject(const Entry& entry) {
 
 std::size_t Queue::purge() {
   const std::size_t count = ready_.size();
-  ready_.each([this](const Entry& entry) { forget(*entry.message); });
+  ready_.each_in_memory([this](const Entry& entry) { forget(entry); });
+  if (!closed_) ready_.drop_backlogs();
   ready_.clear();
   return count;
 }
 
-void Queue::forget(const Message& message) {
-  if (!durable() || message.position() == 0) return;
+void Queue::forget(const Entry& entry) {
+  if (!durable() || entry.message->position() == 0 || entry.stored == released) return;
   if (closed_) {
-    surroundings_.journal.release(message.position());
+    surroundings_.journal.release(copy_of(entry));
   } else {
-    surroundings_.journal.ack(definition_.id, message.position());
+    surroundings_.journal.ack(copy_of(entry));
+  }
+}
+
+void Queue::restore_backlog(std::uint8_t priority, Backlog& backlog) {
+  next_place_ = std::max(next_place_, backlog.last_place() + 1);
+  ready_.add_backlog(priority, backlog);
+  guarded_ = guarded_ || backlog.is_timed();
+  if (guarded_) arm();
+}
+
+void Queue::move_out(LogPosition boundary, std::vector<Entry*>& in_hand) {
+  if (closed_) {
+    for (Entry* entry : in_hand) {
+      forget(*entry);
+      entry->stored = released;
+    }
+    return;
+  }
+  std::vector<Entry*> of_level;
+  for (unsigned priority = 0; priority <= ready_.priority_max(); ++priority) {
+    of_level.clear();
+    std::ranges::copy_if(in_hand, std::back_inserter(of_level), [&](const Entry* entry) {
+      return ready_.level_of(*entry->message) == priority;
+    });
+    ready_.move_out(static_cast<std::uint8_t>(priority), definition_.id, boundary, of_level);
   }
 }
 
@@ -198,9 +230,9 @@ void Queue::drop_excess() {
 
 void Queue::drop(const Entry& entry, DeathReason reason) {
   if (closed_ || !options_.dead_letter_exchange) {
-    forget(*entry.message);
+    forget(entry);
   } else {
-    surroundings_.dead_letters.push_back({this, entry.message, reason});
+    surroundings_.dead_letters.push_back({this, entry, reason});
   }
 }
 
@@ -251,10 +283,9 @@ std::vector<Consumer*> Queue::close() {
 
 void Queue::mark_delivered() {
   if (!durable()) return;
-  ready_.each([this](const Entry& entry) {
-    const LogPosition position = entry.message->position();
-    if (entry.redelivered && position != 0) {
-      surroundings_.journal.mark_delivered(definition_.id, position);
+  ready_.each_in_memory([this](const Entry& entry) {
+    if (entry.redelivered && entry.message->position() != 0) {
+      surroundings_.journal.mark_delivered(copy_of(entry));
     }
   });
 }

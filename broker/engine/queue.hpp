@@ -90,7 +90,13 @@ class Queue {
   bool is_overdue() const;
 
   // The journal need not remember the message in this queue any longer.
-  void forget(const Message& message);
+  void forget(const Entry& entry);
+  // What recovery found of it on disk; before its messages in memory.
+  void restore_backlog(std::uint8_t priority, Backlog& backlog);
+  // Of a durable queue: stores its messages before `boundary`; `in_hand` are those that were popped
+  // and not settled. Call moved_out() when the journal's move has ended, and nothing before.
+  void move_out(LogPosition boundary, std::vector<Entry*>& in_hand);
+  void moved_out() { ready_.moved_out(); }
   // Lets go of all ready messages and takes no more; unacked ones are settled by their channels.
   // Returns the consumers that were left; they are no longer the queue's.
   std::vector<Consumer*> close();
@@ -111,6 +117,9 @@ class Queue {
   bool drop_expired();
   void drop_excess();
   void drop(const Entry& entry, DeathReason reason);
+  Copy copy_of(const Entry& entry) const {
+    return {definition_.id, entry.message->position(), entry.stored};
+  }
   void arm();
   void note_use();
 

@@ -13,7 +13,7 @@ void Restore::queue(const QueueDefinition& definition, TimeMs unused_since) {
   QueueOptions options;
   // What was accepted once is accepted again, but for an argument that this version cannot read:
   // such a queue goes on with those before it.
-  static_cast<void>(read_queue_options(engine_.wire_, definition, false, "", options));
+  static_cast<void>(read_queue_options(engine_.surroundings_.wire, definition, false, "", options));
   auto& place = engine_.queues_[definition.name];
   place = std::make_unique<Queue>(definition, std::move(options), 0, engine_.surroundings_);
   place->restore_unused_since(unused_since);
@@ -29,10 +29,15 @@ void Restore::binding(const BindingDefinition& definition) {
   source->bind(std::move(binding));
 }
 
+void Restore::backlog(QueueId id, std::uint8_t priority, Backlog& backlog) {
+  const auto queue = by_id_.find(id);
+  if (queue != by_id_.end()) queue->second->restore_backlog(priority, backlog);
+}
+
 void Restore::message(LogPosition position, const MessageView& view,
                       std::span<const RecoveredCopy> copies) {
-  const MessagePtr message =
-      Message::make(view, engine_.wire_.traits(view.properties), position, engine_.memory_);
+  const MessagePtr message = Message::make(view, engine_.surroundings_.wire.traits(view.properties),
+                                           position, engine_.surroundings_.memory);
   for (const RecoveredCopy& copy : copies) {
     const auto queue = by_id_.find(copy.queue);
     if (queue == by_id_.end()) continue;

@@ -16,6 +16,7 @@ class Restore final : public Recovery {
   void exchange(const ExchangeDefinition& definition) override;
   void queue(const QueueDefinition& definition, TimeMs unused_since) override;
   void binding(const BindingDefinition& definition) override;
+  void backlog(QueueId queue, std::uint8_t priority, Backlog& backlog) override;
   void message(LogPosition position, const MessageView& view,
                std::span<const RecoveredCopy> copies) override;
 

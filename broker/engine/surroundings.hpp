@@ -14,13 +14,17 @@ namespace haypile::engine {
 // then the journal has it in that queue.
 struct DeadLetter {
   Queue* queue = nullptr;
-  MessagePtr message;
+  Entry entry;
   DeathReason reason = DeathReason::rejected;
 };
 
 // Outlives the queues.
 struct Surroundings {
   Journal& journal;
+  const Wire& wire;
+  MemoryUse memory{};
+  // Of that, what is ready in queues and could leave memory.
+  std::size_t movable_bytes = 0;
   TimeMs now = 0;
   Timers timers{};
   // Left by the queues for the engine, which takes them up before it returns to its caller.

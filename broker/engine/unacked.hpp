@@ -53,6 +53,15 @@ class Unacked {
   // Whether it has not been settled.
   bool contains(std::uint64_t delivery_tag) const;
   std::size_t size() const { return in_window_ + stragglers_.size(); }
+  // All that are unacked.
+  template <class Visit>
+  void each(Visit visit) {
+    for (auto& [tag, message] : stragglers_)
+      visit(message);
+    for (UnackedMessage& message : window_) {
+      if (message.queue) visit(message);
+    }
+  }
 
  private:
   std::uint64_t last_tag() const { return first_tag_ + window_.size() - 1; }

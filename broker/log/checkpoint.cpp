@@ -1,22 +1,45 @@
 #include "log/checkpoint.hpp"
 
+#include "log/bytes.hpp"
+
 namespace haypile::log {
 
 namespace {
-constexpr std::size_t header_size = 48;
+
+constexpr std::size_t header_size_before_3 = 48;
+constexpr std::size_t header_size = 56;
 constexpr std::size_t checksum_size = 8;
+
+// Cuts the first record off. False if it is malformed.
+bool apply_record(std::string_view& records, Checkpoint& checkpoint) {
+  if (records.front() == static_cast<char>(RecordType::pile)) {
+    Reader in(records.substr(1));
+    Pile pile;
+    if (!read_pile(in, pile)) return false;
+    records = in.rest();
+    checkpoint.piles.add(std::move(pile));
+    return true;
+  }
+  Record record;
+  if (!decode_record(records, checkpoint.position, record)) return false;
+  checkpoint.catalog.apply(record);
+  return true;
+}
+
 }  // namespace
 
-std::string encode_checkpoint(std::uint64_t first_segment, LogPosition position,
-                              const Catalog& catalog, const DirectoryId& id) {
+std::string encode_checkpoint(const CheckpointHead& head, const Catalog& catalog, Piles& piles,
+                              const DirectoryId& id) {
   std::string bytes(checkpoint_magic);
   put_u32(bytes, format_version);
   put_u32(bytes, 0);
   bytes.append(reinterpret_cast<const char*>(id.data()), id.size());
-  put_u64(bytes, first_segment);
-  put_u64(bytes, position);
+  put_u64(bytes, head.first_segment);
+  put_u64(bytes, head.position);
+  put_u64(bytes, head.moved);
   bytes += catalog.encode();
-  put_u64(bytes, checksum(bytes, id, position));
+  piles.each([&](Piles::Slot, const Pile& pile) { append_pile(bytes, pile); });
+  put_u64(bytes, checksum(bytes, id, head.position));
   return bytes;
 }
 
@@ -28,10 +51,11 @@ std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& 
   file->sync();
   const std::string bytes = file->read(0, file->size());
   const auto refuse = [&](const std::string& why) { throw IoError("'" + path + "' " + why); };
-  if (bytes.size() < header_size + checksum_size || !bytes.starts_with(checkpoint_magic)) {
+  if (bytes.size() < header_size_before_3 + checksum_size || !bytes.starts_with(checkpoint_magic)) {
     refuse("is not a checkpoint");
   }
-  if (const std::string error = version_error(get_u32(bytes, 8)); !error.empty()) refuse(error);
+  const std::uint32_t version = get_u32(bytes, 8);
+  if (const std::string error = version_error(version); !error.empty()) refuse(error);
   if (bytes.compare(16, id.size(), reinterpret_cast<const char*>(id.data()), id.size()) != 0) {
     refuse("belongs to another data directory");
   }
@@ -42,11 +66,12 @@ std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& 
   if (get_u64(bytes, summed.size()) != checksum(summed, id, checkpoint.position)) {
     refuse("is damaged: its checksum does not match");
   }
-  std::string_view records = summed.substr(header_size);
+  const std::size_t head_size = version < 3 ? header_size_before_3 : header_size;
+  if (summed.size() < head_size) refuse("is too short");
+  if (version >= 3) checkpoint.moved = get_u64(bytes, 48);
+  std::string_view records = summed.substr(head_size);
   while (!records.empty()) {
-    Record record;
-    if (!decode_record(records, checkpoint.position, record)) refuse("has a malformed record");
-    checkpoint.catalog.apply(record);
+    if (!apply_record(records, checkpoint)) refuse("has a malformed record");
   }
   return checkpoint;
 }

@@ -8,19 +8,24 @@
 #include "log/catalog.hpp"
 #include "log/file_system.hpp"
 #include "log/format.hpp"
+#include "log/piles.hpp"
 
 namespace haypile::log {
 
 inline constexpr const char* checkpoint_name = "checkpoint";
 
-struct Checkpoint {
+struct CheckpointHead {
   std::uint64_t first_segment = 1;  // the oldest one that is needed
-  LogPosition position = 0;         // definitions logged before are in the catalog
+  LogPosition position = 0;         // what was logged before is in the catalog and the piles
+  LogPosition moved = 0;            // messages before are in the piles, or gone
+};
+struct Checkpoint : CheckpointHead {
   Catalog catalog;
+  Piles piles;
 };
 
-std::string encode_checkpoint(std::uint64_t first_segment, LogPosition position,
-                              const Catalog& catalog, const DirectoryId& id);
+std::string encode_checkpoint(const CheckpointHead& head, const Catalog& catalog, Piles& piles,
+                              const DirectoryId& id);
 
 // Nothing if there is no such file yet; throws IoError if it is damaged.
 std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& directory,

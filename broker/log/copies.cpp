@@ -1,32 +1,66 @@
 #include "log/copies.hpp"
 
+#include <algorithm>
+
 namespace haypile::log {
 
 void Copies::apply(LogPosition position, const Record& record) {
+  const bool was_clean = clean_;
   clean_ = false;
   if (const auto* publish = std::get_if<PublishRecord>(&record)) {
-    for (const engine::QueueId queue : publish->queues)
-      change({{position, queue}, true});
+    apply_publish(position, *publish);
   } else if (const auto* message = std::get_if<MessageRecord>(&record)) {
-    const Copy copy{message->message, message->queue};
-    if (message->type == RecordType::ack) {
-      change({copy, false});
-    } else if (message->type == RecordType::delivery_count) {
-      delivery_counts_[copy] = message->delivery_count;
-    } else {
-      delivered_.insert(copy);
-    }
+    apply_message(*message);
+  } else if (const auto* stored = std::get_if<StoredRecord>(&record)) {
+    if (position >= position_) apply_stored(*stored);
   } else if (const auto* mark = std::get_if<MarkRecord>(&record)) {
-    apply(*mark);
+    apply_mark(position, *mark, was_clean);
   }
 }
 
-void Copies::apply(const MarkRecord& mark) {
-  switch (mark.type) {
+void Copies::apply_publish(LogPosition position, const PublishRecord& record) {
+  if (position < moved_) return;
+  for (const engine::QueueId queue : record.queues)
+    change({.kind = Change::Kind::add, .message = position, .queue = queue});
+}
+
+void Copies::apply_message(const MessageRecord& record) {
+  if (record.message < moved_) return;
+  if (record.type == RecordType::ack) {
+    change({.kind = Change::Kind::remove, .message = record.message, .queue = record.queue});
+  } else if (Held* held = look_up(record.message, record.queue)) {
+    if (record.type == RecordType::delivery_count) {
+      held->delivery_count = record.delivery_count;
+    } else {
+      held->delivered = true;
+    }
+  }
+}
+
+void Copies::apply_stored(const StoredRecord& record) {
+  if (record.type == RecordType::drop_stored) {
+    return change({.kind = Change::Kind::drop,
+                   .message = record.pile,
+                   .first = record.first,
+                   .count = record.count});
+  }
+  Pile* pile = piles_.find(record.pile);
+  if (pile && record.first < pile->count && !pile->gone.contains(record.first)) {
+    pile->delivery_counts[record.first] = record.count;
+  }
+}
+
+void Copies::apply_mark(LogPosition position, const MarkRecord& record, bool was_clean) {
+  switch (record.type) {
     case RecordType::start:
-      delivered_.clear();
+      for (Held& held : held_)
+        held.delivered = false;
       group_.clear();  // a crash cut it short
       in_group_ = false;
+      if (was_clean || position < position_) break;
+      piles_.each([&](Piles::Slot, Pile& pile) {
+        if (pile.number < position) pile.redelivered = true;
+      });
       break;
     case RecordType::clean_stop:
       clean_ = true;
@@ -53,25 +87,41 @@ void Copies::change(const Change& change) {
   }
 }
 
+// Acks of what a crash left in a pile that was never finished, or of a deleted one, find nothing.
 void Copies::perform(const Change& change) {
-  if (change.is_held) {
-    held_.insert(change.copy);
-  } else {
-    held_.erase(change.copy);
-    delivery_counts_.erase(change.copy);
+  if (change.kind == Change::Kind::add) {
+    held_.push_back({.message = change.message, .queue = change.queue});
+  } else if (change.kind == Change::Kind::remove) {
+    if (Held* held = look_up(change.message, change.queue)) held->gone = true;
+  } else if (Pile* pile = piles_.find(change.message)) {
+    const std::uint64_t end = std::uint64_t{change.first} + change.count;
+    for (std::uint64_t index = change.first; index < std::min<std::uint64_t>(end, pile->count);
+         ++index)
+      pile->drop(static_cast<std::uint32_t>(index));
   }
 }
 
-std::optional<engine::RecoveredCopy> Copies::find(LogPosition message,
-                                                  engine::QueueId queue) const {
-  const Copy copy{message, queue};
-  if (!held_.contains(copy)) return std::nullopt;
-  engine::RecoveredCopy found{.queue = queue, .redelivered = !clean_ || delivered_.contains(copy)};
-  if (const auto count = delivery_counts_.find(copy); count != delivery_counts_.end()) {
-    found.redelivered = true;
-    found.delivery_count = count->second;
+Copies::Held* Copies::look_up(LogPosition message, engine::QueueId queue) {
+  const auto is_it = [&](const Held& held) {
+    return held.message == message && held.queue == queue;
+  };
+  if (next_ >= held_.size() || !is_it(held_[next_])) {
+    auto found = std::ranges::lower_bound(held_, message, {}, &Held::message);
+    while (found != held_.end() && found->message == message && found->queue != queue)
+      ++found;
+    if (found == held_.end() || !is_it(*found)) return nullptr;
+    next_ = static_cast<std::size_t>(found - held_.begin());
   }
-  return found;
+  return &held_[next_++];
+}
+
+std::optional<engine::RecoveredCopy> Copies::find(LogPosition message, engine::QueueId queue) {
+  const Held* held = look_up(message, queue);
+  if (!held || held->gone) return std::nullopt;
+  return engine::RecoveredCopy{
+      .queue = queue,
+      .redelivered = !clean_ || held->delivered || held->delivery_count != 0,
+      .delivery_count = held->delivery_count};
 }
 
 }  // namespace haypile::log

@@ -1,54 +1,64 @@
 // What the records of a log leave: which queues hold which messages, and what is known of each.
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <optional>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "engine/journal.hpp"
 #include "log/format.hpp"
+#include "log/piles.hpp"
 #include "log/record.hpp"
 
 namespace haypile::log {
 
 class Copies {
  public:
+  // What a checkpoint says of the records before `position` is in `piles` already; messages before
+  // `moved` are in piles, or gone. `piles` outlives the copies, and is kept up to date.
+  Copies(Piles& piles, LogPosition position, LogPosition moved)
+      : piles_(piles), position_(position), moved_(moved) {}
+
   // Records come in the order of the log. `position` is that of the record, of its first fragment
   // if it came in several.
   void apply(LogPosition position, const Record& record);
 
-  // How the message at `message` is in `queue`, after all records; nothing if it is not.
-  std::optional<engine::RecoveredCopy> find(LogPosition message, engine::QueueId queue) const;
+  // How the message at `message` is in `queue`, after all records; nothing if it is not. Fast when
+  // asked in the order of the log.
+  std::optional<engine::RecoveredCopy> find(LogPosition message, engine::QueueId queue);
   // The last record is that of a clean stop; true if there was none at all.
   bool clean() const { return clean_; }
 
  private:
   // One message in one queue.
-  struct Copy {
-    LogPosition message;
-    engine::QueueId queue;
-    bool operator==(const Copy&) const = default;
+  struct Held {
+    LogPosition message = 0;
+    engine::QueueId queue = 0;
+    std::uint32_t delivery_count = 0;
+    bool gone = false;
+    bool delivered = false;
   };
-  struct Hash {
-    std::size_t operator()(const Copy& copy) const {
-      return std::hash<std::uint64_t>{}(copy.message * 0x9E3779B97F4A7C15u ^ copy.queue);
-    }
-  };
-
-  // It came to its queue, or left it.
+  // A message comes to a queue or leaves it; or messages leave a pile.
   struct Change {
-    Copy copy;
-    bool is_held;
+    enum class Kind { add, remove, drop } kind;
+    LogPosition message;  // or the pile
+    engine::QueueId queue = 0;
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;
   };
-  void apply(const MarkRecord& mark);
+  void apply_publish(LogPosition position, const PublishRecord& record);
+  void apply_message(const MessageRecord& record);
+  void apply_stored(const StoredRecord& record);
+  void apply_mark(LogPosition position, const MarkRecord& record, bool was_clean);
   void change(const Change& change);
   void perform(const Change& change);
+  Held* look_up(LogPosition message, engine::QueueId queue);
 
-  std::unordered_set<Copy, Hash> held_;
-  std::unordered_set<Copy, Hash> delivered_;
-  std::unordered_map<Copy, std::uint32_t, Hash> delivery_counts_;
+  Piles& piles_;
+  const LogPosition position_;
+  const LogPosition moved_;
+  std::vector<Held> held_;  // by rising message; those that are gone, too
+  std::size_t next_ = 0;    // where the next look-up will probably find what it wants
   bool in_group_ = false;
   std::vector<Change> group_;  // of the open group: in effect once it has ended
   bool clean_ = true;

@@ -19,9 +19,10 @@ using engine::LogPosition;
 using DirectoryId = std::array<unsigned char, 16>;
 
 // What is written, and the oldest that is read.
-inline constexpr std::uint32_t format_version = 2;
+inline constexpr std::uint32_t format_version = 3;
 inline constexpr std::uint32_t format_version_min = 1;
 inline constexpr std::string_view segment_magic = "HAYLOG\r\n";
+inline constexpr std::string_view pile_magic = "HAYPILE\n";
 inline constexpr std::string_view checkpoint_magic = "HAYCHK\r\n";
 inline constexpr std::size_t segment_header_size = 64;
 inline constexpr std::size_t batch_header_size = 40;
@@ -52,6 +53,11 @@ enum class RecordType : std::uint8_t {
   unused_since = 18,
   group_begin = 19,
   group_end = 20,
+  // From here on new in version 3.
+  move = 21,
+  drop_stored = 22,
+  note_stored = 23,
+  pile = 24,  // in checkpoints only
 };
 
 constexpr std::uint64_t align(std::uint64_t offset) {

@@ -22,25 +22,31 @@ constexpr std::size_t buffer_size_max = 4u << 20;
 }  // namespace
 
 Log::Log(FileSystem& files, std::string directory, const DirectoryId& id, LogOptions options)
-    : options_(std::move(options)), files_(files), directory_(std::move(directory)), id_(id) {}
+    : options_(std::move(options)),
+      files_(files),
+      directory_(std::move(directory)),
+      id_(id),
+      pile_reader_(files_, directory_, id_) {}
 
 RecoveryReport Log::recover(engine::Recovery& recovery) {
   files_.sync_directory(directory_);
   RecoveryReport report;
-  LogState state = replay(files_, directory_, id_, options_.segment_size, recovery, report);
+  LogState state = replay(files_, directory_, id_, options_.segment_size, recovery, report,
+                          [&](LogState& found) { restore(found, recovery); });
+  if (!recovery_error_.empty()) throw IoError(recovery_error_);
   segment_size_ = state.segment_size;
   epoch_ = state.epoch + 1;
   catalog_ = std::move(state.catalog);
   first_segment_ = state.first_segment;
   for (const std::uint64_t live_count : state.live_counts)
-    segments_.push_back({live_count, 0});
+    segments_.push_back({live_count});
   const std::uint64_t last = first_segment_ + segments_.size() - 1;
   base_ = last * segment_size_;
   offset_ = state.is_new ? segment_header_size : state.offset;
   end_ = base_ + offset_;
   writer_ =
       std::make_unique<Writer>(files_, directory_, id_, segment_size_, state.is_new ? 0 : last);
-  writer_->remove_leftovers();
+  writer_->remove_leftovers(piles_);
   start_batch();
   if (state.sealed) {
     next_segment();
@@ -83,7 +89,6 @@ void Log::seal() {
 }
 
 void Log::next_segment() {
-  if (segments_.back().live_count == 0) segments_.back().emptied_at = end_;
   segments_.push_back({});
   base_ += segment_size_;
   offset_ = segment_header_size;
@@ -169,6 +174,7 @@ void Log::delete_queue(engine::QueueId queue) {
   std::string record;
   append_delete_queue(record, queue);
   append(record);
+  forget_queue(queue);
   catalog_.delete_queue(queue);
 }
 
@@ -212,35 +218,34 @@ LogPosition Log::publish(const engine::MessageView& message,
   return position;
 }
 
-void Log::ack(engine::QueueId queue, LogPosition message) {
+void Log::ack(const engine::Copy& copy) {
+  if (copy.stored != 0) return ack_stored(copy);
   if (group_ == Group::empty) {
     if (!has_room(message_record_size_max)) seal();
     group_ = Group::one_ack;
-    first_ack_ = {queue, message, batch_.size()};
+    first_ack_ = {copy.queue, copy.message, batch_.size()};
   } else {
     make_room(message_record_size_max);
   }
-  append_message_record(batch_, RecordType::ack, queue, message, next_position());
-  leave(message);
+  append_message_record(batch_, RecordType::ack, copy.queue, copy.message, next_position());
+  leave(copy.message);
 }
 
-void Log::release(LogPosition message) {
-  leave(message);
+void Log::release(const engine::Copy& copy) {
+  if (copy.stored == 0) leave(copy.message);
 }
 
-void Log::mark_delivered(engine::QueueId queue, LogPosition message) {
+void Log::mark_delivered(const engine::Copy& copy) {
+  if (copy.stored != 0) return mark_stored(copy);
   make_room(message_record_size_max);
-  append_message_record(batch_, RecordType::mark_delivered, queue, message, next_position());
+  append_message_record(batch_, RecordType::mark_delivered, copy.queue, copy.message,
+                        next_position());
 }
 
-void Log::set_delivery_count(engine::QueueId queue, LogPosition message, std::uint32_t count) {
+void Log::set_delivery_count(const engine::Copy& copy, std::uint32_t count) {
+  if (copy.stored != 0) return note_stored(copy, count);
   make_room(delivery_count_size_max);
-  append_delivery_count(batch_, queue, message, count, next_position());
-}
-
-void Log::leave(LogPosition message) {
-  Segment& segment = segment_of(message);
-  if (--segment.live_count == 0) segment.emptied_at = end();
+  append_delivery_count(batch_, copy.queue, copy.message, count, next_position());
 }
 
 void Log::hand_over() {
@@ -270,22 +275,30 @@ void Log::hand_over() {
 
 void Log::flush() {
   if (group_ != Group::none) return;
+  release_bytes();
   if (!batch_empty()) hand_over();
+  if (pile_to_store_) hand_over_pile();
   recycle();
   if (std::exchange(anything_new_, false)) wake_.notify_one();
 }
 
-// Oldest first only: a message's acknowledgement is never given up before the message.
+// Oldest first only: a message's acknowledgement is never given up before the message. All that was
+// appended has been handed over before, and is durable before the checkpoint is written.
 void Log::recycle() {
   Recycle recycle;
-  const LogPosition durable_now = durable();
-  while (segments_.size() > 1 && segments_.front().live_count == 0 &&
-         segments_.front().emptied_at <= durable_now) {
+  while (segments_.size() > 1 && segments_.front().live_count == 0) {
     segments_.pop_front();
     recycle.segments.push_back(first_segment_++);
   }
-  if (recycle.segments.empty()) return;
-  recycle.checkpoint = encode_checkpoint(first_segment_, end_, catalog_, id_);
+  if (recycle.segments.empty() && empty_piles_.empty() && !std::exchange(is_checkpoint_due_, false))
+    return;
+  for (const Piles::Slot slot : std::exchange(empty_piles_, {})) {
+    recycle.piles.push_back(piles_.at(slot).number);
+    piles_.erase(slot);
+  }
+  ++checkpoint_count_;
+  recycle.spare_count_max = ring_segments() - std::min(ring_segments(), segments_.size());
+  recycle.checkpoint = encode_checkpoint({first_segment_, end_, moved_}, catalog_, piles_, id_);
   anything_new_ = true;
   const std::lock_guard lock(mutex_);
   handed_over_.push_back(std::move(recycle));
@@ -316,9 +329,13 @@ void Log::execute(std::vector<Work>& work) {
 }
 
 void Log::fail(const IoError& error) {
+  if (!writer_) {  // recover() will throw it
+    recovery_error_ = error.what();
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
-    failed_ = true;
+    if (std::exchange(failed_, true)) return;
   }
   if (options_.on_failure) options_.on_failure(error.what());
 }

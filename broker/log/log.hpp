@@ -1,20 +1,25 @@
 // The write-ahead log of a vhost: a Journal on disk. The format is in docs/log-format.md.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "engine/journal.hpp"
 #include "log/catalog.hpp"
 #include "log/file_system.hpp"
 #include "log/format.hpp"
+#include "log/queue_backlog.hpp"
 #include "log/replay.hpp"
 #include "log/writer.hpp"
 
@@ -22,7 +27,10 @@ namespace haypile::log {
 
 struct LogOptions {
   // Of a new log; an old one keeps its own.
-  std::uint32_t segment_size = 16u << 20;
+  std::uint32_t segment_size = 8u << 20;
+  // All segments together. What would make it more has to be moved (Journal::move_boundary()); at
+  // least four segments.
+  std::uint64_t ring_size = 64u << 20;
   // Whether a thread of its own writes; if not, step() does.
   bool threaded = true;
   // durable() has risen. Called by whoever writes.
@@ -34,7 +42,7 @@ struct LogOptions {
 
 // Appends go to a batch in memory, flush() hands it over, the log's thread writes what has piled
 // up and syncs once. All calls but durable() belong to one thread, the engine's.
-class Log final : public engine::Journal {
+class Log final : public engine::Journal, private QueueBacklog::Host {
  public:
   // `files` outlives the log; `directory` exists.
   Log(FileSystem& files, std::string directory, const DirectoryId& id, LogOptions options);
@@ -59,6 +67,9 @@ class Log final : public engine::Journal {
   bool close_clean();
 
   std::size_t segment_count() const { return segments_.size(); }
+  // More has been appended than the ring has room for: publishers ought to wait until what stays
+  // has been moved.
+  bool is_overfull() const { return segments_.size() > ring_segments(); }
 
   void declare_exchange(const engine::ExchangeDefinition& exchange) override;
   void delete_exchange(std::string_view name) override;
@@ -68,13 +79,20 @@ class Log final : public engine::Journal {
   void unbind(const engine::BindingDefinition& binding) override;
   LogPosition publish(const engine::MessageView& message,
                       std::span<const engine::QueueId> queues) override;
-  void ack(engine::QueueId queue, LogPosition message) override;
-  void release(LogPosition message) override;
-  void mark_delivered(engine::QueueId queue, LogPosition message) override;
-  void set_delivery_count(engine::QueueId queue, LogPosition message, std::uint32_t count) override;
+  void ack(const engine::Copy& copy) override;
+  void release(const engine::Copy& copy) override;
+  void mark_delivered(const engine::Copy& copy) override;
+  void set_delivery_count(const engine::Copy& copy, std::uint32_t count) override;
   void set_unused_since(engine::QueueId queue, engine::TimeMs time) override;
   void begin_group() override;
   void end_group() override;
+  LogPosition move_boundary(bool is_memory_short) const override;
+  void begin_move(LogPosition boundary) override;
+  engine::StoredId store(const engine::CopyToStore& copy) override;
+  void end_move() override;
+  engine::Backlog& backlog(engine::QueueId queue, std::uint8_t priority) override {
+    return backlog_of(queue, priority);
+  }
   LogPosition end() const override { return batch_empty() ? end_ : next_position(); }
   // From any thread. Never a position within a group.
   LogPosition durable() const override { return writer_->durable(); }
@@ -82,7 +100,11 @@ class Log final : public engine::Journal {
  private:
   struct Segment {
     std::uint64_t live_count = 0;  // copies of its messages in queues
-    LogPosition emptied_at = 0;    // what made it empty is durable up to here
+  };
+  // Of the messages that are being moved: those of one queue and priority that leave memory.
+  struct Unread {
+    std::uint32_t first = 0;
+    std::size_t bytes = 0;
   };
 
   // What there is of the group that is open.
@@ -112,12 +134,26 @@ class Log final : public engine::Journal {
   void hand_over();
   void start_batch();
   void next_segment();
-  void leave(LogPosition message);
+  void leave(LogPosition message) { --segment_of(message).live_count; }
+  std::size_t ring_segments() const {
+    return std::max<std::size_t>(4, static_cast<std::size_t>(options_.ring_size / segment_size_));
+  }
   void recycle();
+  // log_move.cpp
+  void restore(LogState& state, engine::Recovery& recovery);
+  QueueBacklog& backlog_of(engine::QueueId queue, std::uint8_t priority);
+  void drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t count) override;
+  void ack_stored(const engine::Copy& copy);
+  void note_stored(const engine::Copy& copy, std::uint32_t count);
+  void mark_stored(const engine::Copy& copy);
+  void forget_queue(engine::QueueId queue);
+  void drop(Piles::Slot slot, std::uint32_t first, std::uint32_t count);
+  void hand_over_pile();
+  void release_bytes();
   void run();
   void execute(std::vector<Work>& work);
   bool prepare();
-  void fail(const IoError& error);
+  void fail(const IoError& error) override;
   void stop_thread();
 
   const LogOptions options_;
@@ -137,6 +173,19 @@ class Log final : public engine::Journal {
   LogPosition group_start_ = 0;  // of the open one
   FirstAck first_ack_;
   bool anything_new_ = false;  // handed over since the last flush()
+
+  LogPosition moved_ = 0;  // messages before are in the piles, or gone
+  Piles piles_;
+  PileReader pile_reader_;
+  std::map<std::pair<engine::QueueId, std::uint8_t>, std::unique_ptr<QueueBacklog>> backlogs_;
+  std::optional<PileBuilder> builder_;  // while moving
+  std::vector<Unread> unread_;          // of its extents
+  std::optional<StorePile> pile_to_store_;
+  bool is_checkpoint_due_ = false;
+  std::string recovery_error_;
+  std::vector<Piles::Slot> empty_piles_;   // to be removed with the next checkpoint
+  std::deque<Piles::Slot> pending_piles_;  // whose bytes are still in memory
+  std::uint64_t checkpoint_count_ = 0;     // handed over
   std::unique_ptr<Writer> writer_;
 
   std::mutex mutex_;  // for what follows, down to failed_

@@ -1,77 +1,14 @@
 #include "log/record.hpp"
 
-#include <limits>
+#include "log/bytes.hpp"
 
 namespace haypile::log {
 
 namespace {
 
-constexpr std::size_t varint_size_max = 10;
-
-void put_varint(std::string& out, std::uint64_t value) {
-  while (value >= 0x80) {
-    out += static_cast<char>(value | 0x80);
-    value >>= 7;
-  }
-  out += static_cast<char>(value);
-}
-
 void put_type(std::string& out, RecordType type) {
   out += static_cast<char>(type);
 }
-
-void put_string(std::string& out, std::string_view text) {
-  put_varint(out, text.size());
-  out += text;
-}
-
-// Reads nothing after the first failure.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
-
-  std::uint8_t byte() {
-    if (rest_.empty()) return fail();
-    const auto value = static_cast<std::uint8_t>(rest_.front());
-    rest_.remove_prefix(1);
-    return value;
-  }
-  std::uint64_t varint() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      const std::uint64_t part = byte();
-      value |= (part & 0x7F) << shift;
-      if (part < 0x80) return value;
-    }
-    return fail();
-  }
-  std::string_view string() {
-    const std::uint64_t size = varint();
-    if (size > rest_.size()) {
-      fail();
-      return {};
-    }
-    const std::string_view text = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return text;
-  }
-  bool boolean() {
-    const std::uint8_t value = byte();
-    if (value > 1) fail();
-    return value == 1;
-  }
-  std::uint8_t fail() {
-    ok_ = false;
-    rest_ = {};
-    return 0;
-  }
-  std::string_view rest() const { return rest_; }
-  bool ok() const { return ok_; }
-
- private:
-  std::string_view rest_;
-  bool ok_ = true;
-};
 
 PublishRecord read_publish(Reader& in, RecordType type) {
   PublishRecord record;
@@ -93,9 +30,15 @@ MessageRecord read_message_record(Reader& in, RecordType type, LogPosition posit
   const engine::QueueId queue = in.varint();
   const std::uint64_t distance = in.varint();
   if (distance > position) in.fail();
-  const std::uint64_t count = type == RecordType::delivery_count ? in.varint() : 0;
-  if (count > std::numeric_limits<std::uint32_t>::max()) in.fail();
-  return {type, queue, position - distance, static_cast<std::uint32_t>(count)};
+  return {type, queue, position - distance,
+          type == RecordType::delivery_count ? in.varint_32() : 0};
+}
+
+StoredRecord read_stored(Reader& in, RecordType type, LogPosition position) {
+  const std::uint64_t distance = in.varint();
+  if (distance > position) in.fail();
+  const std::uint32_t first = in.varint_32();
+  return {type, position - distance, first, in.varint_32()};
 }
 
 ExchangeRecord read_exchange(Reader& in) {
@@ -169,6 +112,14 @@ void append_delivery_count(std::string& out, engine::QueueId queue, LogPosition 
   put_varint(out, count);
 }
 
+void append_stored(std::string& out, RecordType type, LogPosition pile, std::uint32_t first,
+                   std::uint32_t count, LogPosition position) {
+  put_type(out, type);
+  put_varint(out, position - pile);
+  put_varint(out, first);
+  put_varint(out, count);
+}
+
 void append_exchange(std::string& out, const engine::ExchangeDefinition& definition) {
   put_type(out, RecordType::declare_exchange);
   put_string(out, definition.name);
@@ -234,6 +185,10 @@ bool decode_record(std::string_view& bytes, LogPosition position, Record& record
     case RecordType::delivery_count:
       record = read_message_record(in, type, position);
       break;
+    case RecordType::drop_stored:
+    case RecordType::note_stored:
+      record = read_stored(in, type, position);
+      break;
     case RecordType::declare_exchange:
       record = read_exchange(in);
       break;
@@ -265,6 +220,7 @@ bool decode_record(std::string_view& bytes, LogPosition position, Record& record
     case RecordType::seal:
     case RecordType::group_begin:
     case RecordType::group_end:
+    case RecordType::move:
       record = MarkRecord{type};
       break;
     default:

@@ -25,6 +25,13 @@ struct MessageRecord {
   LogPosition message;
   std::uint32_t delivery_count = 0;  // of delivery_count only
 };
+// Of drop_stored and note_stored; what is meant by pile and index: log/pile.hpp.
+struct StoredRecord {
+  RecordType type;
+  LogPosition pile;
+  std::uint32_t first;
+  std::uint32_t count;  // of messages; of deliveries in note_stored
+};
 struct ExchangeRecord {
   engine::ExchangeDefinition definition;
 };
@@ -50,13 +57,13 @@ struct FragmentRecord {
   RecordType type;
   std::string_view bytes;
 };
-// Of start, clean_stop, seal, group_begin and group_end.
+// Of start, clean_stop, seal, group_begin, group_end and move.
 struct MarkRecord {
   RecordType type;
 };
-using Record =
-    std::variant<PublishRecord, MessageRecord, ExchangeRecord, DeleteExchangeRecord, QueueRecord,
-                 DeleteQueueRecord, UnusedSinceRecord, BindingRecord, FragmentRecord, MarkRecord>;
+using Record = std::variant<PublishRecord, MessageRecord, StoredRecord, ExchangeRecord,
+                            DeleteExchangeRecord, QueueRecord, DeleteQueueRecord, UnusedSinceRecord,
+                            BindingRecord, FragmentRecord, MarkRecord>;
 
 // Each appends one record to `out`; a publish is a timed one if published_at is not 0.
 void append_publish(std::string& out, const engine::MessageView& message,
@@ -66,6 +73,8 @@ void append_message_record(std::string& out, RecordType type, engine::QueueId qu
                            LogPosition message, LogPosition position);
 void append_delivery_count(std::string& out, engine::QueueId queue, LogPosition message,
                            std::uint32_t count, LogPosition position);
+void append_stored(std::string& out, RecordType type, LogPosition pile, std::uint32_t first,
+                   std::uint32_t count, LogPosition position);
 void append_exchange(std::string& out, const engine::ExchangeDefinition& definition);
 void append_delete_exchange(std::string& out, std::string_view name);
 void append_queue(std::string& out, const engine::QueueDefinition& definition);
@@ -81,6 +90,8 @@ inline constexpr std::size_t fragment_overhead = 1 + 10;
 // What append_message_record() appends at most, and append_delivery_count().
 inline constexpr std::size_t message_record_size_max = 1 + 2 * 10;
 inline constexpr std::size_t delivery_count_size_max = 1 + 3 * 10;
+// And append_stored().
+inline constexpr std::size_t stored_size_max = 1 + 3 * 10;
 
 // An upper bound of what append_publish() appends.
 std::size_t publish_size_max(const engine::MessageView& message, std::size_t queue_count);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "log/checkpoint.hpp"
@@ -21,7 +22,8 @@ class Replay {
   Replay(FileSystem& files, std::string directory, const DirectoryId& id)
       : files_(files), directory_(std::move(directory)), id_(id) {}
 
-  LogState run(std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report);
+  LogState run(std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report,
+               const std::function<void(LogState&)>& before_messages);
 
  private:
   void find_segments();
@@ -35,7 +37,8 @@ class Replay {
   void each_record_of(std::string_view records, LogPosition position, const Visit& visit);
   void add_fragment(LogPosition position, const FragmentRecord& fragment, const Visit& visit);
   void check_end(std::uint64_t number, const SegmentReader& reader);
-  void learn(LogPosition position, const Record& record);
+  void check_piles();
+  void count_stored(RecoveryReport& report);
   void hand_over(LogPosition position, const Record& record, engine::Recovery& recovery,
                  RecoveryReport& report);
   [[noreturn]] void refuse(std::uint64_t number, const std::string& why) const {
@@ -48,7 +51,7 @@ class Replay {
   std::vector<std::uint64_t> numbers_;
   LogPosition definitions_from_ = 0;
   LogState state_;
-  Copies copies_;
+  std::optional<Copies> copies_;
   std::string fragments_;
   LogPosition fragments_position_ = 0;  // 0: not within a fragmented record
   std::uint64_t record_count_ = 0;
@@ -161,18 +164,47 @@ void Replay::add_fragment(LogPosition position, const FragmentRecord& fragment,
   visit(std::exchange(fragments_position_, 0), record);
 }
 
-void Replay::learn(LogPosition position, const Record& record) {
-  copies_.apply(position, record);
-  if (position >= definitions_from_) state_.catalog.apply(record);
+// Every pile that the checkpoint names is there, whole by its size.
+void Replay::check_piles() {
+  state_.piles.each([&](Piles::Slot, const Pile& pile) {
+    const std::string name = pile_name(pile.number);
+    const auto refuse_pile = [&](const std::string& why) {
+      throw IoError("'" + directory_ + "/" + name + "' " + why);
+    };
+    if (!files_.exists(directory_ + "/" + name)) refuse_pile("is missing");
+    const auto file = files_.open(directory_ + "/" + name);
+    const std::string error = check_pile_header(file->read(0, pile_header_size), pile.number, id_);
+    if (!error.empty()) refuse_pile(error);
+    if (file->size() != pile.size) {
+      refuse_pile("has " + std::to_string(file->size()) + " bytes, expected " +
+                  std::to_string(pile.size));
+    }
+  });
+}
+
+// Queues that were deleted have left nothing.
+void Replay::count_stored(RecoveryReport& report) {
+  state_.piles.each([&](Piles::Slot, Pile& pile) {
+    if (!copies_->clean()) pile.redelivered = true;
+    for (const Extent& extent : pile.extents) {
+      const bool is_there = state_.catalog.has_queue(extent.queue);
+      for (std::uint32_t i = extent.first; i < extent.first + extent.count && !is_there; ++i)
+        pile.drop(i);
+      if (!is_there) continue;
+      std::uint64_t& count = report.message_counts[state_.catalog.queue(extent.queue).name];
+      for (std::uint32_t i = extent.first; i < extent.first + extent.count; ++i)
+        count += pile.gone.contains(i) ? 0 : 1;
+    }
+  });
 }
 
 void Replay::hand_over(LogPosition position, const Record& record, engine::Recovery& recovery,
                        RecoveryReport& report) {
   const auto* publish = std::get_if<PublishRecord>(&record);
-  if (!publish) return;
+  if (!publish || position < state_.moved) return;
   std::vector<engine::RecoveredCopy> copies;
   for (const engine::QueueId queue : publish->queues) {
-    const auto copy = copies_.find(position, queue);
+    const auto copy = copies_->find(position, queue);
     if (!copy || !state_.catalog.has_queue(queue)) continue;
     copies.push_back(*copy);
     ++report.message_counts[state_.catalog.queue(queue).name];
@@ -182,10 +214,12 @@ void Replay::hand_over(LogPosition position, const Record& record, engine::Recov
   recovery.message(position, publish->message, copies);
 }
 
-LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery,
-                     RecoveryReport& report) {
+LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report,
+                     const std::function<void(LogState&)>& before_messages) {
   if (auto checkpoint = read_checkpoint(files_, directory_, id_)) {
     state_.first_segment = checkpoint->first_segment;
+    state_.moved = checkpoint->moved;
+    state_.piles = std::move(checkpoint->piles);
     definitions_from_ = checkpoint->position;
     state_.catalog = std::move(checkpoint->catalog);
   }
@@ -196,12 +230,19 @@ LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery,
     state_.live_counts = {0};
     return std::move(state_);
   }
-  each_record([this](LogPosition position, const Record& record) { learn(position, record); },
-              true);
+  check_piles();
+  copies_.emplace(state_.piles, definitions_from_, state_.moved);
+  const auto learn = [this](LogPosition position, const Record& record) {
+    copies_->apply(position, record);
+    if (position >= definitions_from_) state_.catalog.apply(record);
+  };
+  each_record(learn, true);
   state_.live_counts.assign(numbers_.size(), 0);
   state_.catalog.emit(recovery);
   state_.catalog.each_queue(
       [&](const engine::QueueDefinition& queue) { report.message_counts[queue.name] = 0; });
+  count_stored(report);
+  before_messages(state_);
   each_record([&](LogPosition position,
                   const Record& record) { hand_over(position, record, recovery, report); },
               false);
@@ -212,16 +253,18 @@ LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery,
     report.torn_reason = "the end of '" + segment_name(numbers_.back()) + "' from offset " +
                          std::to_string(state_.offset) + " on was not written whole";
   }
-  report.clean = copies_.clean();
+  report.clean = copies_->clean();
   return std::move(state_);
 }
 
 }  // namespace
 
 LogState replay(FileSystem& files, const std::string& directory, const DirectoryId& id,
-                std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report) {
+                std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report,
+                const std::function<void(LogState&)>& before_messages) {
   const auto started = std::chrono::steady_clock::now();
-  LogState state = Replay(files, directory, id).run(segment_size, recovery, report);
+  LogState state =
+      Replay(files, directory, id).run(segment_size, recovery, report, before_messages);
   report.duration = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now() - started);
   return state;

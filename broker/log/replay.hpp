@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include "log/catalog.hpp"
 #include "log/file_system.hpp"
 #include "log/format.hpp"
+#include "log/piles.hpp"
 
 namespace haypile::log {
 
@@ -30,6 +32,7 @@ struct RecoveryReport {
 struct LogState {
   std::uint64_t segment_size = 0;
   std::uint64_t first_segment = 1;
+  LogPosition moved = 0;  // messages before are in the piles, or gone
   // Copies of messages in queues, for each segment from the first on; never empty.
   std::vector<std::uint64_t> live_counts;
   std::uint64_t offset = 0;                // of the next batch in the last segment
@@ -37,14 +40,17 @@ struct LogState {
   std::uint32_t version = format_version;  // of the last segment
   std::uint32_t epoch = 0;                 // the highest there was
   Catalog catalog;
+  Piles piles;          // with what the log says of them; nothing may be left of one
   bool is_new = false;  // there is no segment yet
 };
 
 // Two passes over the segments, one segment in memory at a time: the first one learns what is left,
-// the second one hands it over. Nothing is changed on disk. Throws IoError, naming file, place and
-// reason, for anything that cannot come from a crash.
-// `segment_size` is for a new log; an old one keeps its own.
+// the second one hands it over. Of piles only the headers are looked at. Nothing is changed on
+// disk. Throws IoError, naming file, place and reason, for anything that cannot come from a crash.
+// `segment_size` is for a new log; an old one keeps its own. `before_messages` is called between
+// the definitions and the messages.
 LogState replay(FileSystem& files, const std::string& directory, const DirectoryId& id,
-                std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report);
+                std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report,
+                const std::function<void(LogState&)>& before_messages);
 
 }  // namespace haypile::log

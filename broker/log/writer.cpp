@@ -11,8 +11,6 @@ namespace haypile::log {
 namespace {
 constexpr std::string_view spare_prefix = "spare-";
 constexpr std::uint64_t zero_chunk_size = 1u << 20;
-// Emptied segments beyond these are removed.
-constexpr std::size_t spare_count_max = 8;
 }  // namespace
 
 Writer::Writer(FileSystem& files, std::string directory, const DirectoryId& id,
@@ -25,9 +23,12 @@ Writer::Writer(FileSystem& files, std::string directory, const DirectoryId& id,
   if (segment_ != 0) file_ = files_.open(path(segment_name(segment_)));
 }
 
-void Writer::remove_leftovers() {
+void Writer::remove_leftovers(Piles& piles) {
   for (const std::string& name : files_.list(directory_)) {
-    if (name.starts_with(spare_prefix) || name.ends_with(".tmp")) files_.remove(path(name));
+    const auto pile = pile_number(name);
+    if (name.starts_with(spare_prefix) || name.ends_with(".tmp") || (pile && !piles.find(*pile))) {
+      files_.remove(path(name));
+    }
   }
   files_.sync_directory(directory_);
 }
@@ -36,9 +37,14 @@ void Writer::run(const std::vector<Work>& work, const std::function<void()>& on_
   for (const Work& item : work) {
     if (const auto* batch = std::get_if<WriteBatch>(&item)) {
       write(*batch, on_durable);
+      continue;
+    }
+    sync(on_durable);
+    if (const auto* pile = std::get_if<StorePile>(&item)) {
+      store(*pile);
     } else {
-      sync(on_durable);
       recycle(std::get<Recycle>(item));
+      if (on_durable) on_durable();
     }
   }
   sync(on_durable);
@@ -79,17 +85,28 @@ void Writer::open_segment(std::uint64_t number) {
   used_ = 0;
 }
 
+// The checkpoint that makes it count comes later.
+void Writer::store(const StorePile& pile) {
+  const auto file = files_.create(path(pile_name(pile.number)));
+  file->write(0, *pile.bytes);
+  file->sync();
+  files_.sync_directory(directory_);
+}
+
 void Writer::recycle(const Recycle& recycle) {
   replace_file(files_, directory_, checkpoint_name, recycle.checkpoint);
+  checkpoint_count_.fetch_add(1, std::memory_order_release);
   for (const std::uint64_t number : recycle.segments) {
     const std::string from = path(segment_name(number));
-    if (spares_.size() < spare_count_max) {
+    if (spares_.size() < recycle.spare_count_max) {
       spares_.push_back(spare_name());
       files_.rename(from, path(spares_.back()));
     } else {
       files_.remove(from);
     }
   }
+  for (const LogPosition number : recycle.piles)
+    files_.remove(path(pile_name(number)));
   files_.sync_directory(directory_);
 }
 

@@ -12,6 +12,7 @@
 
 #include "log/file_system.hpp"
 #include "log/format.hpp"
+#include "log/piles.hpp"
 
 namespace haypile::log {
 
@@ -23,15 +24,23 @@ struct WriteBatch {
   LogPosition end = 0;  // durable up to here once it is synced
 };
 
-// Segments that nothing is needed of any more, once the checkpoint is in place.
+// A pile, as a file of its own.
+struct StorePile {
+  LogPosition number = 0;
+  std::shared_ptr<const std::string> bytes;
+};
+
+// Files that nothing is needed of any more, once the checkpoint is in place.
 struct Recycle {
   std::string checkpoint;
   std::vector<std::uint64_t> segments;
+  std::vector<LogPosition> piles;
+  std::size_t spare_count_max = 0;  // emptied segments beyond these are removed
 };
 
-using Work = std::variant<WriteBatch, Recycle>;
+using Work = std::variant<WriteBatch, StorePile, Recycle>;
 
-// Used by one thread at a time, but for durable() and written_bytes().
+// Used by one thread at a time, but for durable() and checkpoint_count().
 class Writer {
  public:
   // `segment` is the one to go on with; 0 if there is none yet. `files` outlives the writer.
@@ -39,21 +48,27 @@ class Writer {
          std::uint64_t segment_size, std::uint64_t segment);
 
   // Does all of it in its order, with one sync for each segment that is written to. Calls
-  // `on_durable` whenever durable() has risen. Throws IoError; nothing may be done afterwards.
+  // `on_durable` whenever durable() or checkpoint_count() has risen. Throws IoError; nothing may be
+  // done afterwards.
   void run(const std::vector<Work>& work, const std::function<void()>& on_durable);
 
   // Does a bit of what can be done ahead of time: zeroing the next segment. False: nothing to do.
   bool prepare();
 
   LogPosition durable() const { return durable_.load(std::memory_order_acquire); }
+  // Of those that are on disk.
+  std::uint64_t checkpoint_count() const {
+    return checkpoint_count_.load(std::memory_order_acquire);
+  }
   void set_durable(LogPosition position) { durable_.store(position, std::memory_order_release); }
 
-  // Removes what an earlier run left of files that were never used.
-  void remove_leftovers();
+  // Removes what an earlier run left of files that were never used, or not any more.
+  void remove_leftovers(Piles& piles);
 
  private:
   void write(const WriteBatch& batch, const std::function<void()>& on_durable);
   void sync(const std::function<void()>& on_durable);
+  void store(const StorePile& pile);
   void recycle(const Recycle& recycle);
   void open_segment(std::uint64_t number);
   void zero(std::uint64_t size);
@@ -75,6 +90,7 @@ class Writer {
   std::uint64_t zeroed_ = 0;
   std::uint64_t spare_count_ = 0;
   std::atomic<LogPosition> durable_{0};
+  std::atomic<std::uint64_t> checkpoint_count_{0};
 };
 
 }  // namespace haypile::log

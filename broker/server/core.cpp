@@ -13,8 +13,7 @@ namespace haypile::server {
 namespace {
 
 constexpr std::size_t read_size_bytes = 256u << 10;
-// With more than this to write the log has fallen behind.
-constexpr std::size_t pending_max_bytes = 64u << 20;
+constexpr std::uint64_t segments_min = 8;
 constexpr std::chrono::seconds stop_timeout{2};
 constexpr std::chrono::seconds look_after_interval{1};
 
@@ -57,9 +56,16 @@ void Core::open_vhost(const std::string& name) {
     vhosts_.emplace(name, std::make_unique<Vhost>(name, now()));
     return;
   }
-  auto vhost = std::make_unique<Vhost>(
-      name, now(), *directory_, [this] { asio::post(io_, [this] { log_advanced(); }); },
-      [this](const std::string& line) { asio::post(io_, [this, line] { fail(line); }); });
+  // Small logs have small segments.
+  log::LogOptions log_options{
+      .ring_size = options_.log_size_bytes,
+      .on_durable = [this] { asio::post(io_, [this] { log_advanced(); }); },
+      .on_failure =
+          [this](const std::string& line) { asio::post(io_, [this, line] { fail(line); }); }};
+  log_options.segment_size = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(log_options.segment_size, options_.log_size_bytes / segments_min));
+  auto vhost = std::make_unique<Vhost>(name, now(), *directory_, std::move(log_options),
+                                       options_.queue_memory_bytes);
   report(Severity::info, "vhost '" + name + "' recovered: " + vhost->report());
   vhosts_.emplace(name, std::move(vhost));
   schedule_flush();  // some of what it found may have expired
@@ -121,7 +127,7 @@ void Core::await_log(std::shared_ptr<Connection> connection) {
 bool Core::holds_publishers_back() const {
   if (memory_alarm_) return true;
   for (const auto& [name, vhost] : vhosts_) {
-    if (vhost->pending_bytes() > pending_max_bytes) return true;
+    if (vhost->is_behind()) return true;
   }
   return false;
 }
@@ -159,6 +165,7 @@ void Core::flush() {
     connection->flush();
   at_hand_.clear();
   check_memory();
+  let_publishers_go_on();
   arm_engine_timer();
 }
 
@@ -174,7 +181,6 @@ void Core::check_memory() {
   } else if (memory_alarm_ && bytes < memory_limit_bytes_ / 10 * 9) {
     memory_alarm_ = false;
     report(Severity::info, "memory is below the limit again: publishers go on");
-    let_publishers_go_on();
   }
 }
 
@@ -213,7 +219,7 @@ void Core::log_advanced() {
   for (const auto& connection : at_hand_)
     connection->log_advanced();
   at_hand_.clear();
-  let_publishers_go_on();
+  if (!held_back_.empty()) schedule_flush();
 }
 
 void Core::fail(const std::string& line) {

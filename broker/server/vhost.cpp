@@ -12,6 +12,9 @@ namespace haypile::server {
 
 namespace {
 
+// More than this to write is more than the log can do soon.
+constexpr std::size_t pending_max_bytes = 16u << 20;
+
 std::string to_json(const log::RecoveryReport& report) {
   nlohmann::ordered_json json{
       {"clean", report.clean},           {"segments", report.segment_count},
@@ -28,23 +31,24 @@ Vhost::Vhost(std::string name, engine::TimeMs now) : engine_(std::move(name), no
 }
 
 Vhost::Vhost(std::string name, engine::TimeMs now, log::DataDirectory& directory,
-             std::function<void()> on_durable, std::function<void(const std::string&)> on_failure)
+             log::LogOptions options, std::size_t queue_memory_bytes)
     : log_(std::make_unique<log::Log>(directory.files(), directory.vhost_directory(name),
-                                      directory.id(),
-                                      log::LogOptions{.on_durable = std::move(on_durable),
-                                                      .on_failure = std::move(on_failure)})),
+                                      directory.id(), std::move(options))),
       engine_(std::move(name), *log_, wire_) {
+  engine_.set_movable_max_bytes(queue_memory_bytes);
   engine_.set_now(now);
   engine::Restore restore(engine_);
   report_ = to_json(log_->recover(restore));
 }
 
 void Vhost::flush() {
-  if (log_) log_->flush();
+  if (!log_) return;
+  engine_.make_room();
+  log_->flush();
 }
 
-std::size_t Vhost::pending_bytes() const {
-  return log_ ? log_->pending_bytes() : 0;
+bool Vhost::is_behind() const {
+  return log_ && (log_->pending_bytes() > pending_max_bytes || log_->is_overfull());
 }
 
 bool Vhost::close_clean() {

@@ -17,18 +17,18 @@ class Vhost {
  public:
   // Keeps nothing.
   Vhost(std::string name, engine::TimeMs now);
-  // Recovers what `directory` holds. `on_durable` and `on_failure` come from the log's thread.
+  // Recovers what `directory` holds.
   Vhost(std::string name, engine::TimeMs now, log::DataDirectory& directory,
-        std::function<void()> on_durable, std::function<void(const std::string&)> on_failure);
+        log::LogOptions options, std::size_t queue_memory_bytes);
 
   engine::Engine& engine() { return engine_; }
   // Of the recovery; one line of JSON, empty if nothing is kept.
   const std::string& report() const { return report_; }
 
-  // Hands what was logged to the log's thread.
+  // Hands what was logged to the log's thread, and keeps the log within its bounds.
   void flush();
-  // What the log was told and has not written yet.
-  std::size_t pending_bytes() const;
+  // The log has more to do than it should: publishers ought to wait.
+  bool is_behind() const;
   // When no session uses it any more; nothing may be called afterwards. False: the log could not
   // be written.
   bool close_clean();

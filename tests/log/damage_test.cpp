@@ -161,7 +161,7 @@ TEST_CASE("missing, doubled and foreign segments refuse the start by name") {
     std::string bytes = fixture.files.bytes(second);
     bytes[8] = 99;
     fixture.files.put(second, bytes);
-    CHECK(contains(refusal(fixture), "format version 99, expected 1 to 2"));
+    CHECK(contains(refusal(fixture), "format version 99, expected 1 to 3"));
   }
   SUBCASE("no segment at all") {
     fixture.files.put(second, "something else");
@@ -184,7 +184,7 @@ TEST_CASE("a damaged checkpoint refuses the start") {
   fixture.open();
   fixture.log->declare_queue(test::queue_definition(1));
   for (int i = 0; i < 100; ++i) {
-    fixture.log->ack(1, fixture.publish(std::string(200, 'x')));
+    fixture.log->ack({1, fixture.publish(std::string(200, 'x'))});
     fixture.sync();
   }
   fixture.log.reset();

@@ -41,7 +41,7 @@ TEST_CASE("the format is the one that is written down") {
   const engine::LogPosition position = fixture.log->publish(message, {&queue, 1});
   fixture.sync();
   fixture.log->begin_group();
-  fixture.log->ack(queue, position);
+  fixture.log->ack({queue, position});
   message.published_at = 1'790'000'000'000;
   fixture.log->publish(message, {&queue, 1});
   fixture.log->end_group();

@@ -62,7 +62,7 @@ void move_all(
     LogFixture& fixture, const Entries& messages, const std::function<void()>& between = [] {}) {
   fixture.log->begin_group();
   for (const auto& message : messages) {
-    fixture.log->ack(1, message.position);
+    fixture.log->ack({1, message.position});
     between();
     fixture.publish(message.body, {2});
     between();
@@ -79,8 +79,8 @@ TEST_CASE("a group is there as a whole once it is durable") {
   fixture.publish("b");
   fixture.log->begin_group();
   const auto c = fixture.publish("c", {1, 2});
-  fixture.log->ack(1, a);
-  fixture.log->ack(1, c);
+  fixture.log->ack({1, a});
+  fixture.log->ack({1, c});
   fixture.publish("d");
   fixture.log->end_group();
   fixture.publish("e");
@@ -94,12 +94,13 @@ TEST_CASE("a group is there as a whole once it is durable") {
 }
 
 TEST_CASE("what needs no marks has none") {
-  const std::string ack = bytes_after(
-      [](LogFixture& fixture, engine::LogPosition message) { fixture.log->ack(1, message); });
+  const std::string ack = bytes_after([](LogFixture& fixture, engine::LogPosition message) {
+    fixture.log->ack({1, message});
+  });
   const std::string ack_in_group =
       bytes_after([](LogFixture& fixture, engine::LogPosition message) {
         fixture.log->begin_group();
-        fixture.log->ack(1, message);
+        fixture.log->ack({1, message});
         fixture.log->end_group();
       });
   CHECK(ack_in_group == ack);
@@ -120,10 +121,10 @@ TEST_CASE("groups of every length from every place up to the end of a segment") 
     const auto b = fixture.publish("b");
     fixture.publish(std::string(size, 'x'));
     fixture.log->begin_group();
-    fixture.log->ack(1, a);
+    fixture.log->ack({1, a});
     fixture.log->end_group();
     fixture.log->begin_group();
-    fixture.log->ack(1, b);
+    fixture.log->ack({1, b});
     fixture.publish("b", {2});
     fixture.log->end_group();
     fixture.sync();
@@ -207,7 +208,7 @@ TEST_CASE("an open group is not handed over") {
   open_with_queues(fixture);
   const auto a = fixture.publish("a");
   fixture.log->begin_group();
-  fixture.log->ack(1, a);
+  fixture.log->ack({1, a});
   fixture.sync();
   fixture.publish("a", {2});
   fixture.sync();
@@ -232,7 +233,7 @@ TEST_CASE("a segment that a group empties is kept until the group is durable") {
   fixture.publish(std::string(3800, 'x'));  // in the second segment
   fixture.sync();
   fixture.log->begin_group();
-  fixture.log->ack(1, first);
+  fixture.log->ack({1, first});
   fixture.publish("moved", {2});
   fixture.publish(std::string(9000, 'x'), {2});
   fixture.log->step();  // the acknowledgement is on disk, the end of the group is not
@@ -298,8 +299,8 @@ TEST_CASE("a group is told by its mark in each segment, whatever has been given 
     checkpoint.catalog.declare_queue(test::queue_definition(2));
     fixture.files.drop(fixture.segment_path(1));
     fixture.files.put("log/checkpoint",
-                      log::encode_checkpoint(checkpoint.first_segment, checkpoint.position,
-                                             checkpoint.catalog, test::directory_id));
+                      log::encode_checkpoint(checkpoint, checkpoint.catalog, checkpoint.piles,
+                                             test::directory_id));
     fixture.open();
     const std::size_t count = fixture.recovered.messages.at(2).size();
     CHECK((has_end ? count > 0 && count < 40 : count == 0));
@@ -312,9 +313,9 @@ TEST_CASE("other things that are said within a group are there by themselves") {
   const auto a = fixture.publish("a");
   fixture.sync();
   fixture.log->begin_group();
-  fixture.log->ack(1, a);
+  fixture.log->ack({1, a});
   fixture.log->declare_queue(test::queue_definition(3));
-  fixture.log->set_delivery_count(1, a, 7);
+  fixture.log->set_delivery_count({1, a}, 7);
   fixture.publish(std::string(9000, 'x'));
   fixture.log->step();
   fixture.reopen();

@@ -83,13 +83,13 @@ TEST_CASE("what was acknowledged stays gone") {
   fixture.log->declare_queue(test::queue_definition(2));
   const auto a = fixture.publish("a", {1, 2});
   fixture.publish("b", {1, 2});
-  fixture.log->ack(1, a);
+  fixture.log->ack({1, a});
   fixture.sync();
   fixture.reopen();
   CHECK(fixture.recovered.text(1) == "b*");
   CHECK(fixture.recovered.text(2) == "a* b*");
   // Also after another start, with acknowledgements of what was recovered.
-  fixture.log->ack(2, fixture.recovered.messages.at(2).front().position);
+  fixture.log->ack({2, fixture.recovered.messages.at(2).front().position});
   fixture.sync();
   fixture.reopen();
   CHECK(fixture.recovered.text(2) == "b*");
@@ -101,7 +101,7 @@ TEST_CASE("only what was delivered is marked after a clean stop, everything afte
   fixture.log->declare_queue(test::queue_definition(1));
   const auto a = fixture.publish("a");
   fixture.publish("b");
-  fixture.log->mark_delivered(1, a);
+  fixture.log->mark_delivered({1, a});
   CHECK(fixture.close_and_open().clean);
   CHECK(fixture.recovered.text(1) == "a* b");
   SUBCASE("a start alone makes the log unclean: messages may be given out from now on") {
@@ -141,9 +141,9 @@ TEST_CASE("a delivery count stays over all starts, and says that there was a del
   const auto a = fixture.publish("a", {1, 2});
   const auto b = fixture.publish("b");
   fixture.publish("c");
-  fixture.log->set_delivery_count(1, a, 1);
-  fixture.log->set_delivery_count(1, b, 1);
-  fixture.log->set_delivery_count(1, a, ~std::uint32_t{0});
+  fixture.log->set_delivery_count({1, a}, 1);
+  fixture.log->set_delivery_count({1, b}, 1);
+  fixture.log->set_delivery_count({1, a}, ~std::uint32_t{0});
   for (int start = 0; start < 2; ++start) {
     CHECK(fixture.close_and_open().clean);
     CHECK(fixture.recovered.text(1) == "a* b* c");
@@ -172,7 +172,7 @@ TEST_CASE("since when a queue is unused outlasts the records that said so") {
   fixture.reopen();
   CHECK(fixture.recovered.unused_since == Times{{1, 100}});
   for (int i = 0; i < 100; ++i) {
-    fixture.log->ack(4, fixture.publish(std::string(200, 'x'), {4}));
+    fixture.log->ack({4, fixture.publish(std::string(200, 'x'), {4})});
     fixture.sync();
   }
   CHECK_FALSE(fixture.files.exists(fixture.segment_path(1)));
@@ -192,7 +192,7 @@ TEST_CASE("a deleted queue takes its messages and bindings along") {
   fixture.log->bind({"amq.direct", engine::DestinationKind::queue, "q1", "k", ""});
   const auto a = fixture.publish("a");
   fixture.log->delete_queue(1);
-  fixture.log->release(a);
+  fixture.log->release({.message = a});
   // Another queue of that name.
   engine::QueueDefinition again = test::queue_definition(9);
   again.name = "q1";
@@ -232,7 +232,7 @@ TEST_CASE("segments are used again once nothing in them is needed") {
   for (int i = 0; i < 500; ++i) {
     const auto position = fixture.publish(std::string(100, 'x'));
     fixture.sync();
-    fixture.log->ack(1, position);
+    fixture.log->ack({1, position});
     fixture.sync();
     CHECK(fixture.log->segment_count() <= 3);
   }
@@ -251,14 +251,14 @@ TEST_CASE("one message that stays keeps its segment and all after it") {
   fixture.log->declare_queue(test::queue_definition(1));
   const auto kept = fixture.publish("kept");
   for (int i = 0; i < 200; ++i) {
-    fixture.log->ack(1, fixture.publish(std::string(100, 'x')));
+    fixture.log->ack({1, fixture.publish(std::string(100, 'x'))});
     fixture.sync();
   }
   const std::size_t count = fixture.log->segment_count();
   CHECK(count > 3);
   fixture.reopen();
   CHECK(fixture.recovered.text(1) == "kept*");
-  fixture.log->ack(1, kept);
+  fixture.log->ack({1, kept});
   fixture.sync();
   fixture.sync();
   CHECK(fixture.log->segment_count() < count);

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -12,11 +13,15 @@
 #include <haypile/amqp/properties.hpp>
 
 #include "engine/journal.hpp"
+#include "support/mem_backlog.hpp"
 
 namespace haypile::test {
 
 class CheckedJournal final : public engine::Journal {
  public:
+  // All messages there are now have to be moved when the engine next asks.
+  void want_room() { boundary_ = end_ + 1; }
+
   // While held, nothing more becomes durable.
   void hold() {
     if (!std::exchange(held_, true)) durable_ = end_;
@@ -51,10 +56,17 @@ class CheckedJournal final : public engine::Journal {
   void delete_queue(engine::QueueId queue) override {
     append();
     expect(queues_.erase(queue) == 1, "no such queue");
+    const auto first = backlogs_.lower_bound({queue, 0});
+    const auto last = backlogs_.upper_bound({queue, 255});
+    const auto is_unread = [&](engine::LogPosition message) {
+      return std::any_of(first, last,
+                         [&](const auto& each) { return each.second.has_unread(message); });
+    };
     for (auto it = messages_.begin(); it != messages_.end();) {
-      if (it->second.queues.erase(queue) > 0) ++to_release_[it->first];
+      if (it->second.queues.erase(queue) > 0 && !is_unread(it->first)) ++to_release_[it->first];
       it = it->second.queues.empty() ? messages_.erase(it) : std::next(it);
     }
+    backlogs_.erase(first, last);
   }
   void bind(const engine::BindingDefinition&) override { append(); }
   void unbind(const engine::BindingDefinition&) override { append(); }
@@ -71,25 +83,27 @@ class CheckedJournal final : public engine::Journal {
     messages_[end_] = {std::string(message.body), ids};
     return end_;
   }
-  void ack(engine::QueueId queue, engine::LogPosition message) override {
+  void ack(const engine::Copy& copy) override {
     ++end_;
-    expect_held(queue, message, "ack");
-    messages_[message].queues.erase(queue);
-    if (messages_[message].queues.empty()) messages_.erase(message);
+    expect_held(copy, "ack");
+    expect_stored(copy);
+    messages_[copy.message].queues.erase(copy.queue);
+    if (messages_[copy.message].queues.empty()) messages_.erase(copy.message);
   }
-  void release(engine::LogPosition message) override {
-    const auto found = to_release_.find(message);
+  void release(const engine::Copy& copy) override {
+    const auto found = to_release_.find(copy.message);
     if (found == to_release_.end()) return expect(false, "release of what is not there");
     if (--found->second == 0) to_release_.erase(found);
   }
-  void mark_delivered(engine::QueueId queue, engine::LogPosition message) override {
+  void mark_delivered(const engine::Copy& copy) override {
     append();
-    expect_held(queue, message, "mark_delivered");
+    expect_held(copy, "mark_delivered");
+    expect_stored(copy);
   }
-  void set_delivery_count(engine::QueueId queue, engine::LogPosition message,
-                          std::uint32_t) override {
+  void set_delivery_count(const engine::Copy& copy, std::uint32_t) override {
     ++end_;
-    expect_held(queue, message, "set_delivery_count");
+    expect_held(copy, "set_delivery_count");
+    expect_stored(copy);
   }
   void set_unused_since(engine::QueueId queue, engine::TimeMs) override {
     append();
@@ -97,6 +111,32 @@ class CheckedJournal final : public engine::Journal {
   }
   void begin_group() override { expect(!std::exchange(in_group_, true), "groups nest"); }
   void end_group() override { expect(std::exchange(in_group_, false), "no group to end"); }
+  engine::LogPosition move_boundary(bool) const override { return boundary_; }
+  void begin_move(engine::LogPosition boundary) override {
+    expect(!in_group_ && boundary == boundary_, "a move within a group, or not what was wanted");
+  }
+  engine::StoredId store(const engine::CopyToStore& copy) override {
+    ++end_;
+    expect_held({copy.queue, copy.position}, "store");
+    expect(copy.position < boundary_, "a message is moved that need not be");
+    const auto [place, is_new] = stored_.emplace(std::pair(copy.queue, copy.position), end_);
+    expect(is_new, "a message is moved twice");
+    expect(backlog_of(copy.queue, copy.priority).add(copy, end_), "moved out of order");
+    return end_;
+  }
+  void end_move() override {
+    for (const auto& [position, message] : messages_) {
+      for (const engine::QueueId queue : message.queues) {
+        expect(position >= boundary_ || stored_.contains({queue, position}), "left behind");
+      }
+    }
+    for (auto& [key, backlog] : backlogs_)
+      backlog.end_move();
+    boundary_ = 0;
+  }
+  engine::Backlog& backlog(engine::QueueId queue, std::uint8_t priority) override {
+    return backlog_of(queue, priority);
+  }
   engine::LogPosition end() const override { return end_; }
   engine::LogPosition durable() const override { return held_ ? durable_ : end_; }
 
@@ -109,10 +149,24 @@ class CheckedJournal final : public engine::Journal {
   static void expect(bool well, const char* complaint) {
     if (!well) FAIL_CHECK(complaint);
   }
-  void expect_held(engine::QueueId queue, engine::LogPosition message, const char* what) {
-    const auto found = messages_.find(message);
-    if (found != messages_.end() && found->second.queues.contains(queue)) return;
-    FAIL_CHECK(what << " of a message that is not in queue " << queue << ": " << message);
+  void expect_held(const engine::Copy& copy, const char* what) {
+    const auto found = messages_.find(copy.message);
+    if (found != messages_.end() && found->second.queues.contains(copy.queue)) return;
+    FAIL_CHECK(what << " of a message that is not in queue " << copy.queue << ": " << copy.message);
+  }
+  // The id is the one it was given, if it was moved.
+  void expect_stored(const engine::Copy& copy) {
+    const auto found = stored_.find({copy.queue, copy.message});
+    expect((found == stored_.end() ? 0 : found->second) == copy.stored, "a wrong id");
+  }
+  MemBacklog& backlog_of(engine::QueueId queue, std::uint8_t priority) {
+    const auto drop = [this, queue](engine::LogPosition message) {
+      ++end_;
+      expect_held({queue, message}, "drop_unread");
+      messages_[message].queues.erase(queue);
+      if (messages_[message].queues.empty()) messages_.erase(message);
+    };
+    return backlogs_.try_emplace({queue, priority}, drop).first->second;
   }
   // Of a record that may not be part of a group.
   void append() {
@@ -128,6 +182,9 @@ class CheckedJournal final : public engine::Journal {
   std::map<engine::QueueId, std::string> queues_;
   std::map<engine::LogPosition, Message> messages_;  // with the queues that hold them
   std::map<engine::LogPosition, int> to_release_;    // copies in deleted queues
+  engine::LogPosition boundary_ = 0;
+  std::map<std::pair<engine::QueueId, engine::LogPosition>, engine::StoredId> stored_;
+  std::map<std::pair<engine::QueueId, std::uint8_t>, MemBacklog> backlogs_;
 };
 
 }  // namespace haypile::test

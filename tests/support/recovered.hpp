@@ -17,6 +17,7 @@ class Recovered final : public engine::Recovery {
     bool redelivered;
     std::uint32_t delivery_count;
     engine::TimeMs published_at;
+    engine::StoredId stored = 0;
   };
 
   void exchange(const engine::ExchangeDefinition& definition) override {
@@ -30,12 +31,22 @@ class Recovered final : public engine::Recovery {
   void binding(const engine::BindingDefinition& definition) override {
     bindings.push_back(definition);
   }
+  // Reads all of it.
+  void backlog(engine::QueueId queue, std::uint8_t, engine::Backlog& backlog) override {
+    while (backlog.unread_count() > 0) {
+      backlog.read([&](const engine::StoredMessage& stored) {
+        messages.at(queue).push_back({stored.position, std::string(stored.message.body),
+                                      stored.redelivered, stored.delivery_count,
+                                      stored.message.published_at, stored.id});
+      });
+    }
+  }
   void message(engine::LogPosition position, const engine::MessageView& message,
                std::span<const engine::RecoveredCopy> copies) override {
     for (const engine::RecoveredCopy& copy : copies) {
       messages.at(copy.queue)
           .push_back({position, std::string(message.body), copy.redelivered, copy.delivery_count,
-                      message.published_at});
+                      message.published_at, 0});
     }
     last = {std::string(message.exchange), std::string(message.routing_key),
             std::string(message.properties)};

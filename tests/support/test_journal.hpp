@@ -5,7 +5,7 @@
 
 namespace haypile::test {
 
-class TestJournal final : public engine::Journal {
+class TestJournal final : public engine::UnboundedJournal {
  public:
   // While held, nothing more becomes durable.
   void hold() {
@@ -24,10 +24,10 @@ class TestJournal final : public engine::Journal {
                               std::span<const engine::QueueId>) override {
     return ++end_;
   }
-  void ack(engine::QueueId, engine::LogPosition) override { ++end_; }
-  void release(engine::LogPosition) override {}
-  void mark_delivered(engine::QueueId, engine::LogPosition) override { ++end_; }
-  void set_delivery_count(engine::QueueId, engine::LogPosition, std::uint32_t) override { ++end_; }
+  void ack(const engine::Copy&) override { ++end_; }
+  void release(const engine::Copy&) override {}
+  void mark_delivered(const engine::Copy&) override { ++end_; }
+  void set_delivery_count(const engine::Copy&, std::uint32_t) override { ++end_; }
   void set_unused_since(engine::QueueId, engine::TimeMs) override { ++end_; }
   void begin_group() override { ++groups; }
   void end_group() override {}

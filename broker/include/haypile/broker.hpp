@@ -33,6 +33,12 @@ struct BrokerOptions {
   // When messages take more memory than this, publishers are blocked (connection.blocked) until
   // there is room again; consumers go on. 0: half of what the machine, or the container, has.
   std::uint64_t memory_limit_bytes = 0;
+  // What the log may take on disk; messages that stay longer move to files of their own. At least
+  // 8 MiB.
+  std::uint64_t log_size_bytes = 64u << 20;
+  // When persistent messages that wait in durable queues take more memory than this, they leave it,
+  // and are read back when their turn comes.
+  std::uint64_t queue_memory_bytes = 16u << 20;
   // What the broker has to say, one line a call. Called from the broker's thread.
   std::function<void(Severity, std::string_view)> report{};
   // The data directory cannot be written any more (what the line says): from now on nothing is

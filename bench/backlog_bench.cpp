@@ -1,0 +1,124 @@
+// A long backlog: how fast it fills, how soon a killed broker is ready again, how fast it drains,
+// and how much memory the daemon takes meanwhile.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include <haypile/client.hpp>
+
+#include "daemon.hpp"
+#include "support.hpp"
+
+namespace {
+
+using namespace haypile;
+using bench::Clock;
+
+struct Options {
+  std::string daemon;
+  std::string json;
+  std::uint64_t message_count = 1'000'000;
+  std::size_t size_bytes = 100;
+  std::size_t window = 1000;
+  std::uint16_t prefetch_count = 1000;
+  int kill_count = 3;
+};
+
+const std::string queue = "haypile-backlog";
+
+// Each begins with its number.
+std::string body(std::uint64_t number, std::size_t size_bytes) {
+  std::string text = std::to_string(number) + ' ';
+  text.resize(std::max(size_bytes, text.size()), 'x');
+  return text;
+}
+
+// Messages a second.
+double fill(const std::string& uri, const Options& options) {
+  Connection connection(uri);
+  Channel channel = connection.channel();
+  channel.queue_declare(queue, {.durable = true});
+  channel.confirm_select();
+  const auto start = Clock::now();
+  for (std::uint64_t i = 0; i < options.message_count; ++i) {
+    channel.basic_publish("", queue, body(i, options.size_bytes), {.delivery_mode = persistent});
+    if (channel.unconfirmed_count() >= options.window) {
+      channel.wait_for_confirms(options.window / 2);
+    }
+  }
+  channel.wait_for_confirms();
+  return static_cast<double>(options.message_count) / bench::seconds_since(start);
+}
+
+// Each once, and in order.
+double drain(const std::string& uri, const Options& options) {
+  Connection connection(uri);
+  Channel channel = connection.channel();
+  channel.basic_qos(options.prefetch_count);
+  std::uint64_t count = 0;
+  const auto start = Clock::now();
+  channel.basic_consume(queue, [&](const Message& message) {
+    if (std::strtoull(std::string(message.body().substr(0, 20)).c_str(), nullptr, 10) != count) {
+      throw Error("message " + std::to_string(count) + " is not where it should be");
+    }
+    channel.basic_ack(message.delivery_tag);
+    if (++count == options.message_count) channel.stop_consuming();
+  });
+  channel.start_consuming();
+  return static_cast<double>(options.message_count) / bench::seconds_since(start);
+}
+
+int bench_main(int argc, char** argv) {
+  Options options;
+  options.daemon = (std::filesystem::path(argv[0]).parent_path() / "haypiled").string();
+  CLI::App app("A long backlog: fill, kill and recover, drain.");
+  app.add_option("--daemon", options.daemon, "The program")->capture_default_str();
+  app.add_option("--messages", options.message_count, "How many")->capture_default_str();
+  app.add_option("--size", options.size_bytes, "Bytes a message")->capture_default_str();
+  app.add_option("--window", options.window, "Unconfirmed messages at most")->capture_default_str();
+  app.add_option("--prefetch", options.prefetch_count, "Of the consumer")->capture_default_str();
+  app.add_option("--kills", options.kill_count, "kill -9 and recovery, so often")
+      ->capture_default_str();
+  app.add_option("--json", options.json, "Write the results to this file");
+  CLI11_PARSE(app, argc, argv);
+  const bench::ScratchDirectory directory;
+  nlohmann::ordered_json json{{"messages", options.message_count},
+                              {"size_bytes", options.size_bytes}};
+  const auto report = [&](const char* name, double value) {
+    std::cout << name << ": " << static_cast<std::uint64_t>(value) << std::endl;
+    json[name] = value;
+  };
+  auto daemon = std::make_unique<bench::Daemon>(options.daemon, directory.path());
+  report("idle_resident_kib", static_cast<double>(daemon->memory_kib("VmRSS")));
+  report("fill_messages_per_second", fill(daemon->uri(), options));
+  report("fill_resident_kib_max", static_cast<double>(daemon->memory_kib("VmHWM")));
+  double recovery_ms_max = 0;
+  for (int i = 0; i < options.kill_count; ++i) {
+    daemon->kill();
+    const auto start = Clock::now();
+    daemon = std::make_unique<bench::Daemon>(options.daemon, directory.path());
+    recovery_ms_max = std::max(recovery_ms_max, 1000 * bench::seconds_since(start));
+  }
+  if (options.kill_count > 0) report("recovery_ms_max", recovery_ms_max);
+  report("drain_messages_per_second", drain(daemon->uri(), options));
+  report("drain_resident_kib_max", static_cast<double>(daemon->memory_kib("VmHWM")));
+  bench::write_json(options.json, json);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return bench_main(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "backlog_bench: " << error.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,57 @@
+// Messages of a queue that have left memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "engine/definitions.hpp"
+
+namespace haypile::engine {
+
+// A message in one queue that leaves the log, and mostly memory too.
+struct CopyToStore {
+  QueueId queue = 0;
+  LogPosition position = 0;  // of the message; never 0
+  std::uint8_t priority = 0;
+  std::uint64_t place = 0;
+  std::uint32_t delivery_count = 0;
+  bool redelivered = false;
+  // Somebody has it in hand: it is not to be read back unless by a recovery.
+  bool stays_in_memory = false;
+  MessageView message;
+};
+
+// A message as it is read back; views are valid during the call only.
+struct StoredMessage {
+  StoredId id = 0;
+  LogPosition position = 0;
+  std::uint64_t place = 0;
+  std::uint32_t delivery_count = 0;
+  bool redelivered = false;
+  MessageView message;
+};
+
+// What of a queue's messages of one priority is on disk only, in the order of their places. Costs
+// no memory a message. Belongs to the journal, and lives until the queue is deleted.
+class Backlog {
+ public:
+  using Take = std::function<void(const StoredMessage&)>;
+
+  virtual ~Backlog() = default;
+  // Not read yet, and still in the queue.
+  virtual std::size_t unread_count() const = 0;
+  // Of their bodies. May have to look at them.
+  virtual std::size_t unread_bytes() = 0;
+  // At least that of every message there is or was.
+  virtual std::uint64_t last_place() const = 0;
+  // Whether the time when they came matters for any of them.
+  virtual bool is_timed() const = 0;
+  // Hands over the next few; at least one if there are any, unless they cannot be read: that is the
+  // end of the journal, and unread_count() is 0 from then on.
+  virtual void read(const Take& take) = 0;
+  // All that has not been read has left the queue for good.
+  virtual void drop_unread() = 0;
+};
+
+}  // namespace haypile::engine

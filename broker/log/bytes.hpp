@@ -1,0 +1,88 @@
+// Integers and strings inside records: how they are written, and read with care.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include "log/format.hpp"
+
+namespace haypile::log {
+
+inline constexpr std::size_t varint_size_max = 10;
+
+inline void put_varint(std::string& out, std::uint64_t value) {
+  while (value >= 0x80) {
+    out += static_cast<char>(value | 0x80);
+    value >>= 7;
+  }
+  out += static_cast<char>(value);
+}
+
+inline void put_string(std::string& out, std::string_view text) {
+  put_varint(out, text.size());
+  out += text;
+}
+
+// Reads nothing after the first failure.
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+
+  std::uint8_t byte() {
+    if (rest_.empty()) return fail();
+    const auto value = static_cast<std::uint8_t>(rest_.front());
+    rest_.remove_prefix(1);
+    return value;
+  }
+  std::uint64_t varint() {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      const std::uint64_t part = byte();
+      value |= (part & 0x7F) << shift;
+      if (part < 0x80) return value;
+    }
+    return fail();
+  }
+  std::string_view string() {
+    const std::uint64_t size = varint();
+    if (size > rest_.size()) {
+      fail();
+      return {};
+    }
+    const std::string_view text = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return text;
+  }
+  // Of 32 bits.
+  std::uint32_t varint_32() {
+    const std::uint64_t value = varint();
+    if (value > std::numeric_limits<std::uint32_t>::max()) return fail();
+    return static_cast<std::uint32_t>(value);
+  }
+  std::uint64_t u64() {
+    if (rest_.size() < 8) return fail();
+    const std::uint64_t value = get_u64(rest_, 0);
+    rest_.remove_prefix(8);
+    return value;
+  }
+  bool boolean() {
+    const std::uint8_t value = byte();
+    if (value > 1) fail();
+    return value == 1;
+  }
+  std::uint8_t fail() {
+    ok_ = false;
+    rest_ = {};
+    return 0;
+  }
+  std::string_view rest() const { return rest_; }
+  bool ok() const { return ok_; }
+
+ private:
+  std::string_view rest_;
+  bool ok_ = true;
+};
+
+}  // namespace haypile::log

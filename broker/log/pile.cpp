@@ -1,0 +1,188 @@
+#include "log/pile.hpp"
+
+#include <cassert>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "log/bytes.hpp"
+
+namespace haypile::log {
+
+namespace {
+
+constexpr std::string_view suffix = ".pile";
+constexpr std::size_t digit_count = 16;
+
+// What a record has besides the message.
+constexpr std::uint8_t redelivered_flag = 1;
+constexpr std::uint8_t time_flag = 2;
+constexpr std::uint8_t count_flag = 4;
+
+std::string_view view(const DirectoryId& id) {
+  return {reinterpret_cast<const char*>(id.data()), id.size()};
+}
+
+}  // namespace
+
+std::string pile_name(LogPosition number) {
+  char digits[digit_count + 1];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(number));
+  return digits + std::string(suffix);
+}
+
+std::optional<LogPosition> pile_number(std::string_view name) {
+  if (name.size() != digit_count + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
+  LogPosition number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + digit_count, number, 16);
+  if (error != std::errc() || end != name.data() + digit_count) return std::nullopt;
+  return number;
+}
+
+PileBuilder::PileBuilder(LogPosition number, const DirectoryId& id)
+    : number_(number), id_(id), bytes_(pile_magic) {
+  put_u32(bytes_, format_version);
+  put_u32(bytes_, 0);
+  bytes_ += view(id_);
+  put_u64(bytes_, number_);
+  bytes_.resize(pile_header_size - 8, '\0');
+  put_u64(bytes_, checksum(bytes_, id_, 0));
+}
+
+std::uint32_t PileBuilder::add(const engine::CopyToStore& copy) {
+  const bool same = block_ != 0 && extents_.back().queue == copy.queue &&
+                    extents_.back().priority == copy.priority;
+  if (!same || bytes_.size() - block_ >= block_size) open_block(copy);
+  const auto& message = copy.message;
+  std::uint8_t flags = 0;
+  if (copy.redelivered) flags |= redelivered_flag;
+  if (message.published_at != 0) flags |= time_flag;
+  if (copy.delivery_count != 0) flags |= count_flag;
+  bytes_ += static_cast<char>(flags);
+  put_varint(bytes_, copy.place - last_place_);
+  put_varint(bytes_, number_ - copy.position);
+  if (flags & time_flag) put_varint(bytes_, message.published_at);
+  if (flags & count_flag) put_varint(bytes_, copy.delivery_count);
+  put_string(bytes_, message.exchange);
+  put_string(bytes_, message.routing_key);
+  put_string(bytes_, message.properties);
+  put_string(bytes_, message.body);
+  Extent& extent = extents_.back();
+  last_place_ = extent.last_place = copy.place;
+  extent.is_timed = extent.is_timed || message.published_at != 0;
+  extent.body_bytes += message.body.size();
+  ++extent.count;
+  ++block_count_;
+  return count_++;
+}
+
+void PileBuilder::open_block(const engine::CopyToStore& copy) {
+  close_block();
+  block_ = bytes_.size();
+  bytes_.append(block_header_size, '\0');
+  first_place_ = last_place_ = copy.place;
+  if (extents_.empty() || extents_.back().queue != copy.queue ||
+      extents_.back().priority != copy.priority) {
+    extents_.push_back(
+        {.queue = copy.queue, .priority = copy.priority, .first = count_, .offset = block_});
+  }
+}
+
+void PileBuilder::close_block() {
+  if (block_ == 0) return;
+  const std::string_view records = std::string_view(bytes_).substr(block_ + block_header_size);
+  std::string header;
+  put_u32(header, static_cast<std::uint32_t>(records.size()));
+  put_u32(header, block_count_);
+  put_u64(header, extents_.back().queue);
+  put_u32(header, count_ - block_count_);
+  put_u32(header, extents_.back().priority);
+  put_u64(header, first_place_);
+  put_u64(header, checksum(records, id_, number_ + block_));
+  put_u64(header, checksum(header, id_, number_ + block_));
+  assert(header.size() == block_header_size);
+  std::memcpy(bytes_.data() + block_, header.data(), header.size());
+  bytes_.resize(align(bytes_.size()), '\0');
+  extents_.back().size = bytes_.size() - extents_.back().offset;
+  block_ = 0;
+  block_count_ = 0;
+}
+
+std::string PileBuilder::finish() {
+  close_block();
+  return std::move(bytes_);
+}
+
+std::string check_pile_header(std::string_view bytes, LogPosition number, const DirectoryId& id) {
+  bytes = bytes.substr(0, pile_header_size);
+  if (bytes.size() < pile_header_size || !bytes.starts_with(pile_magic)) return "is not a pile";
+  if (std::string error = version_error(get_u32(bytes, 8)); !error.empty()) return error;
+  if (bytes.substr(16, id.size()) != view(id)) return "belongs to another data directory";
+  const std::size_t summed = pile_header_size - 8;
+  if (get_u64(bytes, summed) != checksum(bytes.substr(0, summed), id, 0)) {
+    return "has a damaged header";
+  }
+  if (get_u64(bytes, 32) != number) {
+    return "is " + pile_name(get_u64(bytes, 32)) + " under another name";
+  }
+  return "";
+}
+
+bool decode_block_header(std::string_view bytes, LogPosition number, std::uint64_t offset,
+                         const DirectoryId& id, Block& block) {
+  if (bytes.size() < block_header_size) return false;
+  const std::size_t summed = block_header_size - 8;
+  if (get_u64(bytes, summed) != checksum(bytes.substr(0, summed), id, number + offset)) {
+    return false;
+  }
+  block = {.queue = get_u64(bytes, 8),
+           .priority = static_cast<std::uint8_t>(get_u32(bytes, 20)),
+           .first = get_u32(bytes, 16),
+           .count = get_u32(bytes, 4),
+           .first_place = get_u64(bytes, 24),
+           .records_size = get_u32(bytes, 0),
+           .records_checksum = get_u64(bytes, 32)};
+  return true;
+}
+
+BlockReader::BlockReader(const Block& block, std::string_view bytes, LogPosition number,
+                         std::uint64_t offset, const DirectoryId& id)
+    : number_(number),
+      records_(bytes.substr(block_header_size)),
+      next_(block.first),
+      end_(block.first + block.count),
+      place_(block.first_place),
+      ok_(records_.size() >= block.records_size) {
+  records_ = records_.substr(0, block.records_size);
+  ok_ = ok_ && checksum(records_, id, number + offset) == block.records_checksum;
+}
+
+bool BlockReader::next(engine::StoredMessage& message, std::uint32_t& index) {
+  if (!ok_ || next_ == end_) return false;
+  Reader in(records_);
+  const std::uint8_t flags = in.byte();
+  place_ += in.varint();
+  const std::uint64_t distance = in.varint();
+  message = {.position = number_ - distance,
+             .place = place_,
+             .delivery_count = 0,
+             .redelivered = (flags & redelivered_flag) != 0,
+             .message = {}};
+  if (flags & time_flag) message.message.published_at = in.varint();
+  if (flags & count_flag) message.delivery_count = in.varint_32();
+  message.message.exchange = in.string();
+  message.message.routing_key = in.string();
+  message.message.properties = in.string();
+  message.message.body = in.string();
+  if (distance >= number_ || message.message.exchange.size() > 255 ||
+      message.message.routing_key.size() > 255) {
+    in.fail();
+  }
+  ok_ = in.ok();
+  records_ = in.rest();
+  index = next_++;
+  return ok_;
+}
+
+}  // namespace haypile::log

@@ -1,0 +1,107 @@
+// An engine and its log on a file system in memory, without sessions.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/restore.hpp"
+#include "session/wire_format.hpp"
+#include "support/engine_fixture.hpp"
+#include "support/log_fixture.hpp"
+
+namespace haypile::test {
+
+// Sixteen segments of 4 KiB are the ring.
+struct VhostFixture {
+  VhostFixture() {
+    options.threaded = false;
+    options.segment_size = 4096;
+    options.ring_size = 16 * 4096;
+    options.on_failure = [this](const std::string& line) { failure = line; };
+  }
+
+  // As after a kill: what was there before ends without a word.
+  log::RecoveryReport open() {
+    channels.clear();
+    vhost.reset();
+    vhost.emplace(*this);
+    return vhost->report;
+  }
+  log::RecoveryReport close_and_open() {
+    channels.clear();
+    engine().mark_delivered();
+    CHECK(vhost->log.close_clean());
+    return open();
+  }
+  engine::Engine& engine() { return vhost->engine; }
+  log::Log& log() { return vhost->log; }
+  TestChannel& channel() {
+    channels.push_back(std::make_unique<TestChannel>(engine(), 1));
+    return *channels.back();
+  }
+  void declare(const std::string& name, const std::string& arguments = {}) {
+    engine::Queue* queue = nullptr;
+    const engine::Error error = engine().declare_queue(
+        {.name = name, .durable = true, .arguments = arguments}, 0, 0, queue);
+    REQUIRE_FALSE(error);
+  }
+  void publish(const std::string& queue, const std::string& body, bool persistent = true,
+               std::uint8_t priority = 0) {
+    const engine::PublishResult result =
+        engine().publish({.message = {.exchange = "",
+                                      .routing_key = queue,
+                                      .properties = std::string_view("\0\0", 2),
+                                      .body = body},
+                          .traits = {.persistent = persistent, .priority = priority},
+                          .headers = {}});
+    REQUIRE_FALSE(result.error);
+  }
+  void publish_numbers(const std::string& queue, int first, int end) {
+    for (int number = first; number < end; ++number) {
+      publish(queue, std::to_string(number) + std::string(100, 'x'));
+      sync();
+    }
+  }
+  // Whatever is durable leaves the log, and what is ready memory too.
+  void move_all() {
+    engine().set_movable_max_bytes(0);
+    sync();
+    engine().set_movable_max_bytes(16u << 20);
+  }
+  // Handed over, but not written: as if the log's thread had not come to it.
+  void flush() {
+    engine().make_room();
+    log().flush();
+  }
+  void sync() {
+    flush();
+    log().step();
+  }
+  std::size_t count_files(const std::string& suffix) const {
+    std::size_t count = 0;
+    for (const std::string& path : files.paths())
+      count += path.ends_with(suffix) ? 1 : 0;
+    return count;
+  }
+
+  struct Vhost {
+    explicit Vhost(VhostFixture& fixture)
+        : log(fixture.files, "log", directory_id, fixture.options), engine("/", log, fixture.wire) {
+      engine::Restore restore(engine);
+      report = log.recover(restore);
+    }
+    log::Log log;
+    engine::Engine engine;
+    log::RecoveryReport report;
+  };
+  MemFileSystem files;
+  session::WireFormat wire;
+  log::LogOptions options;
+  std::string failure;
+  std::optional<Vhost> vhost;
+  std::vector<std::unique_ptr<TestChannel>> channels;
+};
+
+}  // namespace haypile::test
