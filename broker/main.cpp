@@ -57,6 +57,7 @@ int run(const haypile::DaemonOptions& options) {
       .data_directory = options.data_directory,
       .product = options.product,
       .memory_limit_bytes = options.memory_limit_bytes,
+      .disk_free_limit_bytes = options.disk_free_limit_bytes,
       .log_size_bytes = options.log_size_bytes,
       .queue_memory_bytes = options.queue_memory_bytes,
       .report = [](haypile::Severity severity,

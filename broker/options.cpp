@@ -76,6 +76,9 @@ DaemonOptions parse_options(int argc, char** argv) {
          "--memory-limit", options.memory_limit_bytes,
          "Bytes; with more of messages in memory publishers are blocked [half of the memory]")
       ->transform(CLI::AsSizeValue(false));
+  app.add_option("--disk-free-limit", options.disk_free_limit_bytes,
+                 "Bytes; with less room on the disk publishers are blocked [64 MiB]")
+      ->transform(CLI::AsSizeValue(false));
   app.add_option("--log-size", options.log_size_bytes,
                  "Bytes; the log itself, without messages that stay long [64 MiB]")
       ->transform(CLI::AsSizeValue(false) & CLI::Range(std::uint64_t{8} << 20, UINT64_MAX));

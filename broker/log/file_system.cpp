@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace haypile::log {
@@ -13,8 +14,10 @@ namespace haypile::log {
 namespace {
 
 [[noreturn]] void fail(const char* action, const std::string& path, int error) {
-  throw IoError(std::string("cannot ") + action + " '" + path +
-                "': " + std::generic_category().message(error));
+  const std::string line = std::string("cannot ") + action + " '" + path +
+                           "': " + std::generic_category().message(error);
+  if (error == ENOSPC || error == EDQUOT) throw NoSpace(line);
+  throw IoError(line);
 }
 
 class PosixFile final : public File {
@@ -26,6 +29,11 @@ class PosixFile final : public File {
   ~PosixFile() override { ::close(descriptor_); }
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;
+
+  void allocate(std::uint64_t size) override {
+    const int error = ::posix_fallocate(descriptor_, 0, static_cast<off_t>(size));
+    if (error != 0) fail("make room for", path_, error);
+  }
 
   void write(std::uint64_t offset, std::string_view bytes) override {
     while (!bytes.empty()) {
@@ -127,6 +135,12 @@ void PosixFileSystem::remove(const std::string& path) {
 
 void PosixFileSystem::sync_directory(const std::string& path) {
   PosixFile(path, O_RDONLY | O_DIRECTORY).sync();
+}
+
+std::uint64_t PosixFileSystem::free_bytes(const std::string& path) {
+  struct statvfs status {};
+  if (::statvfs(path.c_str(), &status) != 0) fail("look at the disk of", path, errno);
+  return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
 
 }  // namespace haypile::log

@@ -16,10 +16,18 @@ class IoError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// There is no room for it; nothing else is wrong.
+class NoSpace : public IoError {
+ public:
+  using IoError::IoError;
+};
+
 // All calls throw IoError. Paths are whole; a name is the last part of one.
 class File {
  public:
   virtual ~File() = default;
+  // Makes sure that so many bytes from the start on can be written; the file is that long at least.
+  virtual void allocate(std::uint64_t size) = 0;
   virtual void write(std::uint64_t offset, std::string_view bytes) = 0;
   // Fewer bytes than asked for only at the end of the file.
   virtual std::string read(std::uint64_t offset, std::size_t size) = 0;
@@ -42,6 +50,8 @@ class FileSystem {
   virtual void rename(const std::string& from, const std::string& to) = 0;
   virtual void remove(const std::string& path) = 0;
   virtual void sync_directory(const std::string& path) = 0;
+  // What can still be written on the disk of that directory.
+  virtual std::uint64_t free_bytes(const std::string& path) = 0;
 };
 
 // Writes `bytes` to a temporary file, syncs it, gives it its name and syncs the directory: after a
@@ -60,6 +70,7 @@ class PosixFileSystem final : public FileSystem {
   void rename(const std::string& from, const std::string& to) override;
   void remove(const std::string& path) override;
   void sync_directory(const std::string& path) override;
+  std::uint64_t free_bytes(const std::string& path) override;
 };
 
 }  // namespace haypile::log

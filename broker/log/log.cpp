@@ -44,9 +44,11 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
   base_ = last * segment_size_;
   offset_ = state.is_new ? segment_header_size : state.offset;
   end_ = base_ + offset_;
-  writer_ =
-      std::make_unique<Writer>(files_, directory_, id_, segment_size_, state.is_new ? 0 : last);
-  writer_->remove_leftovers(piles_);
+  const std::uint64_t reserve_size =
+      options_.reserve_size != 0 ? options_.reserve_size : options_.ring_size / 4 * 5;
+  writer_ = std::make_unique<Writer>(files_, directory_, id_, segment_size_,
+                                     state.is_new ? 0 : last, reserve_size);
+  writer_->prepare_directory(piles_);
   start_batch();
   if (state.sealed) {
     next_segment();
@@ -302,6 +304,14 @@ void Log::recycle() {
   anything_new_ = true;
   const std::lock_guard lock(mutex_);
   handed_over_.push_back(std::move(recycle));
+}
+
+void Log::look_for_space() {
+  {
+    const std::lock_guard lock(mutex_);
+    handed_over_.emplace_back(std::in_place_type<RefillReserve>);
+  }
+  wake_.notify_one();
 }
 
 void Log::step() {

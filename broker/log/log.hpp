@@ -31,6 +31,9 @@ struct LogOptions {
   // All segments together. What would make it more has to be moved (Journal::move_boundary()); at
   // least four segments.
   std::uint64_t ring_size = 64u << 20;
+  // Kept free on disk for what has to be written even when it is full: the messages of the log, as
+  // piles. 0: as much as the log may take, and a quarter.
+  std::uint64_t reserve_size = 0;
   // Whether a thread of its own writes; if not, step() does.
   bool threaded = true;
   // durable() has risen. Called by whoever writes.
@@ -60,6 +63,11 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void flush();
   // Appended and not yet durable, in bytes.
   std::uint64_t pending_bytes() const { return end() - durable(); }
+  // The disk is full, and part of the reserve in use: publishers ought to wait.
+  bool is_out_of_space() const { return !writer_->has_reserve(); }
+  // Looks whether that is over, as soon as the log's thread comes to it.
+  void look_for_space();
+  std::uint64_t free_disk_bytes() const { return files_.free_bytes(directory_); }
   // Without a thread: does what was handed over.
   void step();
   // Ends the log with the mark of a clean stop. False if it could not be written. Nothing may be

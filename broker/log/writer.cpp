@@ -10,20 +10,22 @@ namespace haypile::log {
 
 namespace {
 constexpr std::string_view spare_prefix = "spare-";
+constexpr const char* reserve_name = "reserve";
 constexpr std::uint64_t zero_chunk_size = 1u << 20;
 }  // namespace
 
 Writer::Writer(FileSystem& files, std::string directory, const DirectoryId& id,
-               std::uint64_t segment_size, std::uint64_t segment)
+               std::uint64_t segment_size, std::uint64_t segment, std::uint64_t reserve_size)
     : files_(files),
       directory_(std::move(directory)),
       id_(id),
       segment_size_(segment_size),
-      segment_(segment) {
+      segment_(segment),
+      reserve_size_(reserve_size) {
   if (segment_ != 0) file_ = files_.open(path(segment_name(segment_)));
 }
 
-void Writer::remove_leftovers(Piles& piles) {
+void Writer::prepare_directory(Piles& piles) {
   for (const std::string& name : files_.list(directory_)) {
     const auto pile = pile_number(name);
     if (name.starts_with(spare_prefix) || name.ends_with(".tmp") || (pile && !piles.find(*pile))) {
@@ -31,6 +33,34 @@ void Writer::remove_leftovers(Piles& piles) {
     }
   }
   files_.sync_directory(directory_);
+  refill_reserve();
+}
+
+void Writer::refill_reserve() {
+  if (has_reserve()) return;
+  try {
+    const bool is_there = files_.exists(path(reserve_name));
+    const auto file =
+        is_there ? files_.open(path(reserve_name)) : files_.create(path(reserve_name));
+    file->allocate(reserve_size_);
+    has_reserve_.store(true, std::memory_order_release);
+  } catch (const NoSpace&) {
+    // What there was room for is no help.
+    if (files_.exists(path(reserve_name))) files_.remove(path(reserve_name));
+  }
+}
+
+template <class Action>
+void Writer::with_reserve(Action action) {
+  try {
+    return action();
+  } catch (const NoSpace&) {
+    if (!has_reserve()) throw;
+  }
+  has_reserve_.store(false, std::memory_order_release);
+  files_.remove(path(reserve_name));
+  files_.sync_directory(directory_);
+  action();
 }
 
 void Writer::run(const std::vector<Work>& work, const std::function<void()>& on_durable) {
@@ -41,11 +71,13 @@ void Writer::run(const std::vector<Work>& work, const std::function<void()>& on_
     }
     sync(on_durable);
     if (const auto* pile = std::get_if<StorePile>(&item)) {
-      store(*pile);
+      with_reserve([&] { store(*pile); });
+    } else if (const auto* files = std::get_if<Recycle>(&item)) {
+      recycle(*files);
     } else {
-      recycle(std::get<Recycle>(item));
-      if (on_durable) on_durable();
+      refill_reserve();
     }
+    if (on_durable) on_durable();
   }
   sync(on_durable);
 }
@@ -71,7 +103,7 @@ void Writer::sync(const std::function<void()>& on_durable) {
 
 // The header is on disk before the file has its name.
 void Writer::open_segment(std::uint64_t number) {
-  if (spares_.empty()) zero(segment_size_);
+  if (spares_.empty()) with_reserve([this] { zero(segment_size_); });
   const std::string spare = spares_.back();
   spares_.pop_back();
   file_ = files_.open(path(spare));
@@ -88,13 +120,14 @@ void Writer::open_segment(std::uint64_t number) {
 // The checkpoint that makes it count comes later.
 void Writer::store(const StorePile& pile) {
   const auto file = files_.create(path(pile_name(pile.number)));
+  file->allocate(pile.bytes->size());
   file->write(0, *pile.bytes);
   file->sync();
   files_.sync_directory(directory_);
 }
 
 void Writer::recycle(const Recycle& recycle) {
-  replace_file(files_, directory_, checkpoint_name, recycle.checkpoint);
+  with_reserve([&] { replace_file(files_, directory_, checkpoint_name, recycle.checkpoint); });
   checkpoint_count_.fetch_add(1, std::memory_order_release);
   for (const std::uint64_t number : recycle.segments) {
     const std::string from = path(segment_name(number));
@@ -120,6 +153,13 @@ void Writer::zero(std::uint64_t size) {
     zeroing_name_ = spare_name();
     zeroing_ = files_.create(path(zeroing_name_));
     zeroed_ = 0;
+    try {
+      zeroing_->allocate(segment_size_);
+    } catch (const NoSpace&) {
+      zeroing_.reset();
+      files_.remove(path(zeroing_name_));
+      throw;
+    }
   }
   const std::uint64_t end = std::min(zeroed_ + size, segment_size_);
   while (zeroed_ < end) {
@@ -133,10 +173,14 @@ void Writer::zero(std::uint64_t size) {
   spares_.push_back(zeroing_name_);
 }
 
-// A log that is hardly used needs no second segment soon.
+// A log that is hardly used needs no second segment soon. On a full disk it can wait.
 bool Writer::prepare() {
   if (!spares_.empty() || used_ < segment_size_ / 4) return false;
-  zero(zero_chunk_size);
+  try {
+    zero(zero_chunk_size);
+  } catch (const NoSpace&) {
+    return false;
+  }
   return true;
 }
 

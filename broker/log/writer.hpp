@@ -38,14 +38,19 @@ struct Recycle {
   std::size_t spare_count_max = 0;  // emptied segments beyond these are removed
 };
 
-using Work = std::variant<WriteBatch, StorePile, Recycle>;
+// Space that is kept for what has to be written even when the disk is full.
+struct RefillReserve {};
 
-// Used by one thread at a time, but for durable() and checkpoint_count().
+using Work = std::variant<WriteBatch, StorePile, Recycle, RefillReserve>;
+
+// A full disk stops nothing but what can wait: new segments and piles then take the place of the
+// reserve, until RefillReserve finds room for it again. When that is used up, NoSpace is final.
+// Used by one thread at a time, but for durable(), checkpoint_count() and has_reserve().
 class Writer {
  public:
   // `segment` is the one to go on with; 0 if there is none yet. `files` outlives the writer.
   Writer(FileSystem& files, std::string directory, const DirectoryId& id,
-         std::uint64_t segment_size, std::uint64_t segment);
+         std::uint64_t segment_size, std::uint64_t segment, std::uint64_t reserve_size);
 
   // Does all of it in its order, with one sync for each segment that is written to. Calls
   // `on_durable` whenever durable() or checkpoint_count() has risen. Throws IoError; nothing may be
@@ -60,15 +65,21 @@ class Writer {
   std::uint64_t checkpoint_count() const {
     return checkpoint_count_.load(std::memory_order_acquire);
   }
+  bool has_reserve() const { return has_reserve_.load(std::memory_order_acquire); }
   void set_durable(LogPosition position) { durable_.store(position, std::memory_order_release); }
 
-  // Removes what an earlier run left of files that were never used, or not any more.
-  void remove_leftovers(Piles& piles);
+  // Removes what an earlier run left of files that were never used, or not any more, and makes the
+  // reserve.
+  void prepare_directory(Piles& piles);
 
  private:
   void write(const WriteBatch& batch, const std::function<void()>& on_durable);
   void sync(const std::function<void()>& on_durable);
   void store(const StorePile& pile);
+  void refill_reserve();
+  // Does it, if need be in the place of the reserve.
+  template <class Action>
+  void with_reserve(Action action);
   void recycle(const Recycle& recycle);
   void open_segment(std::uint64_t number);
   void zero(std::uint64_t size);
@@ -89,6 +100,8 @@ class Writer {
   std::string zeroing_name_;
   std::uint64_t zeroed_ = 0;
   std::uint64_t spare_count_ = 0;
+  const std::uint64_t reserve_size_;
+  std::atomic<bool> has_reserve_{false};
   std::atomic<LogPosition> durable_{0};
   std::atomic<std::uint64_t> checkpoint_count_{0};
 };

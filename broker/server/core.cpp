@@ -13,6 +13,7 @@ namespace haypile::server {
 namespace {
 
 constexpr std::size_t read_size_bytes = 256u << 10;
+constexpr engine::TimeMs disk_check_interval_ms = 200;
 constexpr std::uint64_t segments_min = 8;
 constexpr std::chrono::seconds stop_timeout{2};
 constexpr std::chrono::seconds look_after_interval{1};
@@ -27,6 +28,7 @@ Core::Core(asio::io_context& io, BrokerOptions options)
       epoch_(std::chrono::duration_cast<std::chrono::milliseconds>(
           std::chrono::system_clock::now().time_since_epoch() -
           std::chrono::steady_clock::now().time_since_epoch())),
+      disk_timer_(io),
       stop_timer_(io),
       engine_timer_(io),
       held_back_timer_(io) {
@@ -125,7 +127,7 @@ void Core::await_log(std::shared_ptr<Connection> connection) {
 }
 
 bool Core::holds_publishers_back() const {
-  if (memory_alarm_) return true;
+  if (memory_alarm_ || disk_alarm_) return true;
   for (const auto& [name, vhost] : vhosts_) {
     if (vhost->is_behind()) return true;
   }
@@ -165,6 +167,7 @@ void Core::flush() {
     connection->flush();
   at_hand_.clear();
   check_memory();
+  check_disk();
   let_publishers_go_on();
   arm_engine_timer();
 }
@@ -182,6 +185,35 @@ void Core::check_memory() {
     memory_alarm_ = false;
     report(Severity::info, "memory is below the limit again: publishers go on");
   }
+}
+
+// Between two looks less is written than the disk has to have left.
+void Core::check_disk() {
+  if (stopping_ || disk_alarm_ || now() < disk_checked_at_ + disk_check_interval_ms) return;
+  disk_checked_at_ = now();
+  set_disk_alarm(std::ranges::any_of(vhosts_, [this](const auto& vhost) {
+    return vhost.second->is_out_of_space(options_.disk_free_limit_bytes);
+  }));
+}
+
+void Core::set_disk_alarm(bool is_out_of_space) {
+  if (is_out_of_space != disk_alarm_) {
+    disk_alarm_ = is_out_of_space;
+    report(disk_alarm_ ? Severity::warning : Severity::info,
+           disk_alarm_ ? "the disk is nearly full: publishers are blocked"
+                       : "there is room on the disk again: publishers go on");
+  }
+  if (!disk_alarm_ || stopping_) return;
+  for (const auto& [name, vhost] : vhosts_)
+    vhost->look_for_space();
+  disk_timer_.expires_after(std::chrono::milliseconds(disk_check_interval_ms));
+  disk_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    const std::uint64_t wanted = options_.disk_free_limit_bytes / 8 * 9;
+    set_disk_alarm(std::ranges::any_of(
+        vhosts_, [&](const auto& vhost) { return vhost.second->is_out_of_space(wanted); }));
+    if (!disk_alarm_) schedule_flush();
+  });
 }
 
 void Core::let_publishers_go_on() {
@@ -235,6 +267,7 @@ void Core::stop() {
   if (std::exchange(stopping_, true)) return;
   engine_timer_.cancel();
   held_back_timer_.cancel();
+  disk_timer_.cancel();
   for (const auto& listener : listeners_)
     listener->close();
   const auto all = connections_;

@@ -54,7 +54,9 @@ class Core {
   // The log has more to write than it should, or there is an alarm: publishers wait.
   bool holds_publishers_back() const;
   // What clients are told of the alarm; empty if there is none.
-  std::string_view alarm() const { return memory_alarm_ ? "low on memory" : ""; }
+  std::string_view alarm() const {
+    return memory_alarm_ ? "low on memory" : disk_alarm_ ? "low on disk" : "";
+  }
   // The engines learn what time it is; before anything that may depend on it.
   void update_clock();
   void add_held_back(std::shared_ptr<Connection> connection);
@@ -70,6 +72,8 @@ class Core {
   engine::TimeMs now() const;
   void flush();
   void check_memory();
+  void check_disk();
+  void set_disk_alarm(bool is_out_of_space);
   void let_publishers_go_on();
   void look_after_held_back();
   void arm_engine_timer();
@@ -99,6 +103,9 @@ class Core {
   bool stopping_ = false;
   bool failed_ = false;
   bool memory_alarm_ = false;
+  bool disk_alarm_ = false;
+  engine::TimeMs disk_checked_at_ = 0;
+  asio::steady_timer disk_timer_;  // while there is an alarm
   asio::steady_timer stop_timer_;
   asio::steady_timer engine_timer_;  // for what expires
   engine::TimeMs engine_timer_set_for_ = engine::no_deadline;

@@ -51,6 +51,19 @@ bool Vhost::is_behind() const {
   return log_ && (log_->pending_bytes() > pending_max_bytes || log_->is_overfull());
 }
 
+bool Vhost::is_out_of_space(std::uint64_t free_limit_bytes) const {
+  if (!log_) return false;
+  try {
+    return log_->is_out_of_space() || log_->free_disk_bytes() < free_limit_bytes;
+  } catch (const log::IoError&) {
+    return false;  // the next write will tell
+  }
+}
+
+void Vhost::look_for_space() {
+  if (log_ && log_->is_out_of_space()) log_->look_for_space();
+}
+
 bool Vhost::close_clean() {
   if (!log_) return true;
   engine_.mark_delivered();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -29,6 +30,10 @@ class Vhost {
   void flush();
   // The log has more to do than it should: publishers ought to wait.
   bool is_behind() const;
+  // The disk is as good as full.
+  bool is_out_of_space(std::uint64_t free_limit_bytes) const;
+  // While it is: finds out whether it still is.
+  void look_for_space();
   // When no session uses it any more; nothing may be called afterwards. False: the log could not
   // be written.
   bool close_clean();

@@ -3,12 +3,14 @@
 // The fault model: a write that was not synced is on disk in part, sector by sector (512 bytes), at
 // random; creating, renaming and removing that was not synced with the directory has happened up to
 // some point and no further. What was synced is there. Besides, any call can be made to fail, or to
-// be the last one before the power goes.
+// be the last one before the power goes or the process is killed. What a failed sync should have
+// written never gets to the disk, though all further reads show it and all further syncs succeed.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <random>
@@ -28,16 +30,31 @@ class MemFileSystem final : public log::FileSystem {
   // never.
   void lose_power_after(std::uint64_t calls) { power_loss_at_ = calls == 0 ? 0 : calls_ + calls; }
   void fail_after(std::uint64_t calls) { failure_at_ = calls == 0 ? 0 : calls_ + calls; }
+  // That one call only.
+  void fail_once_after(std::uint64_t calls) { one_failure_at_ = calls == 0 ? 0 : calls_ + calls; }
+  // All files together, with what was set aside for them; what does not fit is refused (NoSpace).
+  void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
+  std::uint64_t used_bytes() const {
+    std::uint64_t used = 0;
+    for (const auto& [path, node] : names_)
+      used += node->size();
+    return used;
+  }
   // Faults that a test has to find: a sync that does nothing.
   void ignore_syncs() { ignore_syncs_ = true; }
   void ignore_directory_syncs() { ignore_directory_syncs_ = true; }
   std::uint64_t calls() const { return calls_; }
   std::uint64_t syncs() const { return syncs_; }
 
-  // What is on disk when the power is back.
-  void restart(std::mt19937& random) {
+  // What a killed process leaves to the next one: all of it, synced or not.
+  void survive_kill() {
     lose_power_after(0);
     fail_after(0);
+    fail_once_after(0);
+  }
+  // What is on disk when the power is back.
+  void restart(std::mt19937& random) {
+    survive_kill();
     names_ = durable_names_;
     const std::size_t done = name_changes_.empty() ? 0 : random() % (name_changes_.size() + 1);
     for (std::size_t i = 0; i < done; ++i)
@@ -54,7 +71,7 @@ class MemFileSystem final : public log::FileSystem {
     durable_names_.erase(path);
   }
   void put(const std::string& path, const std::string& bytes) {
-    names_[path] = durable_names_[path] = std::make_shared<Node>(Node{bytes, bytes, {}});
+    names_[path] = durable_names_[path] = std::make_shared<Node>(Node{bytes, bytes, {}, 0});
   }
   std::vector<std::string> paths() const {
     std::vector<std::string> paths;
@@ -93,6 +110,9 @@ class MemFileSystem final : public log::FileSystem {
   void remove(const std::string& path) override {
     change([path](Names& names) { names.erase(path); });
   }
+  std::uint64_t free_bytes(const std::string&) override {
+    return capacity_ - std::min(capacity_, used_bytes());
+  }
   void sync_directory(const std::string&) override {
     count();
     ++syncs_;
@@ -110,7 +130,9 @@ class MemFileSystem final : public log::FileSystem {
       std::string bytes;
     };
     std::vector<Write> unsynced;
+    std::uint64_t allocated = 0;
 
+    std::uint64_t size() const { return std::max<std::uint64_t>(allocated, data.size()); }
     static void apply(std::string& to, std::uint64_t offset, std::string_view bytes) {
       if (to.size() < offset + bytes.size()) to.resize(offset + bytes.size(), '\0');
       std::copy(bytes.begin(), bytes.end(), to.begin() + static_cast<std::ptrdiff_t>(offset));
@@ -139,8 +161,14 @@ class MemFileSystem final : public log::FileSystem {
     MemFile(MemFileSystem& files, std::shared_ptr<Node> node) : files_(files), node_(node) {}
     void write(std::uint64_t offset, std::string_view bytes) override {
       files_.count();
+      files_.claim(*node_, offset + bytes.size());
       Node::apply(node_->data, offset, bytes);
       node_->unsynced.push_back({offset, std::string(bytes)});
+    }
+    void allocate(std::uint64_t size) override {
+      files_.count();
+      files_.claim(*node_, size);
+      node_->allocated = std::max(node_->allocated, size);
     }
     std::string read(std::uint64_t offset, std::size_t size) override {
       if (offset >= node_->data.size()) return {};
@@ -148,10 +176,16 @@ class MemFileSystem final : public log::FileSystem {
     }
     std::uint64_t size() override { return node_->data.size(); }
     void sync() override {
-      files_.count();
+      try {
+        files_.count();
+      } catch (const log::IoError&) {
+        node_->unsynced.clear();
+        throw;
+      }
       ++files_.syncs_;
       if (files_.ignore_syncs_) return;
-      node_->durable = node_->data;
+      for (const Node::Write& write : node_->unsynced)
+        Node::apply(node_->durable, write.offset, write.bytes);
       node_->unsynced.clear();
     }
 
@@ -163,7 +197,13 @@ class MemFileSystem final : public log::FileSystem {
   void count() {
     ++calls_;
     if (power_loss_at_ != 0 && calls_ >= power_loss_at_) throw PowerLoss{};
-    if (failure_at_ != 0 && calls_ >= failure_at_) throw log::IoError("injected failure");
+    const bool fails = failure_at_ != 0 && calls_ >= failure_at_;
+    if (fails || calls_ == one_failure_at_) throw log::IoError("injected failure");
+  }
+  void claim(const Node& node, std::uint64_t size) const {
+    if (size > node.size() && size - node.size() > capacity_ - std::min(capacity_, used_bytes())) {
+      throw log::NoSpace("the disk is full");
+    }
   }
   void change(std::function<void(Names&)> what) {
     count();
@@ -178,6 +218,8 @@ class MemFileSystem final : public log::FileSystem {
   std::uint64_t syncs_ = 0;
   std::uint64_t power_loss_at_ = 0;
   std::uint64_t failure_at_ = 0;
+  std::uint64_t one_failure_at_ = 0;
+  std::uint64_t capacity_ = std::numeric_limits<std::uint64_t>::max();
   bool ignore_syncs_ = false;
   bool ignore_directory_syncs_ = false;
 };

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +25,7 @@ struct VhostFixture {
   log::RecoveryReport open() {
     channels.clear();
     vhost.reset();
-    vhost.emplace(*this);
+    vhost = std::make_unique<Vhost>(*this);
     return vhost->report;
   }
   log::RecoveryReport close_and_open() {
@@ -100,7 +99,7 @@ struct VhostFixture {
   session::WireFormat wire;
   log::LogOptions options;
   std::string failure;
-  std::optional<Vhost> vhost;
+  std::unique_ptr<Vhost> vhost;
   std::vector<std::unique_ptr<TestChannel>> channels;
 };
 

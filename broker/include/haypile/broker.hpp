@@ -33,6 +33,9 @@ struct BrokerOptions {
   // When messages take more memory than this, publishers are blocked (connection.blocked) until
   // there is room again; consumers go on. 0: half of what the machine, or the container, has.
   std::uint64_t memory_limit_bytes = 0;
+  // When the disk has less room than this, or none for what is set aside besides, publishers are
+  // blocked until there is more; consumers go on.
+  std::uint64_t disk_free_limit_bytes = 64u << 20;
   // What the log may take on disk; messages that stay longer move to files of their own. At least
   // 8 MiB.
   std::uint64_t log_size_bytes = 64u << 20;

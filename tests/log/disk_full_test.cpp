@@ -1,0 +1,95 @@
+// A full disk keeps new messages out, and nothing else.
+#include <doctest/doctest.h>
+
+#include "support/vhost_fixture.hpp"
+
+using namespace haypile;
+using test::TestChannel;
+using test::VhostFixture;
+
+namespace {
+
+constexpr std::uint64_t capacity = 400'000;
+
+// Publishes until the log says that there is no room.
+int fill(VhostFixture& fixture) {
+  int number = 0;
+  while (!fixture.log().is_out_of_space() && number < 10'000) {
+    fixture.publish_numbers("q", number, number + 1);
+    ++number;
+  }
+  return number;
+}
+
+}  // namespace
+
+TEST_CASE("with a full disk all is there, acknowledgements go on, and publishing resumes") {
+  VhostFixture fixture;
+  fixture.files.set_capacity(capacity);
+  fixture.open();
+  fixture.declare("q");
+  const int count = fill(fixture);
+  CHECK(count > 1000);
+  REQUIRE(count < 10'000);
+  CHECK(fixture.failure.empty());
+  bool goes_on = false;
+  SUBCASE("at once") {}
+  SUBCASE("after a kill") {
+    fixture.open();
+  }
+  SUBCASE("after two kills, and with not a byte left") {
+    fixture.files.set_capacity(fixture.files.used_bytes());
+    fixture.open();
+    fixture.open();
+  }
+  SUBCASE("and then it resumes") {
+    goes_on = true;
+  }
+  TestChannel& channel = fixture.channel();
+  for (int number = 0; number < count; ++number) {
+    CHECK(std::stoi(channel.get("q")) == number);
+    CHECK(channel.settle(channel.last_tag) == 0);
+    if (number % 3 == 0) fixture.sync();
+  }
+  CHECK(channel.get("q") == "nothing");
+  fixture.sync();
+  fixture.sync();
+  CHECK(fixture.failure.empty());
+  CHECK(fixture.count_files(".pile") == 0);
+  if (!goes_on) return;
+  fixture.log().look_for_space();
+  fixture.log().step();
+  CHECK_FALSE(fixture.log().is_out_of_space());
+  fixture.publish_numbers("q", 0, 100);
+  CHECK(fixture.open().message_counts.at("q") == 100);
+}
+
+TEST_CASE("messages in hand can be acknowledged when the disk is full") {
+  VhostFixture fixture;
+  fixture.files.set_capacity(capacity);
+  fixture.open();
+  fixture.declare("q");
+  fixture.declare("held");
+  TestChannel& channel = fixture.channel();
+  fixture.publish_numbers("held", 0, 300);
+  channel.consume("held");
+  REQUIRE(channel.last_tag == 300);
+  fill(fixture);
+  CHECK(channel.settle(0, true) == 0);
+  fixture.sync();
+  CHECK(fixture.failure.empty());
+  CHECK(fixture.open().message_counts.at("held") == 0);
+}
+
+TEST_CASE("a start on a full disk is possible") {
+  VhostFixture fixture;
+  fixture.open();
+  fixture.declare("q");
+  fixture.publish_numbers("q", 0, 100);
+  fixture.vhost.reset();
+  fixture.files.remove("log/reserve");
+  fixture.files.set_capacity(fixture.files.used_bytes() + 5000);
+  fixture.open();
+  CHECK(fixture.log().is_out_of_space());
+  CHECK(fixture.channel().get("q").starts_with("0"));
+}
