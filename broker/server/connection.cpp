@@ -136,6 +136,8 @@ void Connection::flush() {
     sending_.clear();
     session_.output_sent(std::exchange(sent_, 0));  // may give the session more to send
     resume_reading();
+    // What came up while we waited for the socket has been announced, and nobody came for it.
+    if (session_.has_output()) output_ready();
   }
   // Some clients take the end of the stream for an error, if it comes before they have closed it.
   if (session_.finished() && !session_.has_output() && !session_.closed_by_client()) {

@@ -32,14 +32,21 @@ class RawClient {
   RawClient& operator=(const RawClient&) = delete;
 
   void send_bytes(std::string_view bytes) {
-    REQUIRE(::send(socket_, bytes.data(), bytes.size(), 0) ==
-            static_cast<::ssize_t>(bytes.size()));
+    REQUIRE(::send(socket_, bytes.data(), bytes.size(), 0) == static_cast<::ssize_t>(bytes.size()));
   }
   template <class M>
-  void send(const M& method) {
+  void send(const M& method, std::uint16_t channel = 0) {
     std::string bytes;
-    REQUIRE(amqp::append_method(bytes, 0, method));
+    REQUIRE(amqp::append_method(bytes, channel, method));
     send_bytes(bytes);
+  }
+  void log_in(std::uint16_t heartbeat_s) {
+    send_bytes(amqp::protocol_header);
+    send(amqp::connection::StartOk{.mechanism = "PLAIN",
+                                   .response = std::string_view("\0guest\0guest", 12),
+                                   .locale = "en_US"});
+    send(amqp::connection::TuneOk{.channel_max = 1, .frame_max = 4096, .heartbeat = heartbeat_s});
+    send(amqp::connection::Open{.virtual_host = "/"});
   }
   // What has come by now.
   std::string receive() {
@@ -65,11 +72,7 @@ TEST_CASE("a heartbeat that is due does not come before the answer to connection
   boost::asio::io_context io{1};
   server::Core core(io, {});
   RawClient client(core);
-  client.send_bytes(amqp::protocol_header);
-  client.send(amqp::connection::StartOk{
-      .mechanism = "PLAIN", .response = std::string_view("\0guest\0guest", 12), .locale = "en_US"});
-  client.send(amqp::connection::TuneOk{.channel_max = 1, .frame_max = 4096, .heartbeat = 1});
-  client.send(amqp::connection::Open{.virtual_host = "/"});
+  client.log_in(1);
   io.poll();
   REQUIRE(client.receive().ends_with(frame_of(amqp::connection::OpenOk{})));
 
@@ -77,6 +80,29 @@ TEST_CASE("a heartbeat that is due does not come before the answer to connection
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // now both are there at once
   io.poll();
   CHECK(client.receive().ends_with(frame_of(amqp::connection::CloseOk{})));
+  core.stop();
+  io.run();
+}
+
+TEST_CASE("what comes up while the socket is full is sent when it has room again") {
+  boost::asio::io_context io{1};
+  server::Core core(io, {});
+  RawClient client(core);
+  client.log_in(0);
+  client.send(amqp::channel::Open{}, 1);
+  io.poll();
+  client.receive();
+  const std::string queue(250, 'q');
+  for (int i = 0; i < 2000; ++i) {  // answers of more than the socket takes
+    client.send(amqp::queue::Declare{.queue = queue}, 1);
+    io.poll();
+  }
+  std::string answers;
+  for (std::string part; !(part = client.receive()).empty(); io.poll())
+    answers += part;
+  std::string answer;
+  REQUIRE(amqp::append_method(answer, 1, amqp::queue::DeclareOk{.queue = queue}));
+  CHECK(answers.size() == 2000 * answer.size());
   core.stop();
   io.run();
 }
