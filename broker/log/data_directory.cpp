@@ -56,7 +56,8 @@ DirectoryId parse_id(const std::string& text, const std::string& path) {
 
 }  // namespace
 
-DataDirectory::DataDirectory(const std::filesystem::path& path) : path_(path.string()) {
+DataDirectory::DataDirectory(const std::filesystem::path& path, FileSystem& files)
+    : path_(path.string()), files_(files) {
   files_.create_directories(path_);
   lock();
   try {

@@ -15,8 +15,8 @@ namespace haypile::log {
 class DataDirectory {
  public:
   // Creates what is missing. Throws IoError if the directory is in use, in this process or another
-  // one, or not what it should be.
-  explicit DataDirectory(const std::filesystem::path& path);
+  // one, or not what it should be. `files` outlives it.
+  explicit DataDirectory(const std::filesystem::path& path, FileSystem& files = system_files());
   ~DataDirectory();
   DataDirectory(const DataDirectory&) = delete;
   DataDirectory& operator=(const DataDirectory&) = delete;
@@ -31,7 +31,7 @@ class DataDirectory {
   void read_id();
 
   const std::string path_;
-  PosixFileSystem files_;
+  FileSystem& files_;
   int lock_ = -1;
   DirectoryId id_{};
 };

@@ -73,4 +73,8 @@ class PosixFileSystem final : public FileSystem {
   std::uint64_t free_bytes(const std::string& path) override;
 };
 
+// The one that a broker uses if it is given no other: a PosixFileSystem. Alone in its source file,
+// so that a program can be linked with a definition of its own (tests/faulty).
+FileSystem& system_files();
+
 }  // namespace haypile::log

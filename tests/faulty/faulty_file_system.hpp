@@ -1,0 +1,79 @@
+// A file system that fails, or kills the process, at a point that has a name.
+//
+// The environment variable HAYPILE_FAULTS lists faults, with commas between them:
+//
+//   ACTION:OPERATION:PART:N     the N-th time (from 1) that OPERATION is asked for a path with PART
+//                               in it; a rename counts if either of its two paths has it
+//
+//   ACTION      kill        SIGKILL to the process, before the operation
+//               kill_after  the same, behind it
+//               torn        of a write the first half, then SIGKILL
+//               eio         fails, with nothing done
+//               enospc      the same, for another reason
+//               skip        pretends: nothing is done and nothing said. No disk does that; it is
+//               how a
+//                           test shows that it would notice
+//   OPERATION   write, read, sync, open, create, rename, remove or sync_directory
+//
+// A fault happens once: whoever tries again succeeds. It is reported on standard error.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "log/file_system.hpp"
+
+namespace haypile::faulty {
+
+struct Fault {
+  std::string action;
+  std::string operation;
+  std::string part;
+  std::uint64_t count = 0;
+  std::atomic<std::uint64_t> seen{0};
+};
+
+// Empty for an empty text; throws std::invalid_argument.
+std::deque<Fault> parse_faults(std::string_view text);
+
+class FaultyFile;
+
+// In front of another one. Calls may come from several threads.
+class FaultyFileSystem final : public log::FileSystem {
+ public:
+  // `files` outlives it.
+  FaultyFileSystem(log::FileSystem& files, std::deque<Fault> faults);
+
+  void create_directories(const std::string& path) override;
+  std::vector<std::string> list(const std::string& directory) override;
+  bool exists(const std::string& path) override;
+  std::unique_ptr<log::File> open(const std::string& path) override;
+  std::unique_ptr<log::File> create(const std::string& path) override;
+  void rename(const std::string& from, const std::string& to) override;
+  void remove(const std::string& path) override;
+  void sync_directory(const std::string& path) override;
+
+  // Calls `action`, or does what a fault wants in its place. `half` is for torn writes.
+  void perform(std::string_view operation, const std::string& path,
+               const std::function<void()>& action, const std::function<void()>& half = {});
+  // Files keep the names under which they are known now.
+  void add(FaultyFile& file);
+  void remove(FaultyFile& file);
+  std::string path_of(const FaultyFile& file);
+
+ private:
+  log::FileSystem& files_;
+  std::deque<Fault> faults_;
+  std::mutex mutex_;  // for the files that are open
+  std::set<FaultyFile*> open_;
+};
+
+}  // namespace haypile::faulty
