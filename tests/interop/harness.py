@@ -18,6 +18,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.path.abspath(os.environ.get("HAYPILE_BIN", f"{HERE}/../../build/release/bin"))
 # Generous: sanitizer builds on a busy machine use it too. Nothing waits that long when all is well.
 PATIENCE = 60
+# Sanitizers make everything slow: tests that repeat something do so less often.
+SANITIZED = "HAYPILE_SANITIZED" in os.environ
 
 
 def wait_for(condition, what, patience=PATIENCE):

@@ -9,10 +9,10 @@ import threading
 import time
 import unittest
 
-from harness import BIN, BrokerTest, Program
+from harness import BIN, SANITIZED, BrokerTest, Program
 from raw import RawConnection, barrier, peer, publish_bytes, wire
 
-CYCLES = int(os.environ.get("CYCLES", "24"))
+CYCLES = int(os.environ.get("CYCLES", "9" if SANITIZED else "24"))
 CUTS = CYCLES // 2
 SEED = int(os.environ.get("SEED", "20260917"))
 
