@@ -104,10 +104,10 @@ class Program:
 class Broker:
     """A haypiled of its own, in a data directory that may be that of an earlier one."""
 
-    def __init__(self, directory, *options, port=0, **popen):
+    def __init__(self, directory, *options, port=0, command=(f"{BIN}/haypiled",), **popen):
         self.directory = directory
         self.program = Program(
-            [f"{BIN}/haypiled", "--data-dir", directory, "--port", str(port), *options], **popen
+            [*command, "--data-dir", directory, "--port", str(port), *options], **popen
         )
         line = self.program.wait_for_line("haypiled ready on")
         self.port = int(re.search(r":(\d+)", line).group(1))
