@@ -98,7 +98,10 @@ void Listener::turn_away() {
   { tcp::socket refused = acceptor_.accept(error); }
   spare_ = open_spare();
   if (spare_ < 0) return retry_later();
-  accept();
+  // Without a free descriptor an accept fails at once, also while there is nobody to accept.
+  acceptor_.async_wait(tcp::acceptor::wait_read, [this](const error_code& failed) {
+    if (!failed) accept();
+  });
 }
 
 void Listener::retry_later() {
