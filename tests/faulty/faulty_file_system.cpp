@@ -17,8 +17,8 @@ namespace haypile::faulty {
 namespace {
 
 constexpr std::array actions{"kill", "kill_after", "torn", "eio", "enospc", "skip"};
-constexpr std::array operations{"write",  "read",   "sync",   "open",
-                                "create", "rename", "remove", "sync_directory"};
+constexpr std::array operations{"write",    "read",   "sync",   "open",          "create",
+                                "allocate", "rename", "remove", "sync_directory"};
 
 template <class Names>
 bool is_one_of(const Names& names, std::string_view name) {
@@ -56,8 +56,10 @@ void parse_fault(std::string_view text, Fault& fault) {
 }
 
 [[noreturn]] void fail(std::string_view operation, const std::string& path, int error) {
-  throw log::IoError("cannot " + std::string(operation) + " '" + path +
-                     "': " + std::generic_category().message(error));
+  const std::string line = "cannot " + std::string(operation) + " '" + path +
+                           "': " + std::generic_category().message(error);
+  if (error == ENOSPC) throw log::NoSpace(line);
+  throw log::IoError(line);
 }
 
 }  // namespace
@@ -79,6 +81,9 @@ class FaultyFile final : public log::File {
   FaultyFile(const FaultyFile&) = delete;
   FaultyFile& operator=(const FaultyFile&) = delete;
 
+  void allocate(std::uint64_t size) override {
+    files_.perform("allocate", files_.path_of(*this), [&] { file_->allocate(size); });
+  }
   void write(std::uint64_t offset, std::string_view bytes) override {
     files_.perform(
         "write", files_.path_of(*this), [&] { file_->write(offset, bytes); },

@@ -11,9 +11,8 @@
 //               eio         fails, with nothing done
 //               enospc      the same, for another reason
 //               skip        pretends: nothing is done and nothing said. No disk does that; it is
-//               how a
-//                           test shows that it would notice
-//   OPERATION   write, read, sync, open, create, rename, remove or sync_directory
+//                           how a test shows that it would notice
+//   OPERATION   write, read, sync, open, create, allocate, rename, remove or sync_directory
 //
 // A fault happens once: whoever tries again succeeds. It is reported on standard error.
 #pragma once
@@ -60,6 +59,7 @@ class FaultyFileSystem final : public log::FileSystem {
   void rename(const std::string& from, const std::string& to) override;
   void remove(const std::string& path) override;
   void sync_directory(const std::string& path) override;
+  std::uint64_t free_bytes(const std::string& path) override { return files_.free_bytes(path); }
 
   // Calls `action`, or does what a fault wants in its place. `half` is for torn writes.
   void perform(std::string_view operation, const std::string& path,
