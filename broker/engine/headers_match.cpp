@@ -26,11 +26,12 @@ std::optional<HeadersMatch> HeadersMatch::from_arguments(const TableReader& read
 
 bool HeadersMatch::matches(const std::vector<TableField>& headers) const {
   const auto has = [&](const Wanted& wanted) {
-    const auto named =
-        std::ranges::equal_range(headers, std::string_view(wanted.name), {}, &TableField::name);
-    return std::ranges::any_of(named, [&](const TableField& header) {
-      return wanted.value.empty() || header.value == wanted.value;
-    });
+    auto header =
+        std::ranges::lower_bound(headers, std::string_view(wanted.name), {}, &TableField::name);
+    for (; header != headers.end() && header->name == wanted.name; ++header) {
+      if (wanted.value.empty() || header->value == wanted.value) return true;
+    }
+    return false;
   };
   return any_ ? std::any_of(wanted_.begin(), wanted_.end(), has)
               : std::all_of(wanted_.begin(), wanted_.end(), has);

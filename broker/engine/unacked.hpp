@@ -31,7 +31,7 @@ class Unacked {
  public:
   // Returns the message's delivery tag.
   std::uint64_t add(Entry&& entry, Queue& queue, Consumer* consumer) {
-    window_.emplace_back(std::move(entry), &queue, consumer);
+    window_.push_back({std::move(entry), &queue, consumer});
     ++in_window_;
     return last_tag();
   }
