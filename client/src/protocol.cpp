@@ -14,6 +14,9 @@ namespace {
 // later, within reason.
 constexpr std::uint32_t handshake_frame_max = 131072;
 
+// A broker of another version answers with its own header, and closes.
+constexpr std::string_view header_start = "AMQP";
+
 std::uint32_t lower_limit(std::uint32_t ours, std::uint32_t theirs) {
   if (ours == 0 || theirs == 0) return std::max(ours, theirs);
   return std::min(ours, theirs);
@@ -27,10 +30,11 @@ Protocol::Protocol(ConnectionOptions options)
       output_(amqp::protocol_header) {}
 
 std::size_t Protocol::receive(std::string_view bytes) {
-  // A broker of another version answers with its own header, and closes.
-  if (state_ == State::handshake && bytes.starts_with("AMQP")) {
-    lost("the broker does not speak AMQP 0-9-1");
-    return bytes.size();
+  if (state_ == State::handshake && !greeted_) {
+    const std::size_t size = std::min(bytes.size(), header_start.size());
+    greeted_ = bytes.substr(0, size) != header_start.substr(0, size);
+    if (!greeted_ && size < header_start.size()) return 0;
+    if (!greeted_) lost("the broker does not speak AMQP 0-9-1");
   }
   std::size_t used = 0;
   while (state_ != State::closed) {

@@ -80,6 +80,7 @@ class Protocol {
 
   const ConnectionOptions options_;
   State state_ = State::handshake;
+  bool greeted_ = false;  // what has come does not begin as a protocol header does
   std::optional<CloseReason> reason_;
   bool blocked_ = false;
   std::uint32_t frame_max_;

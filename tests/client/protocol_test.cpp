@@ -134,10 +134,17 @@ TEST_CASE("a wrong password comes with the broker's reason") {
 }
 
 TEST_CASE("a peer that speaks something else is not misunderstood") {
-  Peer other_version;
-  other_version.send_bytes(std::string_view("AMQP\1\1\0\12", 8));
-  CHECK(other_version.protocol.state() == State::closed);
-  CHECK(other_version.protocol.reason()->text == "the broker does not speak AMQP 0-9-1");
+  const std::string_view other_header("AMQP\1\1\0\12", 8);
+  for (std::size_t cut = 0; cut <= other_header.size(); ++cut) {
+    CAPTURE(cut);
+    Peer other_version;
+    other_version.send_bytes(other_header.substr(0, cut));
+    other_version.send_bytes(other_header.substr(cut));
+    CHECK(other_version.protocol.state() == State::closed);
+    REQUIRE(other_version.protocol.reason());
+    CHECK(other_version.protocol.reason()->text == "the broker does not speak AMQP 0-9-1");
+    CHECK(other_version.pending.empty());
+  }
   Peer web;
   web.protocol.output().clear();
   web.send_bytes("HTTP/1.1 400 Bad Request\r\n\r\n");
