@@ -49,6 +49,9 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
   writer_ = std::make_unique<Writer>(files_, directory_, id_, segment_size_,
                                      state.is_new ? 0 : last, reserve_size);
   writer_->prepare_directory(piles_);
+  // All that was read has been synced: the first batch says so, or damage right before it would
+  // pass for a torn tail later.
+  if (!state.is_new) writer_->set_durable(end_);
   start_batch();
   if (state.sealed) {
     next_segment();

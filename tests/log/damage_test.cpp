@@ -73,6 +73,15 @@ TEST_CASE("a flipped bit in what was synced refuses the start, or is without eff
   CHECK(harmless < used / 2);
 }
 
+TEST_CASE("a flipped bit right before a restart refuses the next start") {
+  LogFixture fixture;
+  fill(fixture);
+  fixture.open();
+  std::string& bytes = fixture.files.bytes(fixture.segment_path(1));
+  bytes[bytes.find("three")] ^= 1;
+  CHECK(contains(refusal(fixture), "all before it was durable"));
+}
+
 TEST_CASE("a last batch that is not whole is cut off and reported") {
   LogFixture fixture;
   fill(fixture);
