@@ -39,6 +39,7 @@ class Replay {
   void check_end(std::uint64_t number, const SegmentReader& reader);
   void check_piles();
   void count_stored(RecoveryReport& report);
+  void check_whole() const;
   void hand_over(LogPosition position, const Record& record, engine::Recovery& recovery,
                  RecoveryReport& report);
   [[noreturn]] void refuse(std::uint64_t number, const std::string& why) const {
@@ -119,6 +120,15 @@ void Replay::check_end(std::uint64_t number, const SegmentReader& reader) {
     refuse(number, place + "a batch further on says that all before it was durable");
   }
   torn_bytes_ = tail.torn_bytes;
+}
+
+// What comes before a checkpoint's position was synced before it was written.
+void Replay::check_whole() const {
+  const std::uint64_t last = numbers_.back();
+  if (last * state_.segment_size + state_.offset < definitions_from_) {
+    refuse(last, "is damaged at offset " + std::to_string(state_.offset) +
+                     ": the checkpoint says that more than what is before was durable");
+  }
 }
 
 void Replay::each_record_of(std::string_view records, LogPosition position, const Visit& visit) {
@@ -237,6 +247,7 @@ LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery, Rec
     if (position >= definitions_from_) state_.catalog.apply(record);
   };
   each_record(learn, true);
+  check_whole();
   state_.live_counts.assign(numbers_.size(), 0);
   state_.catalog.emit(recovery);
   state_.catalog.each_queue(

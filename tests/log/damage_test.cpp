@@ -82,6 +82,20 @@ TEST_CASE("a flipped bit right before a restart refuses the next start") {
   CHECK(contains(refusal(fixture), "all before it was durable"));
 }
 
+TEST_CASE("a log that ends before its checkpoint refuses the start") {
+  LogFixture fixture;
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  while (!fixture.files.exists("log/checkpoint")) {
+    fixture.log->ack(1, fixture.publish(std::string(200, 'x')));
+    fixture.sync();
+  }
+  fixture.log.reset();
+  const std::string path = fixture.segment_path(2);
+  fixture.files.put(path, fixture.files.bytes(path).substr(0, 512));
+  CHECK(contains(refusal(fixture), "the checkpoint says"));
+}
+
 TEST_CASE("a last batch that is not whole is cut off and reported") {
   LogFixture fixture;
   fill(fixture);
