@@ -57,6 +57,7 @@ class Replay {
   LogPosition fragments_position_ = 0;  // 0: not within a fragmented record
   std::uint64_t record_count_ = 0;
   std::uint64_t torn_bytes_ = 0;
+  std::uint32_t torn_epoch_ = 0;
 };
 
 // Leftovers of a recycling that a crash cut short are older than the checkpoint wants, and the
@@ -120,6 +121,7 @@ void Replay::check_end(std::uint64_t number, const SegmentReader& reader) {
     refuse(number, place + "a batch further on says that all before it was durable");
   }
   torn_bytes_ = tail.torn_bytes;
+  torn_epoch_ = tail.epoch;
 }
 
 // What comes before a checkpoint's position was synced before it was written.
@@ -129,6 +131,7 @@ void Replay::check_whole() const {
     refuse(last, "is damaged at offset " + std::to_string(state_.offset) +
                      ": the checkpoint says that more than what is before was durable");
   }
+  if (std::max(state_.epoch, torn_epoch_) == UINT32_MAX) refuse(last, "has an impossible epoch");
 }
 
 void Replay::each_record_of(std::string_view records, LogPosition position, const Visit& visit) {
@@ -257,6 +260,7 @@ LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery, Rec
   each_record([&](LogPosition position,
                   const Record& record) { hand_over(position, record, recovery, report); },
               false);
+  state_.epoch = std::max(state_.epoch, torn_epoch_);
   report.segment_count = numbers_.size();
   report.record_count = record_count_;
   report.torn_bytes = torn_bytes_;

@@ -1,5 +1,6 @@
 #include "log/segment.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -50,6 +51,7 @@ bool SegmentReader::next(Batch& batch) {
 
 SegmentReader::Tail SegmentReader::tail() const {
   Tail tail;
+  tail.epoch = epoch_;
   for (std::uint64_t at = offset_; at + batch_header_size <= bytes_.size(); at += batch_alignment) {
     // Nearly all places are told by their position field alone.
     LogPosition position = 0;
@@ -59,6 +61,7 @@ SegmentReader::Tail SegmentReader::tail() const {
     if (!header || header->epoch < epoch_) continue;
     tail.torn_bytes += batch_header_size + header->records_size;
     if (header->durable > base_ + offset_) tail.was_durable = true;
+    tail.epoch = std::max(tail.epoch, header->epoch);
   }
   return tail;
 }

@@ -42,6 +42,8 @@ class SegmentReader {
     // A batch further on says that the log was durable beyond offset(): what is missing there had
     // been whole.
     bool was_durable = false;
+    // The highest of those batches; epoch() if there is none.
+    std::uint32_t epoch = 0;
   };
   Tail tail() const;
 

@@ -96,6 +96,33 @@ TEST_CASE("a log that ends before its checkpoint refuses the start") {
   CHECK(contains(refusal(fixture), "the checkpoint says"));
 }
 
+// No log leaves such a thing by itself.
+TEST_CASE("what is behind a torn end never goes on from what is written there") {
+  LogFixture fixture;
+  fill(fixture);
+  const std::string path = fixture.segment_path(1);
+  std::string bytes = fixture.files.bytes(path);
+  const std::size_t end = log::align(bytes.find_last_not_of('\0') + 1);
+  // Behind a batch that did not get there.
+  const std::size_t at = end + 64;
+  std::string batch(log::batch_header_size, '\0');
+  batch += static_cast<char>(log::RecordType::clean_stop);
+  const log::LogPosition position = 4096 + at;
+  const std::uint64_t checksum =
+      log::checksum(batch.substr(log::batch_header_size), test::directory_id, position);
+  log::encode({1, 5, position, 0, checksum}, test::directory_id, batch);
+  bytes.replace(at, batch.size(), batch);
+  fixture.files.put(path, bytes);
+  CHECK(fixture.open().torn_bytes > 0);
+  CHECK(fixture.open().torn_bytes == 0);
+  for (int i = 0; i < 3; ++i) {
+    fixture.publish("four");
+    fixture.sync();
+  }
+  CHECK(fixture.open().torn_bytes == 0);
+  CHECK(fixture.recovered.text(1) == "one* two* three* four* four* four*");
+}
+
 TEST_CASE("a last batch that is not whole is cut off and reported") {
   LogFixture fixture;
   fill(fixture);
