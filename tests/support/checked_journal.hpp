@@ -1,9 +1,8 @@
 // A journal that keeps the books a log keeps, and complains about what no log could make sense of.
 #pragma once
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -19,6 +18,9 @@ namespace haypile::test {
 
 class CheckedJournal final : public engine::Journal {
  public:
+  using Complain = std::function<void(const std::string& complaint)>;
+  explicit CheckedJournal(Complain complain) : complain_(std::move(complain)) {}
+
   // All messages there are now have to be moved when the engine next asks.
   void want_room() { boundary_ = end_ + 1; }
 
@@ -146,13 +148,14 @@ class CheckedJournal final : public engine::Journal {
     std::set<engine::QueueId> queues;
   };
 
-  static void expect(bool well, const char* complaint) {
-    if (!well) FAIL_CHECK(complaint);
+  void expect(bool well, const char* complaint) const {
+    if (!well) complain_(complaint);
   }
   void expect_held(const engine::Copy& copy, const char* what) {
     const auto found = messages_.find(copy.message);
     if (found != messages_.end() && found->second.queues.contains(copy.queue)) return;
-    FAIL_CHECK(what << " of a message that is not in queue " << copy.queue << ": " << copy.message);
+    complain_(std::string(what) + " of a message that is not in queue " +
+              std::to_string(copy.queue) + ": " + std::to_string(copy.message));
   }
   // The id is the one it was given, if it was moved.
   void expect_stored(const engine::Copy& copy) {
@@ -174,6 +177,7 @@ class CheckedJournal final : public engine::Journal {
     expect(!in_group_, "a definition within a group");
   }
 
+  Complain complain_;
   engine::LogPosition end_ = 0;
   engine::LogPosition durable_ = 0;
   bool held_ = false;

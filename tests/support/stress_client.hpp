@@ -25,7 +25,7 @@ namespace haypile::test {
 struct StressBroker {
   session::Settings settings{.version = "0", .output_max_bytes = 2000};
   session::WireFormat reader;
-  CheckedJournal journal;
+  CheckedJournal journal{[](const std::string& complaint) { FAIL_CHECK(complaint); }};
   engine::Engine engine{"/", journal, reader};
   session::Time now{std::chrono::hours(1)};
   engine::TimeMs now_ms = 1'700'000'000'000;
