@@ -1,0 +1,208 @@
+// What a vhost does to its log, as an input tells it: always what a Journal may be asked.
+#pragma once
+
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fuzz/log_files.hpp"
+#include "fuzz/support.hpp"
+#include "log/log.hpp"
+#include "support/mem_file_system.hpp"
+#include "support/recovered.hpp"
+
+namespace haypile::fuzz {
+
+inline constexpr const char* directory = "log";
+
+// Which queues hold which messages, as bodies.
+using Holdings = std::map<engine::LogPosition, std::pair<std::string, std::set<engine::QueueId>>>;
+
+inline Holdings holdings_of(const test::Recovered& recovered) {
+  Holdings holdings;
+  for (const auto& [queue, entries] : recovered.messages) {
+    for (const auto& entry : entries) {
+      auto& [body, queues] = holdings[entry.position];
+      body = entry.body;
+      queues.insert(queue);
+    }
+  }
+  return holdings;
+}
+
+class LogProgram {
+ public:
+  explicit LogProgram(test::MemFileSystem& files) : files_(files) {}
+
+  // Runs until the input says "end", or is at its end; what the log holds is durable then.
+  void run(Input& input) {
+    options_.segment_size = 4096u + 1024u * static_cast<std::uint32_t>(input.byte() % 8);
+    options_.threaded = false;
+    open();
+    for (int count = 0; count < op_count_max && !input.empty(); ++count) {
+      const std::uint8_t op = input.byte();
+      if (op == 0xFF) break;
+      act(op % 20, input);
+    }
+    if (in_group_) end_group();
+    sync();
+    if (input.byte() % 2 == 0) log_->close_clean();
+    log_.reset();
+  }
+  const Holdings& holdings() const { return holdings_; }
+
+ private:
+  static constexpr int op_count_max = 300;
+
+  void open() {
+    log_.reset();
+    test::Recovered recovered;
+    log_.emplace(files_, directory, directory_id, options_);
+    log_->recover(recovered);
+    expect(holdings_of(recovered) == holdings_, "a log that nobody touched is as it was left");
+    expect(recovered.queues.size() == queues_.size(), "so are its queues");
+  }
+  void sync() {
+    log_->flush();
+    log_->step();
+  }
+  void end_group() {
+    log_->end_group();
+    in_group_ = false;
+  }
+  void act(std::uint8_t op, Input& input) {
+    // Definitions, and what comes with the end of the log, are not for groups.
+    if (in_group_ && op >= 8) return end_group();
+    switch (op) {
+      case 0:
+      case 1:
+      case 2:
+        return publish(input);
+      case 3:
+      case 4:
+      case 5:
+        return settle(input);
+      case 6:
+        if (!in_group_) log_->begin_group();
+        in_group_ = true;
+        return;
+      case 7:
+        return set_count(input);
+      case 8:
+      case 9:
+      case 10:
+        return declare_queue(input);
+      case 11:
+        return delete_queue(input);
+      case 12:
+      case 13:
+      case 14:
+        return define(op, input);
+      case 15:
+        if (!queues_.empty()) log_->set_unused_since(some_queue(input), input.number(2));
+        return;
+      case 16:
+      case 17:
+        return sync();
+      case 18:
+        sync();
+        return open();
+      default:
+        mark_delivered(input);
+        sync();
+        log_->close_clean();
+        return open();
+    }
+  }
+  engine::QueueId some_queue(Input& input) {
+    return *std::next(queues_.begin(), static_cast<std::ptrdiff_t>(input.below(queues_.size())));
+  }
+  Holdings::iterator some_message(Input& input) {
+    const std::size_t index = input.below(std::min<std::size_t>(holdings_.size(), 200));
+    return std::next(holdings_.begin(), static_cast<std::ptrdiff_t>(index));
+  }
+  void publish(Input& input) {
+    if (queues_.empty()) return declare_queue(input);
+    const std::uint8_t mask = input.byte();
+    std::vector<engine::QueueId> targets;
+    for (const engine::QueueId queue : queues_) {
+      if (targets.empty() || (mask >> (queue % 8) & 1) != 0) targets.push_back(queue);
+    }
+    const std::uint8_t size = input.byte();
+    const std::string body(size < 200 ? size : (size - 199) * std::size_t{150}, 'b');
+    const engine::TimeMs time = mask % 3 == 0 ? 1'700'000'000'000 + mask : 0;
+    const auto position = log_->publish({.exchange = "e",
+                                         .routing_key = "k",
+                                         .properties = std::string_view("\x10\0\2", 3),
+                                         .body = body,
+                                         .published_at = time},
+                                        targets);
+    holdings_[position] = {body, {targets.begin(), targets.end()}};
+  }
+  void settle(Input& input) {
+    if (holdings_.empty()) return;
+    const auto message = some_message(input);
+    auto& queues = message->second.second;
+    log_->ack(*queues.begin(), message->first);
+    queues.erase(queues.begin());
+    if (queues.empty()) holdings_.erase(message);
+  }
+  void set_count(Input& input) {
+    if (holdings_.empty()) return;
+    const auto message = some_message(input);
+    log_->set_delivery_count(*message->second.second.begin(), message->first, input.byte());
+  }
+  void mark_delivered(Input& input) {
+    if (holdings_.empty()) return;
+    const auto message = some_message(input);
+    log_->mark_delivered(*message->second.second.begin(), message->first);
+  }
+  void declare_queue(Input& input) {
+    if (queues_.size() >= 8) return;
+    queues_.insert(++last_queue_);
+    log_->declare_queue({.id = last_queue_,
+                         .name = "q" + std::to_string(last_queue_),
+                         .durable = true,
+                         .auto_delete = input.byte() % 2 == 0,
+                         .arguments = {}});
+  }
+  void delete_queue(Input& input) {
+    if (queues_.empty()) return;
+    const engine::QueueId queue = some_queue(input);
+    log_->delete_queue(queue);
+    queues_.erase(queue);
+    for (auto message = holdings_.begin(); message != holdings_.end();) {
+      if (message->second.second.erase(queue) != 0) log_->release(message->first);
+      message = message->second.second.empty() ? holdings_.erase(message) : std::next(message);
+    }
+  }
+  void define(std::uint8_t op, Input& input) {
+    const std::uint8_t choice = input.byte();
+    const std::string name = "x" + std::to_string(choice % 4);
+    const bool undo = choice >= 128;
+    if (op == 12) {
+      if (undo) return log_->delete_exchange(name);
+      return log_->declare_exchange({name, engine::ExchangeType::topic, true, false, false, ""});
+    }
+    const engine::BindingDefinition binding{
+        name, op == 13 ? engine::DestinationKind::queue : engine::DestinationKind::exchange,
+        op == 13 ? "q" + std::to_string(choice % 9) : "x" + std::to_string(choice % 3),
+        std::string(choice % 64 == 1 ? 5000 : 3, 'k'), ""};
+    undo ? log_->unbind(binding) : log_->bind(binding);
+  }
+
+  test::MemFileSystem& files_;
+  log::LogOptions options_;
+  std::optional<log::Log> log_;
+  std::set<engine::QueueId> queues_;
+  engine::QueueId last_queue_ = 0;
+  bool in_group_ = false;
+  Holdings holdings_;
+};
+
+}  // namespace haypile::fuzz
