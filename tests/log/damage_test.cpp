@@ -1,6 +1,8 @@
 // What the log makes of files that are not as it left them.
 #include <doctest/doctest.h>
 
+#include "log/checkpoint.hpp"
+#include "log/record.hpp"
 #include "support/log_fixture.hpp"
 
 using namespace haypile;
@@ -94,6 +96,28 @@ TEST_CASE("a log that ends before its checkpoint refuses the start") {
   const std::string path = fixture.segment_path(2);
   fixture.files.put(path, fixture.files.bytes(path).substr(0, 512));
   CHECK(contains(refusal(fixture), "the checkpoint says"));
+}
+
+// No log gets there by itself.
+TEST_CASE("a segment whose positions are beyond all numbers refuses the start") {
+  LogFixture fixture;
+  const std::uint64_t number = std::uint64_t{1} << 60;
+  std::string segment =
+      log::encode(log::SegmentHeader{.number = number, .segment_size = 4096}, test::directory_id);
+  std::string batch(log::batch_header_size, '\0');
+  const engine::QueueId queue = 1;
+  log::append_queue(batch, test::queue_definition(queue));
+  log::append_publish(batch, {.exchange = "", .routing_key = "", .properties = "", .body = "m"},
+                      {&queue, 1});
+  const std::string_view records = std::string_view(batch).substr(log::batch_header_size);
+  const log::LogPosition position = number * 4096 + segment.size();
+  log::encode({static_cast<std::uint32_t>(records.size()), 1, position, 0,
+               log::checksum(records, test::directory_id, position)},
+              test::directory_id, batch);
+  segment += batch;
+  fixture.files.put(fixture.segment_path(number), segment);
+  fixture.files.put("log/checkpoint", log::encode_checkpoint(number, 1, {}, test::directory_id));
+  CHECK(contains(refusal(fixture), "impossible number"));
 }
 
 // No log leaves such a thing by itself.
