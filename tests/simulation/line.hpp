@@ -1,0 +1,38 @@
+// A client, its connection, and the bytes that are on their way between the two.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "simulation/books.hpp"
+#include "simulation/client.hpp"
+#include "simulation/events.hpp"
+#include "simulation/sim_broker.hpp"
+#include "simulation/watch.hpp"
+
+namespace haypile::simulation {
+
+struct Line {
+  Line(std::unique_ptr<SimBroker::Connection> its_connection, Books& books, Events& events,
+       Random& random, std::size_t its_index, std::uint64_t its_id, std::uint32_t segment_size)
+      : index(its_index),
+        id(its_id),
+        connection(std::move(its_connection)),
+        watch(books, events, its_id),
+        client(books.messages(), random, its_index, segment_size) {}
+
+  const std::size_t index;  // which client it is
+  const std::uint64_t id;
+  std::unique_ptr<SimBroker::Connection> connection;
+  Watch watch;
+  Client client;
+  std::string to_broker;
+  std::string to_client;
+  engine::TimeMs last_heard_ms = 0;
+  bool is_frozen = false;     // neither reads nor writes
+  bool has_vanished = false;  // nothing goes either way any more, and nobody says so
+};
+
+}  // namespace haypile::simulation

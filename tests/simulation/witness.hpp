@@ -1,0 +1,71 @@
+// Sees what a recovery hands over: whether each thing is what was once declared or published.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "engine/journal.hpp"
+#include "simulation/books.hpp"
+
+namespace haypile::simulation {
+
+// Throws Violation.
+class Witness final : public engine::Recovery {
+ public:
+  explicit Witness(Books& books) : books_(books) {}
+
+  void exchange(const engine::ExchangeDefinition& definition) override {
+    const int index = find_exchange(definition.name);
+    const bool is_direct = definition.type == engine::ExchangeType::direct;
+    if (index == nowhere || !definition.durable || is_direct != (index == direct)) {
+      throw Violation{"altered", "exchange " + definition.name};
+    }
+    note(books_.exchange_key(index), definition.name);
+  }
+  void queue(const engine::QueueDefinition& definition, engine::TimeMs) override {
+    const int index = find_queue(definition.name);
+    if (index == nowhere || !definition.durable || !simulation::queue(index).durable ||
+        definition.arguments != simulation::queue(index).arguments.bytes()) {
+      throw Violation{"altered", "queue " + definition.name};
+    }
+    note(books_.queue_key(index), definition.name);
+    by_id_[definition.id] = index;
+  }
+  void binding(const engine::BindingDefinition& definition) override {
+    const bool to_exchange = definition.destination_kind == engine::DestinationKind::exchange;
+    const int index = find_binding(definition.source, to_exchange, definition.destination,
+                                   definition.routing_key);
+    const std::string text = "binding of " + definition.source + " to " + definition.destination;
+    if (index == nowhere) throw Violation{"altered", text};
+    note(books_.binding_key(index), text);
+  }
+  void message(engine::LogPosition, const engine::MessageView& view,
+               std::span<const engine::RecoveredCopy> copies) override {
+    const Number number = number_in(view.body);
+    const Message* message = books_.messages().find(number);
+    if (!message) throw Violation{"unknown-message", std::to_string(number)};
+    for (const engine::RecoveredCopy& copy : copies) {
+      const int index = by_id_.at(copy.queue);
+      const int origin = books_.origin_of(number, index);
+      const std::string text =
+          difference(*message, view.exchange, view.routing_key, view.properties, view.body,
+                     origin == nowhere ? "" : simulation::queue(origin).name);
+      if (!text.empty()) {
+        throw Violation{"altered", text + " of message " + std::to_string(number)};
+      }
+      found.copies[static_cast<std::size_t>(index)].push_back({number, copy.redelivered});
+    }
+  }
+
+  Found found;
+
+ private:
+  void note(Key key, const std::string& text) {
+    if (!found.definitions.insert(key).second) throw Violation{"twice", text};
+  }
+
+  Books& books_;
+  std::map<engine::QueueId, int> by_id_;
+};
+
+}  // namespace haypile::simulation
