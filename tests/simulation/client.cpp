@@ -21,8 +21,8 @@ bool decode(const amqp::Frame& frame, M& method) {
 
 }  // namespace
 
-Client::Client(Messages& messages, Random& random, std::size_t index, std::uint32_t segment_size)
-    : messages_(messages), random_(random), index_(index), segment_size_(segment_size) {
+Client::Client(Messages& messages, Random& random, std::size_t index, const Style& style)
+    : messages_(messages), random_(random), index_(index), style_(style) {
   output_ = amqp::protocol_header;
   number_ = 0;
   send(amqp::connection::StartOk{
@@ -113,7 +113,12 @@ void Client::close() {
 
 void Client::publish() {
   static constexpr std::array<QueueIndex, 9> named{p0, p1, prio, rej, t0, loose, ttl, limit, tries};
-  for (std::size_t count = random_.between(1, 3); count > 0; --count) {
+  static constexpr std::array<QueueIndex, 3> few{p0, p1, rej};
+  for (std::size_t count = random_.between(1, style_.is_brisk ? 5 : 3); count > 0; --count) {
+    if (style_.is_brisk && !random_.one_in(150)) {
+      publish_one(default_exchange, queue(random_.any(few)).name);
+      continue;
+    }
     const std::size_t dice = random_.below(12);
     if (dice < 7) {
       publish_one(default_exchange, queue(random_.any(named)).name);
@@ -130,7 +135,7 @@ void Client::publish() {
 }
 
 void Client::publish_one(int exchange, const std::string& key) {
-  const Message& message = messages_.make(random_, exchange, key, segment_size_);
+  const Message& message = messages_.make(random_, exchange, key, style_);
   amqp::append_message(
       output_, number_,
       amqp::basic::Publish{
@@ -141,8 +146,10 @@ void Client::publish_one(int exchange, const std::string& key) {
 void Client::consume() {
   static constexpr std::array<QueueIndex, 12> named{p0,    p1,    prio, dead,  rej,   t0,
                                                     fdead, loose, ttl,  limit, tries, full};
+  static constexpr std::array<QueueIndex, 4> few{p0, p1, dead, rej};
   if (channel().consumers.size() >= consumers_max) return;
-  const QueueIndex index = random_.any(named);
+  const QueueIndex index =
+      style_.is_brisk && !random_.one_in(8) ? random_.any(few) : random_.any(named);
   const bool no_ack = index == loose && random_.one_in(2);
   const std::string tag = (no_ack ? "n" : "c") + std::to_string(++last_consumer_);
   send(amqp::basic::Qos{.prefetch_count = static_cast<std::uint16_t>(random_.below(5))});
@@ -176,14 +183,20 @@ void Client::drain(int index, std::size_t count) {
 void Client::settle() {
   Channel& its_channel = channel();
   if (its_channel.unacked.empty()) return;
-  const std::size_t which = random_.below(its_channel.unacked.size());
+  const bool all = style_.is_brisk && random_.one_in(2);
+  const std::size_t count = its_channel.unacked.size();
+  const std::size_t which = all ? count - 1 : random_.below(count);
   const auto it = std::next(its_channel.unacked.begin(), static_cast<std::ptrdiff_t>(which));
   const std::uint64_t tag = *it;
-  const bool multiple = random_.one_in(4);
+  const bool multiple = all || random_.one_in(4);
   const auto first = multiple ? its_channel.unacked.begin() : it;
   if (its_channel.mode == Mode::tx) its_channel.held.insert(first, std::next(it));
   its_channel.unacked.erase(first, std::next(it));
-  const bool requeue = random_.one_in(2);
+  send_settlement(tag, multiple);
+}
+
+void Client::send_settlement(std::uint64_t tag, bool multiple) {
+  const bool requeue = random_.one_in(style_.is_brisk ? 6 : 2);
   if (random_.one_in(2)) {
     send(amqp::basic::Ack{.delivery_tag = tag, .multiple = multiple});
   } else if (multiple || random_.one_in(2)) {

@@ -27,7 +27,7 @@ class Client {
 
   // `index`: which queue and exchange are its own; client_count for none. All but the latter
   // outlive it. Opens the connection, and declares what it needs.
-  Client(Messages& messages, Random& random, std::size_t index, std::uint32_t segment_size);
+  Client(Messages& messages, Random& random, std::size_t index, const Style& style);
 
   void act();
   // Says goodbye.
@@ -65,6 +65,7 @@ class Client {
   void cancel();
   void get();
   void settle();
+  void send_settlement(std::uint64_t tag, bool multiple);
   void end_transaction();
   void change_topology();
   void change_binding();
@@ -76,7 +77,7 @@ class Client {
   Messages& messages_;
   Random& random_;
   const std::size_t index_;
-  const std::uint32_t segment_size_;
+  const Style& style_;
   bool has_ended_ = false;
   bool is_closing_ = false;
   bool has_queue_ = false;

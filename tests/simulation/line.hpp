@@ -16,12 +16,12 @@ namespace haypile::simulation {
 
 struct Line {
   Line(std::unique_ptr<SimBroker::Connection> its_connection, Books& books, Events& events,
-       Random& random, std::size_t its_index, std::uint64_t its_id, std::uint32_t segment_size)
+       Random& random, std::size_t its_index, std::uint64_t its_id, const Style& style)
       : index(its_index),
         id(its_id),
         connection(std::move(its_connection)),
         watch(books, events, its_id),
-        client(books.messages(), random, its_index, segment_size) {}
+        client(books.messages(), random, its_index, style) {}
 
   const std::size_t index;  // which client it is
   const std::uint64_t id;

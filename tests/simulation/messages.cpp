@@ -26,7 +26,7 @@ bool has_headers(const Message& message) {
 
 }  // namespace
 
-Message& Messages::make(Random& random, int exchange, std::string key, std::uint32_t segment_size) {
+Message& Messages::make(Random& random, int exchange, std::string key, const Style& style) {
   Message message{.number = static_cast<Number>(all_.size() + 1),
                   .exchange = exchange,
                   .key = std::move(key),
@@ -34,8 +34,10 @@ Message& Messages::make(Random& random, int exchange, std::string key, std::uint
                   .persistent = !random.one_in(6),
                   .priority = static_cast<std::uint8_t>(random.below(5)),
                   .size = digit_count + random.below(200)};
+  if (style.is_brisk) message.size += random.below(300);
+  if (style.is_small) message.size = digit_count + random.below(4);
   if (random.one_in(12)) message.size += random.below(1500);
-  if (random.one_in(50)) message.size += random.below(segment_size * 5 / 2);
+  if (random.one_in(50)) message.size += random.below(style.segment_size * 5 / 2);
   all_.push_back(std::move(message));
   return all_.back();
 }

@@ -13,6 +13,14 @@ namespace haypile::simulation {
 
 using Number = std::uint32_t;
 
+// How the clients of a seed are.
+struct Style {
+  std::uint32_t segment_size = 4096;
+  bool is_brisk = false;     // few queues, kept short: segments come and go
+  bool is_small = false;     // messages of few different sizes: what is torn fits together again
+  bool writes_late = false;  // the log's thread has its turn rarely
+};
+
 struct Message {
   Number number = 0;  // from 1 on
   int exchange = 0;
@@ -26,7 +34,7 @@ struct Message {
 class Messages {
  public:
   // A new one, of any size up to several segments.
-  Message& make(Random& random, int exchange, std::string key, std::uint32_t segment_size);
+  Message& make(Random& random, int exchange, std::string key, const Style& style);
   // Null if there is no such message.
   const Message* find(Number number) const;
 

@@ -1,93 +1,21 @@
 #include "simulation/simulation.hpp"
 
 #include <algorithm>
-#include <memory>
-#include <optional>
+#include <exception>
 #include <utility>
-#include <vector>
 
-#include "simulation/books.hpp"
-#include "simulation/client.hpp"
-#include "simulation/events.hpp"
-#include "simulation/line.hpp"
-#include "simulation/random.hpp"
-#include "simulation/sim_broker.hpp"
 #include "simulation/witness.hpp"
+#include "simulation/world.hpp"
 
 namespace haypile::simulation {
 
-namespace {
-
-using test::MemFileSystem;
-using test::PowerLoss;
-
-enum class Ending { at_call, at_step, at_confirm, io_error, clean_stop };
-
-class Simulation {
- public:
-  explicit Simulation(const Plan& plan);
-
-  void run();
-  std::uint64_t hash() const { return events_.hash(); }
-  std::string events_text() const { return events_.text(); }
-  std::uint64_t calls() const { return calls_; }
-
- private:
-  using Lines = std::vector<std::unique_ptr<Line>>;
-
-  // The life of a broker: start, work, end.
-  void run_script();
-  void arm(Ending ending);
-  void start();
-  void try_to_start();
-  void crash();
-  void work(std::size_t steps);
-  void stop_clean();
-  void fail();
-  void audit();
-  void audit_alive();
-
-  // What can happen.
-  void step();
-  void act();
-  void move_to_broker();
-  void move_to_client();
-  void pass_time();
-  void trouble();
-  void flush();
-  void step_log();
-  void hear_of_log();
-
-  Line* any_line();
-  Line& connect(std::size_t index);
-  void feed(Line& line, std::size_t size);
-  void cut(Line& line);
-  void remove_ended();
-  // Whatever the broker was told may have given it something to say; `first` to the one who told.
-  void collect(Line* first);
-  std::vector<SimBroker::Connection*> connections();
-
-  const Plan plan_;
-  Random random_;
-  Events events_;
-  Clock clock_;
-  BrokerLimits limits_;
-  MemFileSystem files_;
-  Books books_;
-  std::optional<SimBroker> broker_;
-  Lines lines_;
-  std::uint64_t last_line_ = 0;
-  std::uint64_t confirm_count_ = 0;
-  std::uint64_t crash_at_confirm_ = 0;  // 0: never
-  std::uint64_t calls_ = 0;
-  bool has_started_ = false;
-  bool kills_ = false;  // instead of losing power
-  enum class Close { not_tried, tried, done } close_ = Close::done;
-};
-
 Simulation::Simulation(const Plan& plan)
     : plan_(plan), random_(plan.seed), events_(plan.events_max) {
-  limits_.segment_size = 4096u << random_.below(3);
+  limits_.segment_size = 4096u << (random_.one_in(4) ? random_.below(3) : 0);
+  style_.segment_size = limits_.segment_size;
+  style_.is_brisk = random_.one_in(2);
+  style_.is_small = random_.one_in(3);
+  style_.writes_late = random_.one_in(3);
   if (random_.one_in(3)) limits_.output_max_bytes = random_.between(300, 3000);
   if (random_.one_in(4)) limits_.pending_max_bytes = random_.between(500, 5000);
   if (random_.one_in(4)) limits_.memory_max_bytes = random_.between(5000, 50'000);
@@ -99,11 +27,11 @@ void Simulation::run() {
   const bool audits_alive = random_.one_in(4);
   for (std::size_t round = 0; round < rounds; ++round) {
     start();
-    Ending ending = static_cast<Ending>(random_.below(round < 2 ? 4 : 5));
+    Ending ending = static_cast<Ending>(random_.below(round < 2 ? 5 : 6));
     if (round == 0 && ending == Ending::io_error) ending = Ending::at_call;
     arm(ending);
     try {
-      work(random_.between(100, 400));
+      work(style_.is_brisk ? random_.between(500, 2500) : random_.between(100, 400));
       if (audits_alive && round == 2 && !broker_->has_failed()) return audit_alive();
       if (ending == Ending::clean_stop) stop_clean();
     } catch (const PowerLoss&) {
@@ -121,7 +49,7 @@ void Simulation::run_script() {
   kills_ = random_.one_in(3);
   try {
     try_to_start();
-    work(120);
+    work(400);
     flush();
     step_log();
     hear_of_log();
@@ -147,8 +75,11 @@ void Simulation::arm(Ending ending) {
   events_.add("this ends", static_cast<std::uint64_t>(ending), kills_);
   crash_at_confirm_ = 0;
   close_ = Close::not_tried;
-  if (ending == Ending::at_call) files_.lose_power_after(random_.between(1, 100));
-  if (ending == Ending::at_confirm) crash_at_confirm_ = confirm_count_ + random_.between(1, 60);
+  if (ending == Ending::at_call)
+    files_.lose_power_after(random_.between(1, style_.is_brisk ? 400 : 100));
+  if (ending == Ending::at_confirm)
+    crash_at_confirm_ = confirm_count_ + random_.between(1, style_.is_brisk ? 200 : 60);
+  if (ending == Ending::at_rename) files_.lose_power_at_rename(random_.between(1, 8));
   if (ending == Ending::clean_stop && random_.one_in(3)) {
     files_.lose_power_after(random_.between(40, 100));
   }
@@ -206,7 +137,7 @@ void Simulation::try_to_start() {
 void Simulation::crash() {
   if (std::exchange(has_started_, false)) books_.claim(broker_->log().durable());
   crash_at_confirm_ = 0;
-  lines_.clear();
+  if (broker_) lines_.clear();
   broker_.reset();
   if (kills_) {
     files_.survive_kill();
@@ -288,193 +219,6 @@ void Simulation::audit() {
   books_.expect_empty();
   if (broker_->engine().memory_bytes() != 0) throw Violation{"memory-left", ""};
 }
-
-void Simulation::step() {
-  const std::size_t dice = random_.below(100);
-  if (dice < 32) {
-    act();
-  } else if (dice < 57) {
-    move_to_broker();
-  } else if (dice < 75) {
-    move_to_client();
-  } else if (dice < 83) {
-    flush();
-  } else if (dice < 90) {
-    step_log();
-  } else if (dice < 95) {
-    hear_of_log();
-  } else if (dice < 98) {
-    pass_time();
-  } else {
-    trouble();
-  }
-}
-
-Line* Simulation::any_line() {
-  return lines_.empty() ? nullptr : random_.any(lines_).get();
-}
-
-Line& Simulation::connect(std::size_t index) {
-  lines_.push_back(std::make_unique<Line>(broker_->connect(), books_, events_, random_, index,
-                                          ++last_line_, limits_.segment_size));
-  events_.add("connects", index, last_line_);
-  lines_.back()->last_heard_ms = clock_.now_ms;
-  return *lines_.back();
-}
-
-void Simulation::act() {
-  const std::size_t index = random_.below(client_count);
-  const auto found = std::ranges::find_if(
-      lines_, [&](const auto& line) { return line->index == index && !line->has_vanished; });
-  Line& line = found == lines_.end() ? connect(index) : **found;
-  if (line.is_frozen) return;
-  line.client.act();
-  line.to_broker += line.client.take_output();
-  if (random_.one_in(2)) feed(line, line.to_broker.size());
-}
-
-void Simulation::move_to_broker() {
-  Line* line = any_line();
-  if (!line || line->has_vanished || line->to_broker.empty()) return;
-  const std::size_t size = line->to_broker.size();
-  feed(*line, random_.one_in(2) ? size : random_.between(1, size));
-}
-
-void Simulation::feed(Line& line, std::size_t size) {
-  if (!line.connection->may_receive()) return;
-  const std::string bytes = line.to_broker.substr(0, size);
-  line.to_broker.erase(0, bytes.size());
-  books_.set_now(clock_.now_ms);
-  line.watch.received(line.connection->receive(bytes));
-  line.last_heard_ms = clock_.now_ms;
-  collect(&line);
-}
-
-void Simulation::move_to_client() {
-  Line* line = any_line();
-  if (!line || line->has_vanished || line->is_frozen || line->to_client.empty()) return;
-  const std::size_t all = line->to_client.size();
-  const std::size_t size = random_.one_in(3) ? random_.between(1, all) : all;
-  line->connection->output_sent(size);
-  collect(line);
-  line->client.receive(line->to_client.substr(0, size));
-  line->to_client.erase(0, size);
-  line->to_broker += line->client.take_output();
-  if (line->connection->session().has_stalled()) feed(*line, 0);
-  remove_ended();
-}
-
-// Healthy clients are heard of in time, but for what the network does to them.
-void Simulation::pass_time() {
-  clock_.now_ms += random_.one_in(3) ? random_.between(500, 3000) : random_.between(1, 60);
-  events_.set_now(clock_.now_ms);
-  books_.set_now(clock_.now_ms);
-  for (const auto& line : lines_) {
-    if (line->is_frozen || line->has_vanished || clock_.now_ms < line->last_heard_ms + 2000) {
-      continue;
-    }
-    line->client.send_heartbeat();
-    line->to_broker += line->client.take_output();
-  }
-  if (random_.one_in(2) && broker_->is_due()) {
-    broker_->advance();
-    collect(nullptr);
-  }
-  for (const auto& line : lines_) {
-    if (line->connection->session().deadline() > clock_.now()) continue;
-    line->connection->session().tick(clock_.now());
-    if (line->connection->session().finished()) {
-      events_.add("heartbeats missed", line->id);
-      line->watch.gone();
-    }
-    collect(line.get());
-  }
-  remove_ended();
-}
-
-void Simulation::trouble() {
-  Line* line = any_line();
-  if (!line) return;
-  const std::size_t dice = random_.below(8);
-  events_.add("trouble", line->id, dice);
-  if (dice < 2) {
-    line->is_frozen = !line->is_frozen;
-  } else if (dice < 3) {
-    line->has_vanished = true;
-  } else if (dice < 4) {
-    line->client.close();
-    line->to_broker += line->client.take_output();
-  } else if (dice < 6 && !line->has_vanished) {
-    if (!line->to_broker.empty()) feed(*line, random_.below(line->to_broker.size()));
-    cut(*line);
-  } else if (broker_->is_due()) {
-    broker_->advance();
-    collect(nullptr);
-  }
-}
-
-void Simulation::cut(Line& line) {
-  events_.add("cut", line.id);
-  line.watch.gone();
-  line.connection->session().disconnected();
-  collect(nullptr);
-  std::erase_if(lines_, [&](const auto& each) { return each.get() == &line; });
-}
-
-void Simulation::remove_ended() {
-  std::erase_if(lines_, [](const auto& line) {
-    return line->connection->session().finished() &&
-           (line->client.has_ended() || !line->connection->session().closed_by_client());
-  });
-}
-
-void Simulation::flush() {
-  events_.add("flush");
-  broker_->flush();
-  broker_->let_publishers_go_on(connections());
-}
-
-void Simulation::step_log() {
-  events_.add("log's turn", files_.calls());
-  broker_->step_log();
-}
-
-void Simulation::hear_of_log() {
-  if (!broker_->take_advanced()) return;
-  events_.add("log advanced", broker_->log().durable());
-  broker_->log_advanced(connections());
-  broker_->let_publishers_go_on(connections());
-  collect(nullptr);
-}
-
-std::vector<SimBroker::Connection*> Simulation::connections() {
-  std::vector<SimBroker::Connection*> all;
-  for (const auto& line : lines_)
-    all.push_back(line->connection.get());
-  return all;
-}
-
-void Simulation::collect(Line* first) {
-  std::uint64_t confirmed = 0;
-  const auto take = [&](Line& line) {
-    const std::string bytes = line.connection->take_output();
-    if (bytes.empty()) return;
-    const std::uint64_t before = line.watch.confirm_count();
-    line.watch.sent(bytes);
-    confirmed += line.watch.confirm_count() - before;
-    line.to_client += bytes;
-  };
-  if (first) take(*first);
-  for (const auto& line : lines_) {
-    if (line.get() != first) take(*line);
-  }
-  confirm_count_ += confirmed;
-  if (confirmed > 0 && crash_at_confirm_ != 0 && confirm_count_ >= crash_at_confirm_) {
-    throw PowerLoss{};
-  }
-}
-
-}  // namespace
 
 Outcome run(const Plan& plan) {
   Simulation simulation(plan);

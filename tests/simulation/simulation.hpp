@@ -2,9 +2,9 @@
 // the disk is written, and when it all comes to an end; then the next start, and the books.
 //
 // The faults, all at moments chosen by the seed:
-// - loss of power: at a call to the file system, between two events, or right after a client was
-//   told that something is durable. What was not synced is lost, torn at 512 bytes, reordered;
-//   what was done to directories is undone from some point on. Also during recovery.
+// - loss of power: at a call to the file system, at a rename, between two events, or right after a
+//   client was told that something is durable. What was not synced is lost, torn at 512 bytes,
+//   reordered; what was done to directories is undone from some point on. Also during recovery.
 // - kill -9 at the same moments: what was written is there.
 // - a file system call fails, that one alone or all from then on.
 // - a clean stop, which the power may not let come to its end.

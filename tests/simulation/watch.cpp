@@ -1,6 +1,9 @@
 // What the broker takes in.
 #include "simulation/watch.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include <haypile/amqp/properties.hpp>
 
 namespace haypile::simulation {
@@ -207,6 +210,10 @@ void Watch::settle(Channel& its_channel, std::uint64_t tag, bool multiple, How h
     held.messages.emplace_back(it->first, std::move(it->second));
     it = unacked.erase(it);
   }
+  // Dead letters go on their way when all is settled.
+  std::ranges::stable_partition(held.messages, [&](const auto& message) {
+    return how != How::drop || queue(message.second.queue).dead_to == nowhere;
+  });
   if (its_channel.tx) return its_channel.held.push_back(std::move(held));
   for (const auto& [its_tag, given] : held.messages)
     settle_now(its_channel, given, how);

@@ -46,11 +46,14 @@ class MemFileSystem final : public log::FileSystem {
   std::uint64_t calls() const { return calls_; }
   std::uint64_t syncs() const { return syncs_; }
 
+  // At the rename after so many others: where files change their roles.
+  void lose_power_at_rename(std::uint64_t renames) { renames_left_ = renames; }
   // What a killed process leaves to the next one: all of it, synced or not.
   void survive_kill() {
     lose_power_after(0);
     fail_after(0);
     fail_once_after(0);
+    lose_power_at_rename(0);
   }
   // What is on disk when the power is back.
   void restart(std::mt19937& random) {
@@ -100,6 +103,7 @@ class MemFileSystem final : public log::FileSystem {
     return std::make_unique<MemFile>(*this, node);
   }
   void rename(const std::string& from, const std::string& to) override {
+    if (renames_left_ != 0 && --renames_left_ == 0) throw PowerLoss{};
     change([from, to](Names& names) {
       const auto found = names.find(from);
       if (found == names.end()) return;
@@ -220,6 +224,7 @@ class MemFileSystem final : public log::FileSystem {
   std::uint64_t failure_at_ = 0;
   std::uint64_t one_failure_at_ = 0;
   std::uint64_t capacity_ = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t renames_left_ = 0;
   bool ignore_syncs_ = false;
   bool ignore_directory_syncs_ = false;
 };
