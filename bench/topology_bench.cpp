@@ -251,6 +251,7 @@ class Nobody final : public engine::Recovery {
   void exchange(const engine::ExchangeDefinition&) override {}
   void queue(const engine::QueueDefinition&, engine::TimeMs) override {}
   void binding(const engine::BindingDefinition&) override {}
+  void backlog(engine::QueueId, std::uint8_t, engine::Backlog&) override {}
   void message(engine::LogPosition, const engine::MessageView&,
                std::span<const engine::RecoveredCopy>) override {}
 };

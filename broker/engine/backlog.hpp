@@ -50,6 +50,8 @@ class Backlog {
   // Hands over the next few; at least one if there are any, unless they cannot be read: that is the
   // end of the journal, and unread_count() is 0 from then on.
   virtual void read(const Take& take) = 0;
+  // The same for all that is there, but nothing of it counts as read.
+  virtual void look_at(const Take& visit) = 0;
   // All that has not been read has left the queue for good.
   virtual void drop_unread() = 0;
 };

@@ -38,16 +38,15 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
   epoch_ = state.epoch + 1;
   catalog_ = std::move(state.catalog);
   first_segment_ = state.first_segment;
-  for (const std::uint64_t live_count : state.live_counts)
-    segments_.push_back({live_count});
+  segments_.assign(state.segments.begin(), state.segments.end());
+  for (const SegmentUse& segment : segments_)
+    copy_bytes_ += segment.copy_bytes;
   const std::uint64_t last = first_segment_ + segments_.size() - 1;
   base_ = last * segment_size_;
   offset_ = state.is_new ? segment_header_size : state.offset;
   end_ = base_ + offset_;
-  const std::uint64_t reserve_size =
-      options_.reserve_size != 0 ? options_.reserve_size : options_.ring_size / 4 * 5;
   writer_ = std::make_unique<Writer>(files_, directory_, id_, segment_size_,
-                                     state.is_new ? 0 : last, reserve_size);
+                                     state.is_new ? 0 : last, reserve_size());
   writer_->prepare_directory(piles_);
   // All that was read has been synced: the first batch says so, or damage right before it would
   // pass for a torn tail later.
@@ -219,7 +218,11 @@ LogPosition Log::publish(const engine::MessageView& message,
     position = next_position();
     append_publish(batch_, message, queues);
   }
-  segment_of(position).live_count += queues.size();
+  SegmentUse& segment = segment_of(position);
+  segment.live_count += queues.size();
+  const std::uint64_t copy_bytes = queues.size() * publish_size_max(message, 1);
+  segment.copy_bytes += copy_bytes;
+  copy_bytes_ += copy_bytes;
   return position;
 }
 

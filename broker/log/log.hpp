@@ -77,7 +77,9 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::size_t segment_count() const { return segments_.size(); }
   // More has been appended than the ring has room for: publishers ought to wait until what stays
   // has been moved.
-  bool is_overfull() const { return segments_.size() > ring_segments(); }
+  bool is_overfull() const {
+    return segments_.size() > ring_segments() || copy_bytes_ > reserve_size();
+  }
 
   void declare_exchange(const engine::ExchangeDefinition& exchange) override;
   void delete_exchange(std::string_view name) override;
@@ -106,9 +108,6 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   LogPosition durable() const override { return writer_->durable(); }
 
  private:
-  struct Segment {
-    std::uint64_t live_count = 0;  // copies of its messages in queues
-  };
   // Of the messages that are being moved: those of one queue and priority that leave memory.
   struct Unread {
     std::uint32_t first = 0;
@@ -130,7 +129,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
 
   bool batch_empty() const { return batch_.size() == batch_header_size; }
   LogPosition next_position() const { return base_ + offset_ + batch_.size(); }
-  Segment& segment_of(LogPosition message) {
+  SegmentUse& segment_of(LogPosition message) {
     return segments_[message / segment_size_ - first_segment_];
   }
   void mark_group();
@@ -142,7 +141,13 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void hand_over();
   void start_batch();
   void next_segment();
-  void leave(LogPosition message) { --segment_of(message).live_count; }
+  void leave(LogPosition message) {
+    SegmentUse& segment = segment_of(message);
+    if (--segment.live_count == 0) copy_bytes_ -= std::exchange(segment.copy_bytes, 0);
+  }
+  std::uint64_t reserve_size() const {
+    return options_.reserve_size != 0 ? options_.reserve_size : options_.ring_size / 4 * 5;
+  }
   std::size_t ring_segments() const {
     return std::max<std::size_t>(4, static_cast<std::size_t>(options_.ring_size / segment_size_));
   }
@@ -172,11 +177,12 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::uint32_t epoch_ = 0;
   Catalog catalog_;
   std::uint64_t first_segment_ = 1;
-  std::deque<Segment> segments_;
-  std::uint64_t base_ = 0;    // position where the last segment begins
-  std::uint64_t offset_ = 0;  // of the batch in it
-  std::string batch_;         // with room for its header
-  LogPosition end_ = 0;       // of what was handed over
+  std::deque<SegmentUse> segments_;
+  std::uint64_t copy_bytes_ = 0;  // of all of them
+  std::uint64_t base_ = 0;        // position where the last segment begins
+  std::uint64_t offset_ = 0;      // of the batch in it
+  std::string batch_;             // with room for its header
+  LogPosition end_ = 0;           // of what was handed over
   Group group_ = Group::none;
   LogPosition group_start_ = 0;  // of the open one
   FirstAck first_ack_;

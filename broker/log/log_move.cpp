@@ -40,6 +40,8 @@ LogPosition Log::move_boundary(bool is_memory_short) const {
   if (pile_to_store_ || pending_piles_.size() >= pending_piles_max) return 0;
   const LogPosition durable_now = durable();
   const std::size_t ring = ring_segments();
+  // What is there has to fit into the reserve as piles: a message in many queues takes more there.
+  if (copy_bytes_ > reserve_size() / 4 * 3 && durable_now > moved_) return durable_now;
   // There is always one segment to go on with.
   if (segments_.size() + 1 >= ring && segments_.front().live_count != 0) {
     const LogPosition boundary = std::min(durable_now, (first_segment_ + ring / 4) * segment_size_);

@@ -116,18 +116,21 @@ void QueueBacklog::read_block(const Take& take) {
 }
 
 std::size_t QueueBacklog::unread_bytes() {
-  if (!unread_bytes_) unread_bytes_ = look_at_bytes();
+  if (!unread_bytes_) {
+    std::size_t bytes = 0;
+    look_at([&](const engine::StoredMessage& message) { bytes += message.message.body.size(); });
+    unread_bytes_ = bytes;
+  }
   return *unread_bytes_;
 }
 
-std::size_t QueueBacklog::look_at_bytes() {
-  std::size_t bytes = 0;
+void QueueBacklog::look_at(const Take& visit) {
   try {
     for (const Part& part : parts_) {
       std::uint32_t left = part.unread;
       for (std::uint64_t offset = part.offset; left > 0;) {
         offset = each_unread(part, offset, [&](const engine::StoredMessage& message) {
-          bytes += message.message.body.size();
+          visit(message);
           --left;
         });
       }
@@ -135,7 +138,6 @@ std::size_t QueueBacklog::look_at_bytes() {
   } catch (const IoError& error) {
     host_.fail(error);
   }
-  return bytes;
 }
 
 void QueueBacklog::drop_unread() {

@@ -68,6 +68,7 @@ class QueueBacklog final : public engine::Backlog {
   std::uint64_t last_place() const override { return last_place_; }
   bool is_timed() const override { return is_timed_; }
   void read(const Take& take) override;
+  void look_at(const Take& visit) override;
   void drop_unread() override;
 
  private:
@@ -89,7 +90,6 @@ class QueueBacklog final : public engine::Backlog {
   // Of one block of a part: visits what is unread, returns the offset of the next one.
   template <class Visit>
   std::uint64_t each_unread(const Part& part, std::uint64_t offset, Visit visit);
-  std::size_t look_at_bytes();
 
   Piles& piles_;
   PileReader& reader_;

@@ -225,7 +225,9 @@ void Replay::hand_over(LogPosition position, const Record& record, engine::Recov
     ++report.message_counts[state_.catalog.queue(queue).name];
   }
   if (copies.empty()) return;
-  state_.live_counts[position / state_.segment_size - state_.first_segment] += copies.size();
+  SegmentUse& use = state_.segments[position / state_.segment_size - state_.first_segment];
+  use.live_count += copies.size();
+  use.copy_bytes += copies.size() * publish_size_max(publish->message, 1);
   recovery.message(position, publish->message, copies);
 }
 
@@ -242,7 +244,7 @@ LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery, Rec
   if (numbers_.empty()) {
     state_.segment_size = segment_size;
     state_.is_new = true;
-    state_.live_counts = {0};
+    state_.segments = {{}};
     return std::move(state_);
   }
   check_piles();
@@ -253,7 +255,7 @@ LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery, Rec
   };
   each_record(learn, true);
   check_whole();
-  state_.live_counts.assign(numbers_.size(), 0);
+  state_.segments.assign(numbers_.size(), {});
   state_.catalog.emit(recovery);
   state_.catalog.each_queue(
       [&](const engine::QueueDefinition& queue) { report.message_counts[queue.name] = 0; });

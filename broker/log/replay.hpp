@@ -28,13 +28,20 @@ struct RecoveryReport {
   std::chrono::microseconds duration{0};
 };
 
+// What a segment has that queues still hold.
+struct SegmentUse {
+  std::uint64_t live_count = 0;  // copies of its messages in queues
+  // At least what these would take in piles; 0 if there is none.
+  std::uint64_t copy_bytes = 0;
+};
+
 // Where a log goes on.
 struct LogState {
   std::uint64_t segment_size = 0;
   std::uint64_t first_segment = 1;
   LogPosition moved = 0;  // messages before are in the piles, or gone
-  // Copies of messages in queues, for each segment from the first on; never empty.
-  std::vector<std::uint64_t> live_counts;
+  // For each segment from the first on; never empty.
+  std::vector<SegmentUse> segments;
   std::uint64_t offset = 0;                // of the next batch in the last segment
   bool sealed = false;                     // the last segment takes nothing more
   std::uint32_t version = format_version;  // of the last segment

@@ -9,6 +9,7 @@
 
 #include "log/checkpoint.hpp"
 #include "log/format.hpp"
+#include "log/pile.hpp"
 #include "log/segment.hpp"
 
 namespace haypile::fuzz {
@@ -59,8 +60,24 @@ inline void repair_segment(const std::string& name, std::string& bytes) {
   });
 }
 
+inline void repair_pile(const std::string& name, std::string& bytes) {
+  constexpr std::size_t summed_size = log::pile_header_size - 8;
+  if (bytes.size() < log::pile_header_size) return;
+  const std::string_view view(bytes);
+  set_u64(bytes, summed_size, sum(view.substr(0, summed_size), 0));
+  const log::LogPosition number = log::pile_number(name).value_or(0);
+  for (std::size_t at = log::pile_header_size; at + log::block_header_size <= bytes.size();) {
+    const std::size_t size = log::get_u32(bytes, at);
+    const std::size_t records_at = at + log::block_header_size;
+    if (size > bytes.size() - records_at) return;
+    set_u64(bytes, at + 32, sum(view.substr(records_at, size), number + at));
+    set_u64(bytes, records_at - 8, sum(view.substr(at, log::block_header_size - 8), number + at));
+    at = log::align(records_at + size);
+  }
+}
+
 inline void repair_checkpoint(const std::string&, std::string& bytes) {
-  constexpr std::size_t header_size = 48;
+  constexpr std::size_t header_size = 56;
   if (bytes.size() < header_size + 8) return;
   const std::size_t summed_size = bytes.size() - 8;
   const log::LogPosition position = log::get_u64(bytes, 40);
@@ -82,7 +99,10 @@ inline const FileKind file_kinds[] = {
      {8, 12, 32, 64, 68, 80, 104}},
     {[](std::string_view name) { return name == log::checkpoint_name; },
      repair_checkpoint,
-     {8, 32, 40, 48}},
+     {8, 32, 40, 48, 56}},
+    {[](std::string_view name) { return log::pile_number(name).has_value(); },
+     repair_pile,
+     {8, 32, 64, 68, 72, 80, 84, 88, 112}},
 };
 
 // Null: a file that the log does not read.

@@ -43,6 +43,7 @@ class LogProgram {
   void run(Input& input) {
     options_.segment_size = 4096u + 1024u * static_cast<std::uint32_t>(input.byte() % 8);
     options_.threaded = false;
+    options_.ring_size = 16 * std::uint64_t{options_.segment_size};
     open();
     for (int count = 0; count < op_count_max && !input.empty(); ++count) {
       const std::uint8_t op = input.byte();
@@ -64,6 +65,11 @@ class LogProgram {
     test::Recovered recovered;
     log_.emplace(files_, directory, directory_id, options_);
     log_->recover(recovered);
+    stored_.clear();
+    for (const auto& [queue, entries] : recovered.messages) {
+      for (const auto& entry : entries)
+        stored_[{queue, entry.position}] = entry.stored;
+    }
     expect(holdings_of(recovered) == holdings_, "a log that nobody touched is as it was left");
     expect(recovered.queues.size() == queues_.size(), "so are its queues");
   }
@@ -111,7 +117,7 @@ class LogProgram {
         return sync();
       case 18:
         sync();
-        return open();
+        return input.byte() % 2 == 0 ? open() : move();
       default:
         mark_delivered(input);
         sync();
@@ -144,23 +150,49 @@ class LogProgram {
                                         targets);
     holdings_[position] = {body, {targets.begin(), targets.end()}};
   }
+  engine::Copy copy_of(engine::QueueId queue, engine::LogPosition position) const {
+    const auto stored = stored_.find({queue, position});
+    return {queue, position, stored == stored_.end() ? 0 : stored->second};
+  }
+  // All that is durable leaves the log, and stays in memory.
+  void move() {
+    const engine::LogPosition boundary = log_->move_boundary(true);
+    if (boundary == 0) return;
+    log_->begin_move(boundary);
+    for (const engine::QueueId queue : queues_) {
+      for (const auto& [position, message] : holdings_) {
+        const engine::Copy copy = copy_of(queue, position);
+        if (position >= boundary || copy.stored != 0 || !message.second.contains(queue)) continue;
+        stored_[{queue, position}] = log_->store(
+            {.queue = queue,
+             .position = position,
+             .place = position,
+             .stays_in_memory = true,
+             .message = {
+                 .exchange = "e", .routing_key = "k", .properties = {}, .body = message.first}});
+      }
+    }
+    log_->end_move();
+    sync();
+  }
   void settle(Input& input) {
     if (holdings_.empty()) return;
     const auto message = some_message(input);
     auto& queues = message->second.second;
-    log_->ack(*queues.begin(), message->first);
+    log_->ack(copy_of(*queues.begin(), message->first));
     queues.erase(queues.begin());
     if (queues.empty()) holdings_.erase(message);
   }
   void set_count(Input& input) {
     if (holdings_.empty()) return;
     const auto message = some_message(input);
-    log_->set_delivery_count(*message->second.second.begin(), message->first, input.byte());
+    log_->set_delivery_count(copy_of(*message->second.second.begin(), message->first),
+                             1u + input.byte());
   }
   void mark_delivered(Input& input) {
     if (holdings_.empty()) return;
     const auto message = some_message(input);
-    log_->mark_delivered(*message->second.second.begin(), message->first);
+    log_->mark_delivered(copy_of(*message->second.second.begin(), message->first));
   }
   void declare_queue(Input& input) {
     if (queues_.size() >= 8) return;
@@ -177,7 +209,7 @@ class LogProgram {
     log_->delete_queue(queue);
     queues_.erase(queue);
     for (auto message = holdings_.begin(); message != holdings_.end();) {
-      if (message->second.second.erase(queue) != 0) log_->release(message->first);
+      if (message->second.second.erase(queue) != 0) log_->release(copy_of(queue, message->first));
       message = message->second.second.empty() ? holdings_.erase(message) : std::next(message);
     }
   }
@@ -203,6 +235,7 @@ class LogProgram {
   engine::QueueId last_queue_ = 0;
   bool in_group_ = false;
   Holdings holdings_;
+  std::map<std::pair<engine::QueueId, engine::LogPosition>, engine::StoredId> stored_;
 };
 
 }  // namespace haypile::fuzz

@@ -89,12 +89,12 @@ TEST_CASE("a log that ends before its checkpoint refuses the start") {
   fixture.open();
   fixture.log->declare_queue(test::queue_definition(1));
   while (!fixture.files.exists("log/checkpoint")) {
-    fixture.log->ack(1, fixture.publish(std::string(200, 'x')));
+    fixture.log->ack({1, fixture.publish(std::string(200, 'x'))});
     fixture.sync();
   }
   fixture.log.reset();
   const std::string path = fixture.segment_path(2);
-  fixture.files.put(path, fixture.files.bytes(path).substr(0, 512));
+  fixture.files.put(path, fixture.files.bytes(path).substr(0, log::segment_header_size));
   CHECK(contains(refusal(fixture), "the checkpoint says"));
 }
 
@@ -116,7 +116,10 @@ TEST_CASE("a segment whose positions are beyond all numbers refuses the start") 
               test::directory_id, batch);
   segment += batch;
   fixture.files.put(fixture.segment_path(number), segment);
-  fixture.files.put("log/checkpoint", log::encode_checkpoint(number, 1, {}, test::directory_id));
+  log::Piles none;
+  fixture.files.put("log/checkpoint",
+                    log::encode_checkpoint({.first_segment = number, .position = 1}, {}, none,
+                                           test::directory_id));
   CHECK(contains(refusal(fixture), "impossible number"));
 }
 

@@ -24,6 +24,10 @@ class Both final : public engine::Recovery {
     first_.binding(binding);
     second_.binding(binding);
   }
+  void backlog(engine::QueueId queue, std::uint8_t priority, engine::Backlog& backlog) override {
+    first_.backlog(queue, priority, backlog);
+    second_.backlog(queue, priority, backlog);
+  }
   void message(engine::LogPosition position, const engine::MessageView& message,
                std::span<const engine::RecoveredCopy> copies) override {
     first_.message(position, message, copies);
@@ -74,10 +78,13 @@ SimBroker::SimBroker(test::MemFileSystem& files, const Clock& clock, const Broke
       settings_(settings_for(limits)),
       log_(files, "log", test::directory_id,
            log::LogOptions{.segment_size = limits.segment_size,
+                           .ring_size = limits.ring_size(),
+                           .reserve_size = limits.reserve_size(),
                            .threaded = false,
                            .on_durable = [this] { advanced_ = true; },
                            .on_failure = [this](const std::string&) { failed_ = true; }}),
       engine_("/", log_, wire_) {
+  engine_.set_movable_max_bytes(limits.movable_max_bytes);
   update_clock();
 }
 
@@ -92,6 +99,8 @@ std::unique_ptr<SimBroker::Connection> SimBroker::connect() {
 }
 
 void SimBroker::flush() {
+  engine_.make_room();
+  if (log_.is_out_of_space()) log_.look_for_space();
   log_.flush();
 }
 
@@ -110,8 +119,8 @@ void SimBroker::let_publishers_go_on(const std::vector<Connection*>& connections
 }
 
 bool SimBroker::holds_publishers_back() const {
-  return log_.pending_bytes() > limits_.pending_max_bytes ||
-         engine_.memory_bytes() > limits_.memory_max_bytes;
+  return log_.pending_bytes() > limits_.pending_max_bytes || log_.is_overfull() ||
+         log_.is_out_of_space() || engine_.memory_bytes() > limits_.memory_max_bytes;
 }
 
 void SimBroker::advance() {

@@ -26,10 +26,17 @@ struct Clock {
 
 struct BrokerLimits {
   std::uint32_t segment_size = 4096;
+  std::uint32_t ring_segments = 16;
+  // Of what waits in queues and could leave memory.
+  std::size_t movable_max_bytes = 16'000;
   std::size_t output_max_bytes = 20'000;
   // Beyond these publishers are held back.
   std::size_t pending_max_bytes = 64'000;
   std::size_t memory_max_bytes = 256'000;
+
+  std::uint64_t ring_size() const { return std::uint64_t{segment_size} * ring_segments; }
+  // Clients say more before they wait than so small a ring would have room for.
+  std::uint64_t reserve_size() const { return 2 * ring_size() + 150'000; }
 };
 
 class SimBroker {

@@ -13,6 +13,12 @@ Simulation::Simulation(const Plan& plan)
     : plan_(plan), random_(plan.seed), events_(plan.events_max) {
   limits_.segment_size = 4096u << (random_.one_in(4) ? random_.below(3) : 0);
   style_.segment_size = limits_.segment_size;
+  limits_.ring_segments = static_cast<std::uint32_t>(random_.between(4, 16));
+  limits_.movable_max_bytes = random_.one_in(4) ? 0 : random_.below(30'000);
+  // Room for the ring, its reserve, and some of what has moved.
+  if (random_.one_in(4)) {
+    files_.set_capacity(limits_.ring_size() + limits_.reserve_size() + random_.below(300'000));
+  }
   style_.is_brisk = random_.one_in(2);
   style_.is_small = random_.one_in(3);
   style_.writes_late = random_.one_in(3);

@@ -7,12 +7,10 @@
 //   reordered; what was done to directories is undone from some point on. Also during recovery.
 // - kill -9 at the same moments: what was written is there.
 // - a file system call fails, that one alone or all from then on.
+// - a disk that is too small for what is published: publishers wait, all else goes on.
 // - a clean stop, which the power may not let come to its end.
 // - clients that end without a word, in the middle of a frame; that say nothing and are found out
 //   by their missing heartbeats; that do not read; bytes that come in pieces, and late.
-//
-// A full disk, which is an error of creating and of writing new files only, will be one more
-// Ending as soon as the log goes on without room: its place is Simulation::arm().
 //
 // The checks, by name:
 //   lost, settled-is-back, not-a-prefix, twice, order, wrong-queue, in-two-queues, unknown-message,

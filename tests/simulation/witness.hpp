@@ -39,33 +39,48 @@ class Witness final : public engine::Recovery {
     if (index == nowhere) throw Violation{"altered", text};
     note(books_.binding_key(index), text);
   }
+  // Of each priority in its order; positions say how they came to the queue.
+  void backlog(engine::QueueId queue, std::uint8_t, engine::Backlog& backlog) override {
+    const int index = by_id_.at(queue);
+    auto& copies = found.copies[static_cast<std::size_t>(index)];
+    copies.clear();
+    backlog.look_at([&](const engine::StoredMessage& stored) {
+      stored_[index].insert({stored.position, see(stored.message, index, stored.redelivered)});
+    });
+    for (const auto& [position, copy] : stored_[index])
+      copies.push_back(copy);
+  }
   void message(engine::LogPosition, const engine::MessageView& view,
                std::span<const engine::RecoveredCopy> copies) override {
-    const Number number = number_in(view.body);
-    const Message* message = books_.messages().find(number);
-    if (!message) throw Violation{"unknown-message", std::to_string(number)};
     for (const engine::RecoveredCopy& copy : copies) {
       const int index = by_id_.at(copy.queue);
-      const int origin = books_.origin_of(number, index);
-      const std::string text =
-          difference(*message, view.exchange, view.routing_key, view.properties, view.body,
-                     origin == nowhere ? "" : simulation::queue(origin).name);
-      if (!text.empty()) {
-        throw Violation{"altered", text + " of message " + std::to_string(number)};
-      }
-      found.copies[static_cast<std::size_t>(index)].push_back({number, copy.redelivered});
+      found.copies[static_cast<std::size_t>(index)].push_back(see(view, index, copy.redelivered));
     }
   }
 
   Found found;
 
  private:
+  Found::Copy see(const engine::MessageView& view, int index, bool redelivered) {
+    const Number number = number_in(view.body);
+    const Message* message = books_.messages().find(number);
+    if (!message) throw Violation{"unknown-message", std::to_string(number)};
+    const int origin = books_.origin_of(number, index);
+    const std::string text =
+        difference(*message, view.exchange, view.routing_key, view.properties, view.body,
+                   origin == nowhere ? "" : simulation::queue(origin).name);
+    if (!text.empty()) {
+      throw Violation{"altered", text + " of message " + std::to_string(number)};
+    }
+    return {number, redelivered};
+  }
   void note(Key key, const std::string& text) {
     if (!found.definitions.insert(key).second) throw Violation{"twice", text};
   }
 
   Books& books_;
   std::map<engine::QueueId, int> by_id_;
+  std::map<int, std::map<engine::LogPosition, Found::Copy>> stored_;  // in backlogs, by queue
 };
 
 }  // namespace haypile::simulation

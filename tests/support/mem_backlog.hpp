@@ -58,6 +58,7 @@ class MemBacklog final : public engine::Backlog {
                         kept.copy.message.published_at}});
     }
   }
+  void look_at(const Take&) override {}
   void drop_unread() override {
     for (const Kept& kept : unread_)
       on_drop_(kept.copy.position);

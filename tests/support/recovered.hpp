@@ -31,15 +31,12 @@ class Recovered final : public engine::Recovery {
   void binding(const engine::BindingDefinition& definition) override {
     bindings.push_back(definition);
   }
-  // Reads all of it.
   void backlog(engine::QueueId queue, std::uint8_t, engine::Backlog& backlog) override {
-    while (backlog.unread_count() > 0) {
-      backlog.read([&](const engine::StoredMessage& stored) {
-        messages.at(queue).push_back({stored.position, std::string(stored.message.body),
-                                      stored.redelivered, stored.delivery_count,
-                                      stored.message.published_at, stored.id});
-      });
-    }
+    backlog.look_at([&](const engine::StoredMessage& stored) {
+      messages.at(queue).push_back({stored.position, std::string(stored.message.body),
+                                    stored.redelivered, stored.delivery_count,
+                                    stored.message.published_at, stored.id});
+    });
   }
   void message(engine::LogPosition position, const engine::MessageView& message,
                std::span<const engine::RecoveredCopy> copies) override {
