@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -22,10 +23,11 @@ using bench::Clock;
 
 struct Options {
   std::string daemon;
+  std::vector<std::string> arguments;
   std::string json;
   std::uint64_t message_count = 1'000'000;
   std::size_t size_bytes = 100;
-  std::size_t window = 1000;
+  std::size_t window = 10000;
   std::uint16_t prefetch_count = 1000;
   int kill_count = 3;
 };
@@ -79,6 +81,7 @@ int bench_main(int argc, char** argv) {
   options.daemon = (std::filesystem::path(argv[0]).parent_path() / "haypiled").string();
   CLI::App app("A long backlog: fill, kill and recover, drain.");
   app.add_option("--daemon", options.daemon, "The program")->capture_default_str();
+  app.add_option("--with", options.arguments, "Arguments for it, e.g. --with=--log-size=1GiB");
   app.add_option("--messages", options.message_count, "How many")->capture_default_str();
   app.add_option("--size", options.size_bytes, "Bytes a message")->capture_default_str();
   app.add_option("--window", options.window, "Unconfirmed messages at most")->capture_default_str();
@@ -94,7 +97,8 @@ int bench_main(int argc, char** argv) {
     std::cout << name << ": " << static_cast<std::uint64_t>(value) << std::endl;
     json[name] = value;
   };
-  auto daemon = std::make_unique<bench::Daemon>(options.daemon, directory.path());
+  auto daemon =
+      std::make_unique<bench::Daemon>(options.daemon, directory.path(), options.arguments);
   report("idle_resident_kib", static_cast<double>(daemon->memory_kib("VmRSS")));
   report("fill_messages_per_second", fill(daemon->uri(), options));
   report("fill_resident_kib_max", static_cast<double>(daemon->memory_kib("VmHWM")));
@@ -102,7 +106,7 @@ int bench_main(int argc, char** argv) {
   for (int i = 0; i < options.kill_count; ++i) {
     daemon->kill();
     const auto start = Clock::now();
-    daemon = std::make_unique<bench::Daemon>(options.daemon, directory.path());
+    daemon = std::make_unique<bench::Daemon>(options.daemon, directory.path(), options.arguments);
     recovery_ms_max = std::max(recovery_ms_max, 1000 * bench::seconds_since(start));
   }
   if (options.kill_count > 0) report("recovery_ms_max", recovery_ms_max);

@@ -83,7 +83,7 @@ DaemonOptions parse_options(int argc, char** argv) {
                  "Bytes; the log itself, without messages that stay long [64 MiB]")
       ->transform(CLI::AsSizeValue(false) & CLI::Range(std::uint64_t{8} << 20, UINT64_MAX));
   app.add_option("--queue-memory", options.queue_memory_bytes,
-                 "Bytes; more of waiting messages are kept on disk only [16 MiB]")
+                 "Bytes; more of waiting messages are kept on disk only [8 MiB]")
       ->transform(CLI::AsSizeValue(false));
   app.add_option("--config", config, "JSON object with these options, e.g. {\"port\": 5673}")
       ->configurable(false);

@@ -17,7 +17,7 @@ struct DaemonOptions {
   std::uint64_t memory_limit_bytes = 0;  // 0: half of the machine's
   std::uint64_t disk_free_limit_bytes = 64u << 20;
   std::uint64_t log_size_bytes = 64u << 20;
-  std::uint64_t queue_memory_bytes = 16u << 20;
+  std::uint64_t queue_memory_bytes = 8u << 20;
 };
 
 // what() is one line for the user.

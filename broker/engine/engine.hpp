@@ -177,7 +177,7 @@ class Engine {
   std::unordered_map<const Queue*, std::unique_ptr<Queue>> deleted_;
   StringMap<Channel*> reply_channels_;
   std::unordered_set<Channel*> channels_;
-  std::size_t movable_max_bytes_ = 16u << 20;
+  std::size_t movable_max_bytes_ = 8u << 20;
   // Dead letters in the order in which they are to be passed on. Only what is too much for one call
   // stays here; the journal has those in the queues that gave them up.
   std::deque<DeadLetter> letters_;

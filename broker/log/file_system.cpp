@@ -48,12 +48,12 @@ class PosixFile final : public File {
     }
   }
 
-  std::string read(std::uint64_t offset, std::size_t size) override {
-    std::string bytes(size, '\0');
+  void read(std::uint64_t offset, std::size_t size, std::string& to) override {
+    to.resize(size);
     std::size_t done = 0;
     while (done < size) {
       const ssize_t count =
-          ::pread(descriptor_, bytes.data() + done, size - done, static_cast<off_t>(offset + done));
+          ::pread(descriptor_, to.data() + done, size - done, static_cast<off_t>(offset + done));
       if (count < 0) {
         if (errno == EINTR) continue;
         fail("read from", path_, errno);
@@ -61,8 +61,7 @@ class PosixFile final : public File {
       if (count == 0) break;
       done += static_cast<std::size_t>(count);
     }
-    bytes.resize(done);
-    return bytes;
+    to.resize(done);
   }
 
   std::uint64_t size() override {

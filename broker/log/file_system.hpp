@@ -30,7 +30,12 @@ class File {
   virtual void allocate(std::uint64_t size) = 0;
   virtual void write(std::uint64_t offset, std::string_view bytes) = 0;
   // Fewer bytes than asked for only at the end of the file.
-  virtual std::string read(std::uint64_t offset, std::size_t size) = 0;
+  virtual void read(std::uint64_t offset, std::size_t size, std::string& to) = 0;
+  std::string read(std::uint64_t offset, std::size_t size) {
+    std::string bytes;
+    read(offset, size, bytes);
+    return bytes;
+  }
   virtual std::uint64_t size() = 0;
   // Returns when all that was written is on stable storage (fdatasync).
   virtual void sync() = 0;

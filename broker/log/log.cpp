@@ -6,7 +6,6 @@
 
 #include "log/checkpoint.hpp"
 #include "log/record.hpp"
-#include "log/signals_blocked.hpp"
 
 namespace haypile::log {
 
@@ -16,9 +15,6 @@ namespace {
 constexpr std::size_t seal_reserve = batch_header_size + 1 + 2 * batch_alignment;
 // A segment that a group goes on in begins with a mark.
 constexpr std::size_t segment_overhead = segment_header_size + batch_header_size + 1 + seal_reserve;
-// Buffers for batches that are kept for the next ones.
-constexpr std::size_t buffer_count_max = 4;
-constexpr std::size_t buffer_size_max = 4u << 20;
 }  // namespace
 
 Log::Log(FileSystem& files, std::string directory, const DirectoryId& id, LogOptions options)
@@ -45,9 +41,11 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
   base_ = last * segment_size_;
   offset_ = state.is_new ? segment_header_size : state.offset;
   end_ = base_ + offset_;
+  space_ = std::make_unique<Space>(files_, directory_, segment_size_, reserve_size());
+  space_->prepare(piles_);
+  keeper_ = std::make_unique<Keeper>(files_, directory_, *space_);
   writer_ = std::make_unique<Writer>(files_, directory_, id_, segment_size_,
-                                     state.is_new ? 0 : last, reserve_size());
-  writer_->prepare_directory(piles_);
+                                     state.is_new ? 0 : last, *space_);
   // All that was read has been synced: the first batch says so, or damage right before it would
   // pass for a torn tail later.
   if (!state.is_new) writer_->set_durable(end_);
@@ -60,16 +58,13 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
   make_room(1);
   append_mark(batch_, RecordType::start);
   hand_over();
-  writer_->run(std::exchange(handed_over_, {}), {});
-  if (options_.threaded) {
-    const SignalsBlocked blocked;
-    thread_ = std::thread([this] { run(); });
-  }
+  writer_->run(std::exchange(batches_, {}), {});
+  if (options_.threaded) start_threads();
   return report;
 }
 
 Log::~Log() {
-  stop_thread();
+  stop_threads();
 }
 
 void Log::start_batch() {
@@ -269,8 +264,8 @@ void Log::hand_over() {
   offset_ += batch_.size();
   {
     const std::lock_guard lock(mutex_);
-    handed_over_.push_back(WriteBatch{base_ / segment_size_, offset, std::move(batch_),
-                                      group_ == Group::none ? end_ : group_start_});
+    batches_.push_back({base_ / segment_size_, offset, std::move(batch_),
+                        group_ == Group::none ? end_ : group_start_});
     if (buffers_.empty()) {
       batch_ = {};
     } else {
@@ -287,11 +282,11 @@ void Log::flush() {
   if (!batch_empty()) hand_over();
   if (pile_to_store_) hand_over_pile();
   recycle();
-  if (std::exchange(anything_new_, false)) wake_.notify_one();
+  if (std::exchange(anything_new_, false)) writer_wake_.notify_one();
 }
 
 // Oldest first only: a message's acknowledgement is never given up before the message. All that was
-// appended has been handed over before, and is durable before the checkpoint is written.
+// appended has been handed over before, and has to be durable before the checkpoint is written.
 void Log::recycle() {
   Recycle recycle;
   while (segments_.size() > 1 && segments_.front().live_count == 0) {
@@ -307,99 +302,15 @@ void Log::recycle() {
   ++checkpoint_count_;
   recycle.spare_count_max = ring_segments() - std::min(ring_segments(), segments_.size());
   recycle.checkpoint = encode_checkpoint({first_segment_, end_, moved_}, catalog_, piles_, id_);
-  anything_new_ = true;
-  const std::lock_guard lock(mutex_);
-  handed_over_.push_back(std::move(recycle));
-}
-
-void Log::look_for_space() {
-  {
-    const std::lock_guard lock(mutex_);
-    handed_over_.emplace_back(std::in_place_type<RefillReserve>);
-  }
-  wake_.notify_one();
-}
-
-void Log::step() {
-  execute(at_hand_);
-}
-
-// Also gives the buffers back.
-void Log::execute(std::vector<Work>& work) {
-  {
-    const std::lock_guard lock(mutex_);
-    for (Work& item : work) {
-      auto* batch = std::get_if<WriteBatch>(&item);
-      if (!batch || buffers_.size() >= buffer_count_max) continue;
-      if (batch->bytes.capacity() <= buffer_size_max) buffers_.push_back(std::move(batch->bytes));
-    }
-    work.clear();
-    if (failed_) return;
-    work.swap(handed_over_);
-  }
-  try {
-    writer_->run(work, options_.on_durable);
-  } catch (const IoError& error) {
-    fail(error);
-  }
-}
-
-void Log::fail(const IoError& error) {
-  if (!writer_) {  // recover() will throw it
-    recovery_error_ = error.what();
-    return;
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    if (std::exchange(failed_, true)) return;
-  }
-  if (options_.on_failure) options_.on_failure(error.what());
-}
-
-bool Log::prepare() {
-  try {
-    return writer_->prepare();
-  } catch (const IoError& error) {
-    fail(error);
-    return false;
-  }
-}
-
-void Log::run() {
-  while (true) {
-    {
-      std::unique_lock lock(mutex_);
-      if (failed_) return;
-      if (handed_over_.empty()) {
-        if (stopping_) return;
-        lock.unlock();
-        const bool prepared = prepare();
-        lock.lock();
-        if (prepared || failed_) continue;
-        wake_.wait(lock, [this] { return stopping_ || !handed_over_.empty(); });
-        continue;
-      }
-    }
-    execute(at_hand_);
-  }
-}
-
-void Log::stop_thread() {
-  if (!thread_.joinable()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_one();
-  thread_.join();
+  hand_over({std::move(recycle), end_});
 }
 
 bool Log::close_clean() {
   make_room(1);
   append_mark(batch_, RecordType::clean_stop);
   hand_over();
-  if (thread_.joinable()) {
-    stop_thread();
+  if (writer_thread_.joinable()) {
+    stop_threads();
   } else {
     step();
   }

@@ -19,6 +19,7 @@
 #include "log/catalog.hpp"
 #include "log/file_system.hpp"
 #include "log/format.hpp"
+#include "log/keeper.hpp"
 #include "log/queue_backlog.hpp"
 #include "log/replay.hpp"
 #include "log/writer.hpp"
@@ -34,17 +35,18 @@ struct LogOptions {
   // Kept free on disk for what has to be written even when it is full: the messages of the log, as
   // piles. 0: as much as the log may take, and a quarter.
   std::uint64_t reserve_size = 0;
-  // Whether a thread of its own writes; if not, step() does.
+  // Whether threads of its own write and keep house; if not, step() does.
   bool threaded = true;
-  // durable() has risen. Called by whoever writes.
+  // durable() has risen, or room was made. Called by whoever did it.
   std::function<void()> on_durable{};
-  // A write or sync failed, which is final: durable() never rises again. Called once, by whoever
-  // writes; the text is one line.
+  // A file could not be written, synced or read, which is final: durable() never rises again.
+  // Called once, by whoever met with it; the text is one line.
   std::function<void(const std::string&)> on_failure{};
 };
 
-// Appends go to a batch in memory, flush() hands it over, the log's thread writes what has piled
-// up and syncs once. All calls but durable() belong to one thread, the engine's.
+// Appends go to a batch in memory, flush() hands it over, the writer's thread writes what has piled
+// up and syncs once; the keeper's thread does what can take longer. All calls but durable() belong
+// to one thread, the engine's.
 class Log final : public engine::Journal, private QueueBacklog::Host {
  public:
   // `files` outlives the log; `directory` exists.
@@ -64,11 +66,11 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   // Appended and not yet durable, in bytes.
   std::uint64_t pending_bytes() const { return end() - durable(); }
   // The disk is full, and part of the reserve in use: publishers ought to wait.
-  bool is_out_of_space() const { return !writer_->has_reserve(); }
-  // Looks whether that is over, as soon as the log's thread comes to it.
-  void look_for_space();
+  bool is_out_of_space() const { return !space_->has_reserve(); }
+  // Looks whether that is over, as soon as the keeper comes to it.
+  void look_for_space() { hand_over({RefillReserve{}, 0}); }
   std::uint64_t free_disk_bytes() const { return files_.free_bytes(directory_); }
-  // Without a thread: does what was handed over.
+  // Without threads: does what was handed over.
   void step();
   // Ends the log with the mark of a clean stop. False if it could not be written. Nothing may be
   // called afterwards.
@@ -163,11 +165,17 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void drop(Piles::Slot slot, std::uint32_t first, std::uint32_t count);
   void hand_over_pile();
   void release_bytes();
-  void run();
-  void execute(std::vector<Work>& work);
-  bool prepare();
+  // log_threads.cpp
+  void hand_over(Chore chore);
+  void start_threads();
+  void stop_threads();
+  void run_writer();
+  void run_keeper();
+  void write_batches();
+  bool has_chore() const { return !chores_.empty() && chores_.front().after <= durable(); }
+  void do_chore(std::unique_lock<std::mutex>& lock);
+  void make_spare();
   void fail(const IoError& error) override;
-  void stop_thread();
 
   const LogOptions options_;
   FileSystem& files_;
@@ -194,22 +202,29 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::map<std::pair<engine::QueueId, std::uint8_t>, std::unique_ptr<QueueBacklog>> backlogs_;
   std::optional<PileBuilder> builder_;  // while moving
   std::vector<Unread> unread_;          // of its extents
+  std::string pile_buffer_;             // of the one before, to be used again
   std::optional<StorePile> pile_to_store_;
   bool is_checkpoint_due_ = false;
   std::string recovery_error_;
   std::vector<Piles::Slot> empty_piles_;   // to be removed with the next checkpoint
   std::deque<Piles::Slot> pending_piles_;  // whose bytes are still in memory
   std::uint64_t checkpoint_count_ = 0;     // handed over
+  std::unique_ptr<Space> space_;
+  std::unique_ptr<Keeper> keeper_;
   std::unique_ptr<Writer> writer_;
 
   std::mutex mutex_;  // for what follows, down to failed_
-  std::condition_variable wake_;
-  std::vector<Work> handed_over_;
+  std::condition_variable writer_wake_;
+  std::condition_variable keeper_wake_;
+  std::vector<WriteBatch> batches_;
+  std::deque<Chore> chores_;
   std::vector<std::string> buffers_;  // to be used again
-  bool stopping_ = false;
+  bool writer_stops_ = false;
+  bool keeper_stops_ = false;
   bool failed_ = false;
-  std::vector<Work> at_hand_;  // the writer's
-  std::thread thread_;
+  std::vector<WriteBatch> at_hand_;  // the writer's
+  std::thread writer_thread_;
+  std::thread keeper_thread_;
 };
 
 }  // namespace haypile::log

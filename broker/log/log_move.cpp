@@ -55,7 +55,7 @@ LogPosition Log::move_boundary(bool is_memory_short) const {
 void Log::begin_move(LogPosition boundary) {
   assert(group_ == Group::none && !builder_);
   make_room(1);
-  builder_.emplace(next_position(), id_);
+  builder_.emplace(next_position(), id_, std::exchange(pile_buffer_, {}));
   append_mark(batch_, RecordType::move);
   moved_ = boundary;
 }
@@ -74,7 +74,7 @@ engine::StoredId Log::store(const engine::CopyToStore& copy) {
 
 void Log::end_move() {
   if (builder_->count() > 0) {
-    const auto bytes = std::make_shared<const std::string>(builder_->finish());
+    const auto bytes = std::make_shared<std::string>(builder_->finish());
     const Piles::Slot slot = piles_.add({.number = builder_->number(),
                                          .size = bytes->size(),
                                          .extents = builder_->extents(),
@@ -88,29 +88,29 @@ void Log::end_move() {
     pending_piles_.push_back(slot);
     pile_to_store_ = StorePile{builder_->number(), bytes};
   }
+  if (builder_->count() == 0) pile_buffer_ = builder_->finish();
   unread_.clear();
   builder_.reset();
 }
 
 void Log::hand_over_pile() {
-  anything_new_ = true;
   is_checkpoint_due_ = true;
   if (piles_.has(pending_piles_.back())) {
     piles_.at(pending_piles_.back()).checkpoint = checkpoint_count_ + 1;
   }
-  const std::lock_guard lock(mutex_);
-  handed_over_.push_back(std::move(*pile_to_store_));
+  hand_over({std::move(*pile_to_store_), 0});
   pile_to_store_.reset();
 }
 
 // What a checkpoint on disk names is read from disk from now on.
 void Log::release_bytes() {
-  const std::uint64_t done = pending_piles_.empty() ? 0 : writer_->checkpoint_count();
+  const std::uint64_t done = pending_piles_.empty() ? 0 : keeper_->checkpoint_count();
   while (!pending_piles_.empty()) {
     const Piles::Slot slot = pending_piles_.front();
     if (piles_.has(slot)) {
       Pile& pile = piles_.at(slot);
       if (pile.checkpoint == 0 || pile.checkpoint > done) return;
+      if (pile.bytes.use_count() == 1) pile_buffer_ = std::move(*pile.bytes);
       pile.bytes.reset();
     }
     pending_piles_.pop_front();

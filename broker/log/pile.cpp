@@ -40,8 +40,9 @@ std::optional<LogPosition> pile_number(std::string_view name) {
   return number;
 }
 
-PileBuilder::PileBuilder(LogPosition number, const DirectoryId& id)
-    : number_(number), id_(id), bytes_(pile_magic) {
+PileBuilder::PileBuilder(LogPosition number, const DirectoryId& id, std::string buffer)
+    : number_(number), id_(id), bytes_(std::move(buffer)) {
+  bytes_ = pile_magic;
   put_u32(bytes_, format_version);
   put_u32(bytes_, 0);
   bytes_ += view(id_);

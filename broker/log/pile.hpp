@@ -40,7 +40,8 @@ struct Extent {
 
 class PileBuilder {
  public:
-  PileBuilder(LogPosition number, const DirectoryId& id);
+  // Writes into `buffer`, whatever it holds.
+  PileBuilder(LogPosition number, const DirectoryId& id, std::string buffer = {});
 
   // Copies of one queue and priority come together, by rising place. Returns the index.
   std::uint32_t add(const engine::CopyToStore& copy);

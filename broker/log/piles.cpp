@@ -34,6 +34,14 @@ Extent read_extent(Reader& in, std::uint32_t first, std::uint64_t offset) {
 
 }  // namespace
 
+std::uint32_t Pile::live_count_in(const Extent& extent) const {
+  if (gone_count == 0) return extent.count;
+  std::uint32_t live = 0;
+  for (std::uint32_t index = extent.first; index < extent.first + extent.count; ++index)
+    live += gone.contains(index) ? 0 : 1;
+  return live;
+}
+
 void append_pile(std::string& out, const Pile& pile) {
   out += static_cast<char>(RecordType::pile);
   put_varint(out, pile.number);

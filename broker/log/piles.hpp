@@ -45,10 +45,11 @@ struct Pile {
   std::map<std::uint32_t, std::uint32_t> delivery_counts{};
 
   // Not on disk, or not in a checkpoint yet; then these are its bytes.
-  std::shared_ptr<const std::string> bytes;
+  std::shared_ptr<std::string> bytes;
   std::uint64_t checkpoint = 0;  // counts checkpoints: from this one on it is known
 
   std::uint32_t live_count() const { return count - gone_count; }
+  std::uint32_t live_count_in(const Extent& extent) const;
   // False if it was gone before.
   bool drop(std::uint32_t index) {
     if (gone.contains(index)) return false;

@@ -13,7 +13,7 @@ std::string_view PileReader::read(const Pile& pile, std::uint64_t offset, std::s
     file_ = files_.open(directory_ + "/" + pile_name(pile.number));
     open_ = pile.number;
   }
-  buffer_ = file_->read(offset, size);
+  file_->read(offset, size, buffer_);
   return buffer_;
 }
 
@@ -53,10 +53,7 @@ void QueueBacklog::add(Piles::Slot slot, const Extent& extent, std::uint32_t fir
 }
 
 void QueueBacklog::restore(Piles::Slot slot, const Extent& extent) {
-  const IndexSet& gone = piles_.at(slot).gone;
-  std::uint32_t unread = 0;
-  for (std::uint32_t index = extent.first; index < extent.first + extent.count; ++index)
-    unread += gone.contains(index) ? 0 : 1;
+  const std::uint32_t unread = piles_.at(slot).live_count_in(extent);
   if (unread == 0) return;
   note(slot, extent);
   parts_.push_back({slot, extent.offset, extent.first, extent.first + extent.count, unread});

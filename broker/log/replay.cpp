@@ -27,7 +27,8 @@ class Replay {
 
  private:
   void find_segments();
-  std::string read_segment(std::uint64_t number, std::uint64_t size_max);
+  // Valid until the next call.
+  std::string_view read_segment(std::uint64_t number, std::uint64_t size_max);
   SegmentHeaderResult header_of(std::uint64_t number) {
     return decode_segment_header(read_segment(number, segment_header_size), id_);
   }
@@ -53,6 +54,7 @@ class Replay {
   LogPosition definitions_from_ = 0;
   LogState state_;
   std::optional<Copies> copies_;
+  std::string segment_bytes_;  // of the one that is being read
   std::string fragments_;
   LogPosition fragments_position_ = 0;  // 0: not within a fragmented record
   std::uint64_t record_count_ = 0;
@@ -77,10 +79,11 @@ void Replay::find_segments() {
   }
 }
 
-std::string Replay::read_segment(std::uint64_t number, std::uint64_t size_max) {
+std::string_view Replay::read_segment(std::uint64_t number, std::uint64_t size_max) {
   const auto file = files_.open(directory_ + "/" + segment_name(number));
   file->sync();
-  return file->read(0, std::min(file->size(), size_max));
+  file->read(0, std::min(file->size(), size_max), segment_bytes_);
+  return segment_bytes_;
 }
 
 void Replay::check_header(std::uint64_t number, const SegmentHeaderResult& result) {
@@ -101,7 +104,7 @@ void Replay::each_record(const Visit& visit, bool check_ends) {
   state_.epoch = 0;
   fragments_position_ = 0;
   for (const std::uint64_t number : numbers_) {
-    const std::string bytes = read_segment(number, state_.segment_size);
+    const std::string_view bytes = read_segment(number, state_.segment_size);
     SegmentReader reader(bytes, number, state_.segment_size, state_.epoch, id_);
     state_.sealed = false;
     Batch batch;
@@ -206,9 +209,7 @@ void Replay::count_stored(RecoveryReport& report) {
       for (std::uint32_t i = extent.first; i < extent.first + extent.count && !is_there; ++i)
         pile.drop(i);
       if (!is_there) continue;
-      std::uint64_t& count = report.message_counts[state_.catalog.queue(extent.queue).name];
-      for (std::uint32_t i = extent.first; i < extent.first + extent.count; ++i)
-        count += pile.gone.contains(i) ? 0 : 1;
+      report.message_counts[state_.catalog.queue(extent.queue).name] += pile.live_count_in(extent);
     }
   });
 }

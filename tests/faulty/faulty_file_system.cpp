@@ -89,10 +89,8 @@ class FaultyFile final : public log::File {
         "write", files_.path_of(*this), [&] { file_->write(offset, bytes); },
         [&] { file_->write(offset, bytes.substr(0, bytes.size() / 2)); });
   }
-  std::string read(std::uint64_t offset, std::size_t size) override {
-    std::string bytes;
-    files_.perform("read", files_.path_of(*this), [&] { bytes = file_->read(offset, size); });
-    return bytes;
+  void read(std::uint64_t offset, std::size_t size, std::string& to) override {
+    files_.perform("read", files_.path_of(*this), [&] { file_->read(offset, size, to); });
   }
   std::uint64_t size() override { return file_->size(); }
   void sync() override {

@@ -174,9 +174,8 @@ class MemFileSystem final : public log::FileSystem {
       files_.claim(*node_, size);
       node_->allocated = std::max(node_->allocated, size);
     }
-    std::string read(std::uint64_t offset, std::size_t size) override {
-      if (offset >= node_->data.size()) return {};
-      return node_->data.substr(offset, size);
+    void read(std::uint64_t offset, std::size_t size, std::string& to) override {
+      to = offset < node_->data.size() ? node_->data.substr(offset, size) : "";
     }
     std::uint64_t size() override { return node_->data.size(); }
     void sync() override {

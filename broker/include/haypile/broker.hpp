@@ -41,7 +41,7 @@ struct BrokerOptions {
   std::uint64_t log_size_bytes = 64u << 20;
   // When persistent messages that wait in durable queues take more memory than this, they leave it,
   // and are read back when their turn comes.
-  std::uint64_t queue_memory_bytes = 16u << 20;
+  std::uint64_t queue_memory_bytes = 8u << 20;
   // What the broker has to say, one line a call. Called from the broker's thread.
   std::function<void(Severity, std::string_view)> report{};
   // The data directory cannot be written any more (what the line says): from now on nothing is

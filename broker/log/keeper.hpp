@@ -1,0 +1,65 @@
+// What is done beside the writing, and keeps the log in its bounds: piles, checkpoints, and files
+// that are not needed any more. It has a thread of its own: no confirm waits for it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "log/file_system.hpp"
+#include "log/format.hpp"
+#include "log/space.hpp"
+
+namespace haypile::log {
+
+// A pile, as a file of its own. The checkpoint that makes it count comes later.
+struct StorePile {
+  LogPosition number = 0;
+  std::shared_ptr<const std::string> bytes;
+};
+
+// Files that nothing is needed of any more, once the checkpoint is in place.
+struct Recycle {
+  std::string checkpoint;
+  std::vector<std::uint64_t> segments;
+  std::vector<LogPosition> piles;
+  std::size_t spare_count_max = 0;  // emptied segments beyond these are removed
+};
+
+// Space that is kept for what has to be written even when the disk is full.
+struct RefillReserve {};
+
+struct Chore {
+  std::variant<StorePile, Recycle, RefillReserve> what;
+  LogPosition after = 0;  // not before the log is durable up to here
+};
+
+// Used by one thread at a time, but for checkpoint_count().
+class Keeper {
+ public:
+  // Both outlive the keeper.
+  Keeper(FileSystem& files, std::string directory, Space& space)
+      : files_(files), directory_(std::move(directory)), space_(space) {}
+
+  // Throws IoError; nothing may be done afterwards.
+  void perform(const Chore& chore);
+  // Of those that are on disk.
+  std::uint64_t checkpoint_count() const {
+    return checkpoint_count_.load(std::memory_order_acquire);
+  }
+
+ private:
+  void store(const StorePile& pile);
+  void recycle(const Recycle& recycle);
+  std::string path(const std::string& name) const { return directory_ + "/" + name; }
+
+  FileSystem& files_;
+  const std::string directory_;
+  Space& space_;
+  std::atomic<std::uint64_t> checkpoint_count_{0};
+};
+
+}  // namespace haypile::log
