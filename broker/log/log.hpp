@@ -33,7 +33,7 @@ struct LogOptions {
   // least four segments.
   std::uint64_t ring_size = 64u << 20;
   // Kept free on disk for what has to be written even when it is full: the messages of the log, as
-  // piles. 0: as much as the log may take, and a quarter.
+  // piles. 0: as much as the log may take, a quarter, and 8 MiB.
   std::uint64_t reserve_size = 0;
   // Whether threads of its own write and keep house; if not, step() does.
   bool threaded = true;
@@ -80,7 +80,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   // More has been appended than the ring has room for: publishers ought to wait until what stays
   // has been moved.
   bool is_overfull() const {
-    return segments_.size() > ring_segments() || copy_bytes_ > reserve_size();
+    return segments_.size() > ring_segments() || copy_bytes_ + pending_pile_bytes_ > reserve_size();
   }
 
   void declare_exchange(const engine::ExchangeDefinition& exchange) override;
@@ -148,7 +148,8 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
     if (--segment.live_count == 0) copy_bytes_ -= std::exchange(segment.copy_bytes, 0);
   }
   std::uint64_t reserve_size() const {
-    return options_.reserve_size != 0 ? options_.reserve_size : options_.ring_size / 4 * 5;
+    constexpr std::uint64_t more = 8u << 20;  // what comes before publishers are kept out
+    return options_.reserve_size != 0 ? options_.reserve_size : options_.ring_size / 4 * 5 + more;
   }
   std::size_t ring_segments() const {
     return std::max<std::size_t>(4, static_cast<std::size_t>(options_.ring_size / segment_size_));
@@ -208,7 +209,8 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::string recovery_error_;
   std::vector<Piles::Slot> empty_piles_;   // to be removed with the next checkpoint
   std::deque<Piles::Slot> pending_piles_;  // whose bytes are still in memory
-  std::uint64_t checkpoint_count_ = 0;     // handed over
+  std::uint64_t pending_pile_bytes_ = 0;
+  std::uint64_t checkpoint_count_ = 0;  // handed over
   std::unique_ptr<Space> space_;
   std::unique_ptr<Keeper> keeper_;
   std::unique_ptr<Writer> writer_;

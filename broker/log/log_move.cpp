@@ -86,6 +86,7 @@ void Log::end_move() {
           .add(slot, extent, unread_[i].first, unread_[i].bytes);
     }
     pending_piles_.push_back(slot);
+    pending_pile_bytes_ += bytes->size();
     pile_to_store_ = StorePile{builder_->number(), bytes};
   }
   if (builder_->count() == 0) pile_buffer_ = builder_->finish();
@@ -110,10 +111,12 @@ void Log::release_bytes() {
     if (piles_.has(slot)) {
       Pile& pile = piles_.at(slot);
       if (pile.checkpoint == 0 || pile.checkpoint > done) return;
+      pending_pile_bytes_ -= pile.size;
       if (pile.bytes.use_count() == 1) pile_buffer_ = std::move(*pile.bytes);
       pile.bytes.reset();
     }
     pending_piles_.pop_front();
+    if (pending_piles_.empty()) pending_pile_bytes_ = 0;
   }
 }
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t read_size_bytes = 256u << 10;
 constexpr engine::TimeMs disk_check_interval_ms = 200;
+constexpr std::uint64_t disk_check_bytes = 1u << 20;
 constexpr std::uint64_t segments_min = 8;
 constexpr std::chrono::seconds stop_timeout{2};
 constexpr std::chrono::seconds look_after_interval{1};
@@ -189,8 +190,16 @@ void Core::check_memory() {
 
 // Between two looks less is written than the disk has to have left.
 void Core::check_disk() {
-  if (stopping_ || disk_alarm_ || now() < disk_checked_at_ + disk_check_interval_ms) return;
+  if (stopping_ || disk_alarm_) return;
+  std::uint64_t bytes = 0;
+  for (const auto& [name, vhost] : vhosts_)
+    bytes += vhost->appended_bytes();
+  if (bytes < disk_checked_at_bytes_ + disk_check_bytes &&
+      now() < disk_checked_at_ + disk_check_interval_ms) {
+    return;
+  }
   disk_checked_at_ = now();
+  disk_checked_at_bytes_ = bytes;
   set_disk_alarm(std::ranges::any_of(vhosts_, [this](const auto& vhost) {
     return vhost.second->is_out_of_space(options_.disk_free_limit_bytes);
   }));

@@ -105,7 +105,8 @@ class Core {
   bool memory_alarm_ = false;
   bool disk_alarm_ = false;
   engine::TimeMs disk_checked_at_ = 0;
-  asio::steady_timer disk_timer_;  // while there is an alarm
+  std::uint64_t disk_checked_at_bytes_ = 0;  // of all logs
+  asio::steady_timer disk_timer_;            // while there is an alarm
   asio::steady_timer stop_timer_;
   asio::steady_timer engine_timer_;  // for what expires
   engine::TimeMs engine_timer_set_for_ = engine::no_deadline;

@@ -48,7 +48,8 @@ void Vhost::flush() {
 }
 
 bool Vhost::is_behind() const {
-  return log_ && (log_->pending_bytes() > pending_max_bytes || log_->is_overfull());
+  return log_ && (log_->pending_bytes() > pending_max_bytes || log_->is_overfull() ||
+                  log_->is_out_of_space());
 }
 
 bool Vhost::is_out_of_space(std::uint64_t free_limit_bytes) const {

@@ -30,6 +30,8 @@ class Vhost {
   void flush();
   // The log has more to do than it should: publishers ought to wait.
   bool is_behind() const;
+  // What was ever appended to the log, in bytes.
+  std::uint64_t appended_bytes() const { return log_ ? log_->end() : 0; }
   // The disk is as good as full.
   bool is_out_of_space(std::uint64_t free_limit_bytes) const;
   // While it is: finds out whether it still is.

@@ -8,7 +8,7 @@ import time
 from paths import BIN, Program, wait_for
 
 # Given to every start: what makes a log small, so that much happens to it, belongs here.
-EXTRA_ARGUMENTS = []
+EXTRA_ARGUMENTS = ["--log-size", "8MiB", "--queue-memory", "64KiB"]
 
 # Faults of tests/faulty: actions, operation, part of a path, up to which time it comes about.
 KILLS = ["kill", "kill_after"]
@@ -19,6 +19,11 @@ FAULTS = [
     (KILLS, "create", "spare", 2),
     (KILLS + ["torn", "enospc"], "write", "spare", 8),
     (KILLS + ["eio"], "sync", "spare", 1),
+    (KILLS, "create", ".pile", 4),
+    (KILLS + ["torn", "eio"], "write", ".pile", 4),
+    (KILLS + ["eio"], "sync", ".pile", 4),
+    (KILLS + ["torn", "eio"], "write", "checkpoint", 4),
+    (KILLS + ["eio"], "rename", "checkpoint", 4),
     (KILLS + ["eio"], "sync_directory", "%2F", 3),
 ]
 # Come about when queues have become empty, so that segments are given up.
@@ -34,6 +39,8 @@ RECOVERY_FAULTS = [
     (KILLS, "read", ".seg", 3),
     (KILLS, "read", "checkpoint", 1),
     (KILLS, "remove", "spare", 2),
+    (KILLS, "read", ".pile", 2),
+    (KILLS, "remove", ".pile", 1),
     (KILLS, "sync_directory", "%2F", 1),
     (KILLS + ["torn"], "write", ".seg", 1),
     (KILLS, "sync", ".seg", 2),

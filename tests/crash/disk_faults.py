@@ -175,26 +175,12 @@ class FullDiskTest(DiskTest):
         self.addCleanup(self.disk.end)
 
     def start(self):
-        return self.start_broker(command=self.disk.command)
+        return self.start_broker(
+            "--log-size", "8MiB", "--disk-free-limit", "4MiB", command=self.disk.command
+        )
 
 
 class FullDisk(FullDiskTest):
-    def test_the_broker_ends_and_has_what_it_confirmed(self):
-        broker = self.start()
-        sent, confirmed = self.publish_one_by_one(broker, 100_000)
-        self.ended_with(broker, "No space left on device")
-        self.assertEqual(confirmed, sent - 1)
-        self.assertGreater(confirmed, 100)
-        self.disk.resize("100m")
-        bodies = self.there(self.start())
-        self.assertGreaterEqual(len(bodies), confirmed)
-        for number, body in enumerate(bodies, 1):
-            self.assertEqual(body, make_body(number, 0, 100_000))
-
-
-# To be enabled, in place of FullDisk, with the broker that can do this.
-@unittest.skip("not yet: a full disk ends the broker")
-class FullDiskBlocks(FullDiskTest):
     BODY = random.Random(1).randbytes(50_000)
 
     def setUp(self):
