@@ -100,7 +100,6 @@ class InputOutputErrors(DiskTest):
             "eio:sync:checkpoint:1",
             "eio:rename:checkpoint:2",
             "eio:sync_directory:%2F:4",
-            "enospc:write:checkpoint:2",
         )[::3 if SANITIZED else 1]:
             with self.subTest(fault):
                 self.begin_anew()
