@@ -158,7 +158,9 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   // log_move.cpp
   void restore(LogState& state, engine::Recovery& recovery);
   QueueBacklog& backlog_of(engine::QueueId queue, std::uint8_t priority);
-  void drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t count) override;
+  void drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t count) override;
+  void drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t count);
+  void ack_unread(const Pile& pile, const Extent& extent, std::uint32_t first, std::uint32_t end);
   void ack_stored(const engine::Copy& copy);
   void note_stored(const engine::Copy& copy, std::uint32_t count);
   void mark_stored(const engine::Copy& copy);

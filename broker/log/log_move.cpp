@@ -1,4 +1,5 @@
 // The second generation: what stays long moves from the log to piles.
+#include <algorithm>
 #include <cassert>
 
 #include "log/log.hpp"
@@ -133,6 +134,33 @@ void Log::drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t count
   append_stored(batch_, RecordType::drop_stored, piles_.at(slot).number, first, count,
                 next_position());
   drop(slot, first, count);
+}
+
+void Log::drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t count) {
+  const Pile& pile = piles_.at(slot);
+  const auto extent = std::ranges::find_if(pile.extents, [&](const Extent& each) {
+    return first >= each.first && first - each.first < each.count;
+  });
+  if (pile.bytes) ack_unread(pile, *extent, first, first + count);
+  drop_stored(slot, first, count);
+}
+
+void Log::ack_unread(const Pile& pile, const Extent& extent, std::uint32_t first,
+                     std::uint32_t end) {
+  for (std::uint64_t offset = extent.offset; offset < extent.offset + extent.size;) {
+    std::string_view bytes;
+    const Block block = pile_reader_.block(pile, offset, bytes);
+    BlockReader reader(block, bytes, pile.number, offset, id_);
+    engine::StoredMessage message;
+    std::uint32_t index = 0;
+    while (reader.next(message, index)) {
+      if (index < first || index >= end || pile.gone.contains(index)) continue;
+      make_room(message_record_size_max);
+      append_message_record(batch_, RecordType::ack, extent.queue, message.position,
+                            next_position());
+    }
+    offset += block.size();
+  }
 }
 
 // Until a checkpoint has the pile, a recovery finds the message in the log.

@@ -139,7 +139,7 @@ void QueueBacklog::look_at(const Take& visit) {
 
 void QueueBacklog::drop_unread() {
   for (const Part& part : std::exchange(parts_, {}))
-    host_.drop_stored(part.slot, part.first, part.end - part.first);
+    host_.drop_unread(part.slot, part.first, part.end - part.first);
   unread_count_ = 0;
   unread_bytes_ = 0;
 }

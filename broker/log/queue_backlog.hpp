@@ -42,8 +42,8 @@ class QueueBacklog final : public engine::Backlog {
   class Host {
    public:
     virtual ~Host() = default;
-    // Those with that index and the following have left the queue.
-    virtual void drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t count) = 0;
+    // Those with that index and the following have left the queue, unread.
+    virtual void drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t count) = 0;
     // What is stored cannot be read: the end of the log.
     virtual void fail(const IoError& error) = 0;
   };
