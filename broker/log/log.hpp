@@ -70,8 +70,13 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   // Looks whether that is over, as soon as the keeper comes to it.
   void look_for_space() { hand_over({RefillReserve{}, 0}); }
   std::uint64_t free_disk_bytes() const { return files_.free_bytes(directory_); }
-  // Without threads: does what was handed over.
-  void step();
+  // Without threads: does what was handed over, as both of them would or one.
+  void step() {
+    step_writer();
+    step_keeper();
+  }
+  void step_writer() { write_batches(); }
+  void step_keeper();
   // Ends the log with the mark of a clean stop. False if it could not be written. Nothing may be
   // called afterwards.
   bool close_clean();

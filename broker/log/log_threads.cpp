@@ -20,8 +20,7 @@ void Log::hand_over(Chore chore) {
   keeper_wake_.notify_one();
 }
 
-void Log::step() {
-  write_batches();
+void Log::step_keeper() {
   std::unique_lock lock(mutex_);
   while (!failed_ && has_chore())
     do_chore(lock);

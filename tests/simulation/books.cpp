@@ -160,7 +160,10 @@ Operation Books::settle_wanderer(int index, Number number, How how) {
   const Operation now = operation();
   Wanderer& wanderer = wanderers_.at(number);
   wanderer.held = false;
-  if (how == How::requeue) return now;
+  if (how == How::requeue) {
+    if (index == tries) wanderer.returned.push_back(now);
+    return now;
+  }
   if (how == How::drop && queue(index).dead_to != nowhere) {
     wanderer.dropped = true;
     return now;
@@ -199,6 +202,9 @@ void Books::deliver_wanderer(int index, Number number, bool for_good) {
   if (index == fdead && wanderer.origin == ttl && !wanderer.dropped &&
       now_ < wanderer.published_at + ttl_ms) {
     throw Violation{"expired-early", describe(index, number)};
+  }
+  if (index == tries && wanderer.returned_before + wanderer.returned.size() > tries_max) {
+    throw Violation{"tried-too-often", describe(index, number)};
   }
   wanderer.held = true;
   if (for_good) settle(index, number, How::ack);

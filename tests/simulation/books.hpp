@@ -123,6 +123,9 @@ class Books {
     bool persistent = false;
     bool held = false;
     bool dropped = false;  // by a client
+    // How often it came back to its queue: at least, before the last start; since then.
+    std::size_t returned_before = 0;
+    std::vector<Operation> returned{};
     engine::TimeMs published_at = 0;
   };
   struct Toggle {

@@ -123,6 +123,9 @@ void Books::check_wanderers(const Found& found, const Match& match) {
     const auto place = places.find(number);
     check_wanderer(number, wanderer, place == places.end() ? nowhere : place->second, match);
     const bool is_there = place != places.end();
+    wanderer.returned_before += static_cast<std::size_t>(std::ranges::count_if(
+        wanderer.returned, [&](Operation each) { return each <= match.first; }));
+    wanderer.returned.clear();
     wanderer.published = 0;
     wanderer.settled = 0;
     wanderer.gone = !is_there;

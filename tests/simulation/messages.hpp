@@ -18,7 +18,8 @@ struct Style {
   std::uint32_t segment_size = 4096;
   bool is_brisk = false;     // few queues, kept short: segments come and go
   bool is_small = false;     // messages of few different sizes: what is torn fits together again
-  bool writes_late = false;  // the log's thread has its turn rarely
+  bool writes_late = false;  // the log's threads have their turns rarely
+  bool keeps_late = false;   // the one that keeps house more rarely still
 };
 
 struct Message {

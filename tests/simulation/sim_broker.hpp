@@ -75,8 +75,10 @@ class SimBroker {
   std::unique_ptr<Connection> connect();
   // What Core's flush does to the log. A log that has more to be done there gets it here.
   void flush();
-  // The log's thread has its turn.
+  // The log's threads have their turn, both or one.
   void step_log() { log_.step(); }
+  void step_writer() { log_.step_writer(); }
+  void step_keeper() { log_.step_keeper(); }
   // The core hears of it: true if anything has become durable since it was here last.
   bool take_advanced() { return std::exchange(advanced_, false); }
   void log_advanced(const std::vector<Connection*>& connections);

@@ -22,6 +22,7 @@ Simulation::Simulation(const Plan& plan)
   style_.is_brisk = random_.one_in(2);
   style_.is_small = random_.one_in(3);
   style_.writes_late = random_.one_in(3);
+  style_.keeps_late = random_.one_in(3);
   if (random_.one_in(3)) limits_.output_max_bytes = random_.between(300, 3000);
   if (random_.one_in(4)) limits_.pending_max_bytes = random_.between(500, 5000);
   if (random_.one_in(4)) limits_.memory_max_bytes = random_.between(5000, 50'000);
@@ -163,6 +164,7 @@ void Simulation::work(std::size_t steps) {
 // The core hears of the log's failure a little later.
 void Simulation::fail() {
   events_.add("the log failed");
+  if (!files_.has_failed()) throw Violation{"stopped", "though no call has failed"};
   const engine::LogPosition durable = broker_->log().durable();
   for (std::size_t i = random_.below(30); i > 0; --i)
     step();

@@ -16,10 +16,10 @@
 //   lost, settled-is-back, not-a-prefix, twice, order, wrong-queue, in-two-queues, unknown-message,
 //   altered, transient-survived, refused-is-there, expired-early, definition-lost,
 //   definition-is-back, not-marked-redelivered, marked-redelivered: what a start has found
-//   refused, clean-not-clean, unclean-clean, durable-after-failure: how it was stopped and started
-//   two-holders, settled-again, prefetch, no-consumer, tag-twice, wrong-answer, confirm-order,
-//   nack, not-returned, wrong-return, connection-closed, malformed: what clients are told
-//   memory-left: when nothing is left at the end
+//   refused, clean-not-clean, unclean-clean, durable-after-failure, stopped: how it was stopped and
+//   started two-holders, settled-again, tried-too-often, prefetch, no-consumer, tag-twice,
+//   wrong-answer, confirm-order, nack, not-returned, wrong-return, connection-closed, malformed:
+//   what clients are told memory-left: when nothing is left at the end
 #pragma once
 
 #include <cstddef>

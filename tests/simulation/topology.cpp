@@ -30,7 +30,7 @@ std::array<QueueSpec, queue_count> make_queues() {
   };
   fuzzy(ttl, "ttl", "x-message-ttl", static_cast<int>(ttl_ms));
   fuzzy(limit, "limit", "x-max-length", 3);
-  fuzzy(tries, "tries", "x-delivery-limit", 2);
+  fuzzy(tries, "tries", "x-delivery-limit", static_cast<int>(tries_max));
   at(full) = {.name = "full",
               .knowledge = Knowledge::fuzzy,
               .arguments = {{"x-max-length", 2}, {"x-overflow", "reject-publish"}}};

@@ -15,6 +15,7 @@ namespace haypile::simulation {
 
 inline constexpr std::size_t client_count = 3;
 inline constexpr std::uint64_t ttl_ms = 300;
+inline constexpr std::size_t tries_max = 2;  // besides the first one
 inline constexpr int nowhere = -1;
 
 // How well it can be foretold what is in a queue.

@@ -18,7 +18,7 @@ void Simulation::step() {
     flush();
   } else if (dice < 90) {
     if (style_.writes_late && !random_.one_in(4)) return flush();
-    step_log();
+    step_log_thread();
   } else if (dice < 95) {
     hear_of_log();
   } else if (dice < 98) {
@@ -155,6 +155,18 @@ void Simulation::flush() {
 void Simulation::step_log() {
   events_.add("log's turn", files_.calls());
   broker_->step_log();
+}
+
+// The log has two threads.
+void Simulation::step_log_thread() {
+  const std::size_t dice = random_.below(style_.keeps_late ? 12 : 3);
+  if (dice == 0) return step_log();
+  events_.add(dice == 1 ? "keeper's turn" : "writer's turn", files_.calls());
+  if (dice == 1) {
+    broker_->step_keeper();
+  } else {
+    broker_->step_writer();
+  }
 }
 
 void Simulation::hear_of_log() {

@@ -58,6 +58,7 @@ class Simulation {
   void trouble();
   void flush();
   void step_log();
+  void step_log_thread();
   void hear_of_log();
 
   Line* any_line();

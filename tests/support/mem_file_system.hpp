@@ -48,8 +48,11 @@ class MemFileSystem final : public log::FileSystem {
 
   // At the rename after so many others: where files change their roles.
   void lose_power_at_rename(std::uint64_t renames) { renames_left_ = renames; }
+  // Whether that has happened since the last restart.
+  bool has_failed() const { return has_failed_; }
   // What a killed process leaves to the next one: all of it, synced or not.
   void survive_kill() {
+    has_failed_ = false;
     lose_power_after(0);
     fail_after(0);
     fail_once_after(0);
@@ -201,7 +204,9 @@ class MemFileSystem final : public log::FileSystem {
     ++calls_;
     if (power_loss_at_ != 0 && calls_ >= power_loss_at_) throw PowerLoss{};
     const bool fails = failure_at_ != 0 && calls_ >= failure_at_;
-    if (fails || calls_ == one_failure_at_) throw log::IoError("injected failure");
+    if (!fails && calls_ != one_failure_at_) return;
+    has_failed_ = true;
+    throw log::IoError("injected failure");
   }
   void claim(const Node& node, std::uint64_t size) const {
     if (size > node.size() && size - node.size() > capacity_ - std::min(capacity_, used_bytes())) {
@@ -224,6 +229,7 @@ class MemFileSystem final : public log::FileSystem {
   std::uint64_t one_failure_at_ = 0;
   std::uint64_t capacity_ = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t renames_left_ = 0;
+  bool has_failed_ = false;
   bool ignore_syncs_ = false;
   bool ignore_directory_syncs_ = false;
 };
