@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/canary.hpp"
 #include "engine/consumer.hpp"
 #include "engine/error.hpp"
 #include "engine/message.hpp"
@@ -157,6 +158,7 @@ class Channel {
 };
 
 inline bool Consumer::has_credit() const {
+  if (HAYPILE_CANARY(prefetch_ignored)) return channel_->has_room();
   return (prefetch_count_ == 0 || unacked_count_ < prefetch_count_ || options_.no_ack) &&
          channel_->has_room();
 }

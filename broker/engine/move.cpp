@@ -2,6 +2,7 @@
 #include <map>
 #include <vector>
 
+#include "engine/canary.hpp"
 #include "engine/engine.hpp"
 
 namespace haypile::engine {
@@ -16,6 +17,7 @@ void Engine::make_room() {
 void Engine::move_out(LogPosition boundary) {
   std::unordered_map<Queue*, std::vector<Entry*>> in_hand;
   const auto add = [&](Queue* queue, Entry& entry) {
+    if (HAYPILE_CANARY(in_hand_not_moved)) return;
     const LogPosition position = entry.message->position();
     if (!queue->durable() || position == 0 || position >= boundary || entry.stored != 0) return;
     in_hand[queue].push_back(&entry);

@@ -1,8 +1,10 @@
 // The way of a message into queues, and out of them unasked: publishing, dead-lettering, expiry.
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 
+#include "engine/canary.hpp"
 #include "engine/engine.hpp"
 
 namespace haypile::engine {
@@ -118,7 +120,7 @@ bool Engine::store(const PublishRequest& request) {
 // One record in the journal for all of targets_, one message in memory.
 void Engine::put(const MessageView& view, const MessageTraits& traits) {
   durable_targets_.clear();
-  if (traits.persistent) {
+  if (traits.persistent || HAYPILE_CANARY(transient_logged)) {
     for (const Queue* queue : targets_) {
       if (queue->durable()) durable_targets_.push_back(queue->definition().id);
     }
@@ -160,7 +162,8 @@ void Engine::forget_letters(Queue& queue) {
 }
 
 void Engine::bury(const DeadLetter& letter) {
-  const Group group(*this);
+  std::optional<Group> group;
+  if (!HAYPILE_CANARY(dead_letter_not_grouped)) group.emplace(*this);
   pass_on(letter);
   letter.queue->forget(letter.entry);
 }

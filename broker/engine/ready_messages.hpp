@@ -11,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/canary.hpp"
 #include "engine/message.hpp"
 #include "engine/surroundings.hpp"
 
@@ -42,6 +43,7 @@ class ReadyMessages {
   }
   // One that was popped, back to its place.
   void put_back(Entry&& entry) {
+    if (HAYPILE_CANARY(requeue_to_tail)) return push(std::move(entry));
     added(entry);
     const std::uint64_t place = entry.place;
     (has_levels() ? level_for(entry) : lowest_).returned.emplace(place, std::move(entry));
@@ -133,6 +135,7 @@ class ReadyMessages {
     bool is_plain() const { return returned.empty() && read.empty(); }
     bool empty() const { return is_plain() && fresh.empty(); }
     bool returned_is_first() const {
+      if (HAYPILE_CANARY(read_ahead_first)) return read.empty();
       return read.empty() || (!returned.empty() && returned.begin()->first < read.front().place);
     }
     const Entry& front() const {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/canary.hpp"
+
 namespace haypile::log {
 
 void Copies::apply(LogPosition position, const Record& record) {
@@ -41,7 +43,7 @@ void Copies::apply_stored(const StoredRecord& record) {
   if (record.type == RecordType::drop_stored) {
     return change({.kind = Change::Kind::drop,
                    .message = record.pile,
-                   .first = record.first,
+                   .first = record.first + (HAYPILE_CANARY(dropped_next_one) ? 1 : 0),
                    .count = record.count});
   }
   Pile* pile = piles_.find(record.pile);

@@ -9,6 +9,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "engine/canary.hpp"
+
 namespace haypile::log {
 
 namespace {
@@ -87,7 +89,7 @@ void replace_file(FileSystem& files, const std::string& directory, const std::st
   const std::string temporary = path + ".tmp";
   const auto file = files.create(temporary);
   file->write(0, bytes);
-  file->sync();
+  if (!HAYPILE_CANARY(checkpoint_not_synced)) file->sync();
   files.rename(temporary, path);
   files.sync_directory(directory);
 }

@@ -7,6 +7,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "engine/canary.hpp"
+
 namespace haypile::log {
 
 namespace {
@@ -96,6 +98,8 @@ void encode(const BatchHeader& header, const DirectoryId& id, std::string& batch
 
 std::optional<BatchHeader> decode_batch_header(std::string_view bytes, const DirectoryId& id,
                                                LogPosition position) {
+  if (HAYPILE_CANARY(stale_batch_accepted) && bytes.size() >= batch_header_size)
+    position = get_u64(bytes, batch_position_at);
   if (bytes.size() < batch_header_size || get_u64(bytes, batch_position_at) != position)
     return std::nullopt;
   if (get_u64(bytes, batch_header_size - 8) !=

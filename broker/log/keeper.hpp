@@ -54,6 +54,8 @@ class Keeper {
  private:
   void store(const StorePile& pile);
   void recycle(const Recycle& recycle);
+  void give_back_segments(const Recycle& recycle);
+  void remove_piles(const Recycle& recycle);
   std::string path(const std::string& name) const { return directory_ + "/" + name; }
 
   FileSystem& files_;

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "engine/canary.hpp"
 #include "log/checkpoint.hpp"
 #include "log/record.hpp"
 
@@ -31,7 +32,7 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
                           [&](LogState& found) { restore(found, recovery); });
   if (!recovery_error_.empty()) throw IoError(recovery_error_);
   segment_size_ = state.segment_size;
-  epoch_ = state.epoch + 1;
+  epoch_ = state.epoch + (HAYPILE_CANARY(epoch_not_raised) ? 0 : 1);
   catalog_ = std::move(state.catalog);
   first_segment_ = state.first_segment;
   segments_.assign(state.segments.begin(), state.segments.end());
@@ -96,6 +97,7 @@ void Log::next_segment() {
 
 void Log::begin_group() {
   assert(group_ == Group::none);
+  if (HAYPILE_CANARY(group_not_marked)) return;
   group_ = Group::empty;
   group_start_ = end();
 }
@@ -113,6 +115,7 @@ void Log::mark_group() {
 }
 
 void Log::end_group() {
+  if (HAYPILE_CANARY(group_not_marked)) return;
   assert(group_ != Group::none);
   if (group_ == Group::begun) {
     make_room(1);
@@ -289,7 +292,8 @@ void Log::flush() {
 // appended has been handed over before, and has to be durable before the checkpoint is written.
 void Log::recycle() {
   Recycle recycle;
-  while (segments_.size() > 1 && segments_.front().live_count == 0) {
+  while (segments_.size() > 1 &&
+         (segments_.front().live_count == 0 || HAYPILE_CANARY(live_segment_recycled))) {
     segments_.pop_front();
     recycle.segments.push_back(first_segment_++);
   }

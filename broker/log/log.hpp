@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/canary.hpp"
 #include "engine/journal.hpp"
 #include "log/catalog.hpp"
 #include "log/file_system.hpp"
@@ -149,6 +150,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void start_batch();
   void next_segment();
   void leave(LogPosition message) {
+    if (HAYPILE_CANARY(live_segment_recycled) && message < first_segment_ * segment_size_) return;
     SegmentUse& segment = segment_of(message);
     if (--segment.live_count == 0) copy_bytes_ -= std::exchange(segment.copy_bytes, 0);
   }
@@ -180,7 +182,10 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void run_writer();
   void run_keeper();
   void write_batches();
-  bool has_chore() const { return !chores_.empty() && chores_.front().after <= durable(); }
+  bool has_chore() const {
+    return !chores_.empty() &&
+           (chores_.front().after <= durable() || HAYPILE_CANARY(checkpoint_ahead_of_log));
+  }
   void do_chore(std::unique_lock<std::mutex>& lock);
   void make_spare();
   void fail(const IoError& error) override;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "engine/canary.hpp"
 #include "log/log.hpp"
 #include "log/record.hpp"
 
@@ -167,7 +168,7 @@ void Log::ack_unread(const Pile& pile, const Extent& extent, std::uint32_t first
 void Log::ack_stored(const engine::Copy& copy) {
   const Piles::Slot slot = Piles::slot_of(copy.stored);
   make_room(stored_size_max + message_record_size_max);
-  if (piles_.at(slot).bytes) {
+  if (piles_.at(slot).bytes && !HAYPILE_CANARY(young_ack_left_out)) {
     append_message_record(batch_, RecordType::ack, copy.queue, copy.message, next_position());
   }
   drop_stored(slot, Piles::index_of(copy.stored), 1);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/canary.hpp"
 #include "log/bytes.hpp"
 
 namespace haypile::log {
@@ -59,7 +60,7 @@ std::uint32_t PileBuilder::add(const engine::CopyToStore& copy) {
   std::uint8_t flags = 0;
   if (copy.redelivered) flags |= redelivered_flag;
   if (message.published_at != 0) flags |= time_flag;
-  if (copy.delivery_count != 0) flags |= count_flag;
+  if (copy.delivery_count != 0 && !HAYPILE_CANARY(delivery_count_lost)) flags |= count_flag;
   bytes_ += static_cast<char>(flags);
   put_varint(bytes_, copy.place - last_place_);
   put_varint(bytes_, number_ - copy.position);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/canary.hpp"
+
 namespace haypile::log {
 
 std::string_view PileReader::read(const Pile& pile, std::uint64_t offset, std::size_t size) {
@@ -138,8 +140,10 @@ void QueueBacklog::look_at(const Take& visit) {
 }
 
 void QueueBacklog::drop_unread() {
-  for (const Part& part : std::exchange(parts_, {}))
+  for (const Part& part : std::exchange(parts_, {})) {
+    if (HAYPILE_CANARY(purge_forgets_backlog)) continue;
     host_.drop_unread(part.slot, part.first, part.end - part.first);
+  }
   unread_count_ = 0;
   unread_bytes_ = 0;
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "engine/canary.hpp"
 #include "log/checkpoint.hpp"
 #include "log/copies.hpp"
 #include "log/record.hpp"
@@ -203,7 +204,7 @@ void Replay::check_piles() {
 // Queues that were deleted have left nothing.
 void Replay::count_stored(RecoveryReport& report) {
   state_.piles.each([&](Piles::Slot, Pile& pile) {
-    if (!copies_->clean()) pile.redelivered = true;
+    if (!copies_->clean() && !HAYPILE_CANARY(pile_mark_forgotten)) pile.redelivered = true;
     for (const Extent& extent : pile.extents) {
       const bool is_there = state_.catalog.has_queue(extent.queue);
       for (std::uint32_t i = extent.first; i < extent.first + extent.count && !is_there; ++i)
@@ -236,7 +237,7 @@ LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery, Rec
                      const std::function<void(LogState&)>& before_messages) {
   if (auto checkpoint = read_checkpoint(files_, directory_, id_)) {
     state_.first_segment = checkpoint->first_segment;
-    state_.moved = checkpoint->moved;
+    state_.moved = HAYPILE_CANARY(moved_ignored) ? 0 : checkpoint->moved;
     state_.piles = std::move(checkpoint->piles);
     definitions_from_ = checkpoint->position;
     state_.catalog = std::move(checkpoint->catalog);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/canary.hpp"
 #include "log/file_system.hpp"
 #include "log/piles.hpp"
 
@@ -45,7 +46,7 @@ class Space {
     try {
       return action();
     } catch (const NoSpace&) {
-      if (!release_reserve()) throw;
+      if (HAYPILE_CANARY(reserve_ignored) || !release_reserve()) throw;
     }
     action();
   }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/canary.hpp"
 #include "log/segment.hpp"
 
 namespace haypile::log {
@@ -27,7 +28,7 @@ void Writer::run(const std::vector<WriteBatch>& batches, const std::function<voi
 // needs no successor soon.
 void Writer::write(const WriteBatch& batch, const std::function<void()>& on_durable) {
   if (batch.segment != segment_) {
-    sync(on_durable);
+    if (!HAYPILE_CANARY(full_segment_not_synced)) sync(on_durable);
     open_segment(batch.segment);
   }
   file_->write(batch.offset, batch.bytes);
@@ -38,7 +39,8 @@ void Writer::write(const WriteBatch& batch, const std::function<void()>& on_dura
 
 void Writer::sync(const std::function<void()>& on_durable) {
   if (!std::exchange(dirty_, false)) return;
-  file_->sync();
+  if (HAYPILE_CANARY(confirm_before_sync)) set_durable(written_);
+  if (!HAYPILE_CANARY(sync_skipped)) file_->sync();
   set_durable(written_);
   if (on_durable) on_durable();
 }
@@ -52,7 +54,7 @@ void Writer::open_segment(std::uint64_t number) {
                          id_));
   file_->sync();
   files_.rename(path(spare), path(segment_name(number)));
-  files_.sync_directory(directory_);
+  if (!HAYPILE_CANARY(directory_not_synced)) files_.sync_directory(directory_);
   segment_ = number;
 }
 

@@ -28,7 +28,7 @@ LAYERS = [
     ("client/examples/", [STANDARD, CLIENT]),
     ("broker/engine/", [STANDARD, re.compile(r'"engine/')]),
     ("broker/log/", [STANDARD, POSIX, re.compile(r"<xxhash\.h>$"), re.compile(r'"log/'),
-                     re.compile(r'"engine/(backlog|definitions|journal)\.hpp"$')]),
+                     re.compile(r'"engine/(backlog|canary|definitions|journal)\.hpp"$')]),
     ("broker/session/", [STANDARD, AMQP, re.compile(r'"(session|engine)/')]),
     ("broker/server/", [STANDARD, POSIX, ASIO, BROKER, re.compile(r"<nlohmann/"),
                         re.compile(r'"(server|session|engine|log)/')]),

@@ -1,0 +1,44 @@
+#include "simulation/canaries.hpp"
+
+namespace haypile::simulation {
+
+namespace {
+
+constexpr Canary all[] = {
+    {"confirm_before_sync", "the durable position rises before the sync"},
+    {"sync_skipped", "batches are written and never synced"},
+    {"full_segment_not_synced", "a segment is left without syncing its end"},
+    {"directory_not_synced", "a new segment's name is not synced"},
+    {"error_not_final", "after a failed write or sync the log goes on"},
+    {"epoch_not_raised", "a start keeps the epoch of the run before"},
+    {"epoch_not_checked", "batches of an earlier epoch count"},
+    {"stale_batch_accepted", "a batch counts wherever it stands, not at its position alone"},
+    {"group_not_marked", "no marks around groups"},
+    {"dead_letter_not_grouped", "a dead letter leaves and comes in two steps"},
+    {"checkpoint_ahead_of_log", "a checkpoint does not wait for the log"},
+    {"checkpoint_not_synced", "a checkpoint gets its name before it is synced"},
+    {"live_segment_recycled", "a segment is recycled with messages in it"},
+    {"segment_given_up_early", "a segment is used again before the checkpoint that allows it"},
+    {"pile_not_synced", "a pile is not synced before the checkpoint that names it"},
+    {"pile_removed_early", "a pile is removed before the checkpoint that forgets it"},
+    {"young_ack_left_out", "no ack in the log for a message whose pile no checkpoint has"},
+    {"moved_ignored", "recovery takes from segments what is in piles"},
+    {"in_hand_not_moved", "what consumers have in hand does not go to the pile"},
+    {"dropped_next_one", "recovery drops the neighbour of a message that left its pile"},
+    {"purge_forgets_backlog", "a purge leaves on disk what was not read back"},
+    {"pile_mark_forgotten", "messages of piles are not marked redelivered at an unclean start"},
+    {"delivery_count_lost", "a message that moves loses how often it came back"},
+    {"read_ahead_first", "what was returned waits for what was read ahead"},
+    {"requeue_to_tail", "what is returned goes to the end of its queue"},
+    {"prefetch_ignored", "consumers are given more than their prefetch"},
+    {"reserve_ignored", "a full disk is final although there is a reserve"},
+    {"transient_logged", "transient messages are logged as well"},
+};
+
+}  // namespace
+
+std::span<const Canary> canaries() {
+  return all;
+}
+
+}  // namespace haypile::simulation

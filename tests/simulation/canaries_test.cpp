@@ -1,0 +1,72 @@
+// HAYPILE_CANARY: the one to be tried; all of them if not said. ./dev canaries runs this.
+#ifdef HAYPILE_CANARIES
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "engine/canary.hpp"
+#include "simulation/canaries.hpp"
+#include "simulation/simulation.hpp"
+
+using namespace haypile;
+using simulation::Canary;
+
+namespace {
+
+constexpr unsigned seeds_max = 10'000;
+
+struct Catch {
+  std::string check;  // empty: never caught
+  unsigned seed = 0;
+};
+
+// The catch of the lowest seed, so that every run says the same.
+Catch first_catch() {
+  std::atomic<unsigned> next = 1;
+  std::atomic<unsigned> last = seeds_max;
+  std::mutex mutex;
+  Catch first;
+  const auto work = [&] {
+    for (unsigned seed = next++; seed <= last; seed = next++) {
+      const std::string failure = simulation::run_seed(seed);
+      if (failure.empty()) continue;
+      const std::lock_guard lock(mutex);
+      if (seed > last) return;
+      last = seed;
+      first = {failure.substr(0, failure.find(':')), seed};
+    }
+  };
+  std::thread other(work);
+  work();
+  other.join();
+  return first;
+}
+
+void try_canary(const Canary& canary) {
+  active_canary = canary.name;
+  const Catch found = first_catch();
+  active_canary = {};
+  const std::string text =
+      found.check.empty() ? "NOT CAUGHT" : found.check + ", seed " + std::to_string(found.seed);
+  std::printf("%-24s %-36s %s\n", canary.name, text.c_str(), canary.planted);
+  std::fflush(stdout);
+  CHECK_MESSAGE(!found.check.empty(), canary.name);
+}
+
+}  // namespace
+
+TEST_CASE("every planted bug is found") {
+  const char* only = std::getenv("HAYPILE_CANARY");
+  for (const Canary& canary : simulation::canaries()) {
+    if (!only || std::string_view(only) == canary.name) try_canary(canary);
+  }
+}
+
+#endif
