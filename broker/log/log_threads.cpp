@@ -45,8 +45,12 @@ void Log::write_batches() {
     writer_->run(at_hand_, [this] {
       if (options_.on_durable) options_.on_durable();
       // Between the keeper's look at durable() and its sleep the lock is held.
-      { const std::lock_guard lock(mutex_); }
-      keeper_wake_.notify_one();
+      bool has_work = false;
+      {
+        const std::lock_guard lock(mutex_);
+        has_work = has_chore() || space_->wants_spare();
+      }
+      if (has_work) keeper_wake_.notify_one();
     });
   } catch (const IoError& error) {
     if (!HAYPILE_CANARY(error_not_final)) fail(error);

@@ -120,7 +120,9 @@ class CrashLoop:
             self.tally["kills, random"] += 1
         elif how == "quiet":
             self.load.take_leave()
-            running.stop()
+            running.program.signal(15)
+            if running.program.wait() != 0:
+                raise LinkClosed  # by a fault, if there was one
             self.tally["clean stops"] += 1
         else:
             running.program.signal(15)
