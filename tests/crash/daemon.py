@@ -98,8 +98,13 @@ class Daemon:
             if not self.fell():
                 raise
             return
+        port = re.search(r":(\d+)", line)
+        if not port:  # killed in the middle of the line
+            self.ready = False
+            assert self.fell(), self.program.errors
+            return
         self.ready = True
-        self.port = int(re.search(r":(\d+)", line).group(1))
+        self.port = int(port.group(1))
         times.start.append(time.monotonic() - began)
         self.note_report(times)
 
