@@ -71,7 +71,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   // Looks whether that is over, as soon as the keeper comes to it.
   void look_for_space() { hand_over({RefillReserve{}, 0}); }
   std::uint64_t free_disk_bytes() const { return files_.free_bytes(directory_); }
-  // Without threads: does what was handed over, as both of them would or one.
+  // Without threads: does what was handed over, as the writer's and the keeper's would.
   void step() {
     step_writer();
     step_keeper();
