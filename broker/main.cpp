@@ -10,6 +10,7 @@
 
 #include <haypile/broker.hpp>
 
+#include "check_command.hpp"
 #include "options.hpp"
 
 namespace {
@@ -80,7 +81,9 @@ int run(const haypile::DaemonOptions& options) {
 
 int main(int argc, char** argv) {
   try {
-    return run(haypile::parse_options(argc, argv));
+    const haypile::DaemonOptions options = haypile::parse_options(argc, argv);
+    if (!options.check.empty()) return haypile::check(options.check, options.json);
+    return run(options);
   } catch (const haypile::Exit& exit) {
     return exit.code;
   } catch (const std::exception& error) {

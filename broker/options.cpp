@@ -56,6 +56,15 @@ void apply_config(CLI::App& app, const std::string& path) {
   }
 }
 
+void add_commands(CLI::App& app, DaemonOptions& options) {
+  CLI::Option* check =
+      app.add_option("--check", options.check,
+                     "Reads a data directory, all of it, changes nothing and says what is damaged")
+          ->type_name("DIR")
+          ->configurable(false);
+  app.add_flag("--json", options.json, "With --check: as JSON")->needs(check)->configurable(false);
+}
+
 }  // namespace
 
 DaemonOptions parse_options(int argc, char** argv) {
@@ -87,6 +96,7 @@ DaemonOptions parse_options(int argc, char** argv) {
       ->transform(CLI::AsSizeValue(false));
   app.add_option("--config", config, "JSON object with these options, e.g. {\"port\": 5673}")
       ->configurable(false);
+  add_commands(app, options);
   app.set_version_flag("--version", "haypiled " HAYPILE_VERSION)->configurable(false);
   app.get_option("--help")->configurable(false);
   try {

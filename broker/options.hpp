@@ -9,6 +9,9 @@
 namespace haypile {
 
 struct DaemonOptions {
+  // Instead of running a broker: the data directory to look at.
+  std::filesystem::path check;
+  bool json = false;  // what check says
   std::filesystem::path data_directory;
   std::string bind = "127.0.0.1";
   std::uint16_t port = 5672;

@@ -76,4 +76,14 @@ std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& 
   return checkpoint;
 }
 
+Catalog read_definitions(std::string_view bytes) {
+  Checkpoint checkpoint;
+  if (bytes.size() < header_size + checksum_size || !bytes.starts_with(checkpoint_magic)) return {};
+  const std::size_t head_size = get_u32(bytes, 8) < 3 ? header_size_before_3 : header_size;
+  std::string_view records = bytes.substr(head_size, bytes.size() - checksum_size - head_size);
+  while (!records.empty() && apply_record(records, checkpoint)) {
+  }
+  return std::move(checkpoint.catalog);
+}
+
 }  // namespace haypile::log

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "log/catalog.hpp"
 #include "log/file_system.hpp"
@@ -30,5 +31,7 @@ std::string encode_checkpoint(const CheckpointHead& head, const Catalog& catalog
 // Nothing if there is no such file yet; throws IoError if it is damaged.
 std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& directory,
                                           const DirectoryId& id);
+// Of a damaged one: the definitions up to the first record that is malformed. None is certain.
+Catalog read_definitions(std::string_view bytes);
 
 }  // namespace haypile::log

@@ -81,6 +81,14 @@ void Copies::apply_mark(LogPosition position, const MarkRecord& record, bool was
   }
 }
 
+void Copies::break_group() {
+  for (const Change& change : group_) {
+    if (change.kind == Change::Kind::add) perform(change);
+  }
+  group_.clear();
+  in_group_ = false;
+}
+
 void Copies::change(const Change& change) {
   if (in_group_) {
     group_.push_back(change);

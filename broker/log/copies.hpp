@@ -23,6 +23,10 @@ class Copies {
   // if it came in several.
   void apply(LogPosition position, const Record& record);
 
+  // Something of the log is missing here. Of an open group its messages stay, whatever became of
+  // it; what it acknowledged comes back.
+  void break_group();
+
   // How the message at `message` is in `queue`, after all records; nothing if it is not. Fast when
   // asked in the order of the log.
   std::optional<engine::RecoveredCopy> find(LogPosition message, engine::QueueId queue);

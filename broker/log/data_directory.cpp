@@ -1,8 +1,11 @@
 #include "log/data_directory.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <optional>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -39,6 +42,25 @@ std::string percent_encode(std::string_view name) {
     out += code;
   }
   return out;
+}
+
+// Nothing for what percent_encode() never gives.
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string name;
+  while (!text.empty()) {
+    unsigned byte = static_cast<unsigned char>(text.front());
+    std::size_t size = 1;
+    if (byte == '%') {
+      size = 3;
+      if (text.size() < size ||
+          std::sscanf(std::string(text.substr(1, 2)).c_str(), "%2x", &byte) != 1) {
+        return std::nullopt;
+      }
+    }
+    name += static_cast<char>(byte);
+    text.remove_prefix(size);
+  }
+  return name;
 }
 
 DirectoryId parse_id(const std::string& text, const std::string& path) {
@@ -113,6 +135,50 @@ std::string DataDirectory::vhost_directory(const std::string& name) {
   files_.sync_directory(vhosts);
   files_.sync_directory(path_);
   return path;
+}
+
+ExistingDirectory::ExistingDirectory(std::string path, FileSystem& files, Use use)
+    : path_(std::move(path)), files_(files) {
+  if (!files_.exists(path_)) throw IoError("there is no directory '" + path_ + "'");
+  const std::string id = path_ + "/id";
+  if (!files_.exists(id)) throw IoError("'" + path_ + "' is not a data directory: it has no 'id'");
+  lock(use);
+  try {
+    id_ = parse_id(files_.open(id)->read(0, 256), id);
+  } catch (...) {
+    if (lock_ >= 0) ::close(lock_);
+    throw;
+  }
+}
+
+ExistingDirectory::~ExistingDirectory() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+void ExistingDirectory::lock(Use use) {
+  const std::string name = path_ + "/lock";
+  lock_ = ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  if (lock_ < 0 && errno == ENOENT) return;
+  if (lock_ < 0) {
+    throw IoError("cannot open '" + name + "': " + std::generic_category().message(errno));
+  }
+  if (::flock(lock_, (use == Use::look ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0) return;
+  const int error = errno;
+  ::close(lock_);
+  if (error == EWOULDBLOCK) throw IoError("data directory '" + path_ + "' is in use by a broker");
+  throw IoError("cannot lock '" + name + "': " + std::generic_category().message(error));
+}
+
+std::vector<ExistingDirectory::VhostPath> ExistingDirectory::vhosts() const {
+  std::vector<VhostPath> found;
+  const std::string vhosts = path_ + "/vhosts";
+  if (!files_.exists(vhosts)) return found;
+  for (const std::string& entry : files_.list(vhosts)) {
+    const auto name = percent_decode(entry);
+    if (name && percent_encode(*name) == entry) found.push_back({*name, vhosts + "/" + entry});
+  }
+  std::ranges::sort(found, {}, &VhostPath::name);
+  return found;
 }
 
 }  // namespace haypile::log

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "log/file_system.hpp"
 #include "log/format.hpp"
@@ -29,6 +30,37 @@ class DataDirectory {
  private:
   void lock();
   void read_id();
+
+  const std::string path_;
+  FileSystem& files_;
+  int lock_ = -1;
+  DirectoryId id_{};
+};
+
+// One that is there already, for looking at it or putting it right. Creates nothing.
+class ExistingDirectory {
+ public:
+  enum class Use { look, change };
+  // A vhost's name and where its log is.
+  struct VhostPath {
+    std::string name;
+    std::string path;
+  };
+
+  // Throws IoError if there is no such directory, if it is no data directory or if it is in use: by
+  // a broker, or by somebody else who changes it. A copy may be without a lock file. `files`
+  // outlives it.
+  ExistingDirectory(std::string path, FileSystem& files, Use use);
+  ~ExistingDirectory();
+  ExistingDirectory(const ExistingDirectory&) = delete;
+  ExistingDirectory& operator=(const ExistingDirectory&) = delete;
+
+  const std::string& path() const { return path_; }
+  const DirectoryId& id() const { return id_; }
+  std::vector<VhostPath> vhosts() const;
+
+ private:
+  void lock(Use use);
 
   const std::string path_;
   FileSystem& files_;

@@ -25,7 +25,9 @@ namespace {
 class PosixFile final : public File {
  public:
   PosixFile(const std::string& path, int flags)
-      : path_(path), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {
+      : path_(path),
+        is_read_only_((flags & (O_ACCMODE | O_DIRECTORY)) == O_RDONLY),
+        descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {
     if (descriptor_ < 0) fail("open", path_, errno);
   }
   ~PosixFile() override { ::close(descriptor_); }
@@ -73,11 +75,13 @@ class PosixFile final : public File {
   }
 
   void sync() override {
+    if (is_read_only_) return;
     if (::fdatasync(descriptor_) != 0) fail("sync", path_, errno);
   }
 
  private:
   std::string path_;
+  bool is_read_only_;
   int descriptor_;
 };
 
@@ -142,6 +146,42 @@ std::uint64_t PosixFileSystem::free_bytes(const std::string& path) {
   struct statvfs status {};
   if (::statvfs(path.c_str(), &status) != 0) fail("look at the disk of", path, errno);
   return std::uint64_t{status.f_bavail} * status.f_frsize;
+}
+
+void ReadOnlyFileSystem::create_directories(const std::string& path) {
+  fail("create directory", path, EROFS);
+}
+
+std::vector<std::string> ReadOnlyFileSystem::list(const std::string& directory) {
+  return PosixFileSystem().list(directory);
+}
+
+bool ReadOnlyFileSystem::exists(const std::string& path) {
+  return PosixFileSystem().exists(path);
+}
+
+std::unique_ptr<File> ReadOnlyFileSystem::open(const std::string& path) {
+  return std::make_unique<PosixFile>(path, O_RDONLY);
+}
+
+std::unique_ptr<File> ReadOnlyFileSystem::create(const std::string& path) {
+  fail("create", path, EROFS);
+}
+
+void ReadOnlyFileSystem::rename(const std::string& from, const std::string&) {
+  fail("rename", from, EROFS);
+}
+
+void ReadOnlyFileSystem::remove(const std::string& path) {
+  fail("remove", path, EROFS);
+}
+
+void ReadOnlyFileSystem::sync_directory(const std::string& path) {
+  fail("sync", path, EROFS);
+}
+
+std::uint64_t ReadOnlyFileSystem::free_bytes(const std::string& path) {
+  return PosixFileSystem().free_bytes(path);
 }
 
 }  // namespace haypile::log

@@ -78,6 +78,20 @@ class PosixFileSystem final : public FileSystem {
   std::uint64_t free_bytes(const std::string& path) override;
 };
 
+// The same, for looking only: what would change anything throws IoError, and a sync does nothing.
+class ReadOnlyFileSystem final : public FileSystem {
+ public:
+  void create_directories(const std::string& path) override;
+  std::vector<std::string> list(const std::string& directory) override;
+  bool exists(const std::string& path) override;
+  std::unique_ptr<File> open(const std::string& path) override;
+  std::unique_ptr<File> create(const std::string& path) override;
+  void rename(const std::string& from, const std::string& to) override;
+  void remove(const std::string& path) override;
+  void sync_directory(const std::string& path) override;
+  std::uint64_t free_bytes(const std::string& path) override;
+};
+
 // The one that a broker uses if it is given no other: a PosixFileSystem. Alone in its source file,
 // so that a program can be linked with a definition of its own (tests/faulty).
 FileSystem& system_files();

@@ -8,15 +8,14 @@
 #include "engine/canary.hpp"
 #include "log/checkpoint.hpp"
 #include "log/copies.hpp"
-#include "log/record.hpp"
+#include "log/records.hpp"
 #include "log/segment.hpp"
 
 namespace haypile::log {
 
 namespace {
 
-// `position` is that of the record, of its first fragment if it came in several.
-using Visit = std::function<void(LogPosition position, const Record& record)>;
+using Visit = Records::Visit;
 
 class Replay {
  public:
@@ -36,8 +35,6 @@ class Replay {
   void check_header(std::uint64_t number, const SegmentHeaderResult& result);
   // Goes over all records; says where they end.
   void each_record(const Visit& visit, bool check_ends);
-  void each_record_of(std::string_view records, LogPosition position, const Visit& visit);
-  void add_fragment(LogPosition position, const FragmentRecord& fragment, const Visit& visit);
   void check_end(std::uint64_t number, const SegmentReader& reader);
   void check_piles();
   void count_stored(RecoveryReport& report);
@@ -56,8 +53,6 @@ class Replay {
   LogState state_;
   std::optional<Copies> copies_;
   std::string segment_bytes_;  // of the one that is being read
-  std::string fragments_;
-  LogPosition fragments_position_ = 0;  // 0: not within a fragmented record
   std::uint64_t record_count_ = 0;
   std::uint64_t torn_bytes_ = 0;
   std::uint32_t torn_epoch_ = 0;
@@ -101,21 +96,23 @@ void Replay::check_header(std::uint64_t number, const SegmentHeaderResult& resul
 }
 
 void Replay::each_record(const Visit& visit, bool check_ends) {
-  record_count_ = 0;
   state_.epoch = 0;
-  fragments_position_ = 0;
+  Records records;
   for (const std::uint64_t number : numbers_) {
     const std::string_view bytes = read_segment(number, state_.segment_size);
     SegmentReader reader(bytes, number, state_.segment_size, state_.epoch, id_);
-    state_.sealed = false;
+    records.unseal();
     Batch batch;
-    while (!state_.sealed && reader.next(batch)) {
-      each_record_of(batch.records, batch.position, visit);
+    while (!records.sealed() && reader.next(batch)) {
+      const std::string error = records.read(batch.records, batch.position, visit);
+      if (!error.empty()) throw IoError("the log in '" + directory_ + "' has " + error);
     }
+    state_.sealed = records.sealed();
     state_.epoch = reader.epoch();
     state_.offset = reader.offset();
     if (check_ends && !state_.sealed) check_end(number, reader);
   }
+  record_count_ = records.count();
 }
 
 // A segment is synced to its end before the next one comes into being.
@@ -138,49 +135,6 @@ void Replay::check_whole() const {
                      ": the checkpoint says that more than what is before was durable");
   }
   if (std::max(state_.epoch, torn_epoch_) == UINT32_MAX) refuse(last, "has an impossible epoch");
-}
-
-void Replay::each_record_of(std::string_view records, LogPosition position, const Visit& visit) {
-  const std::size_t size = records.size();
-  const LogPosition first = position;
-  while (!records.empty()) {
-    position = first + (size - records.size());
-    Record record;
-    if (!decode_record(records, position, record)) {
-      throw IoError("the log in '" + directory_ + "' has a malformed record at position " +
-                    std::to_string(position));
-    }
-    ++record_count_;
-    const auto* fragment = std::get_if<FragmentRecord>(&record);
-    if (!fragment) {
-      if (const auto* mark = std::get_if<MarkRecord>(&record)) {
-        if (mark->type == RecordType::seal) state_.sealed = true;
-        if (mark->type == RecordType::start) fragments_position_ = 0;
-      }
-      visit(position, record);
-      continue;
-    }
-    add_fragment(position, *fragment, visit);
-  }
-}
-
-// What does not begin here began in a segment that has been given up: nobody needs it.
-void Replay::add_fragment(LogPosition position, const FragmentRecord& fragment,
-                          const Visit& visit) {
-  if (fragment.type == RecordType::first_fragment) {
-    fragments_position_ = position;
-    fragments_.clear();
-  }
-  if (fragments_position_ == 0) return;
-  fragments_ += fragment.bytes;
-  if (fragment.type != RecordType::last_fragment) return;
-  std::string_view whole = fragments_;
-  Record record;
-  if (!decode_record(whole, position, record) || !whole.empty()) {
-    throw IoError("the log in '" + directory_ + "' has malformed fragments at position " +
-                  std::to_string(fragments_position_));
-  }
-  visit(std::exchange(fragments_position_, 0), record);
 }
 
 // Every pile that the checkpoint names is there, whole by its size.

@@ -68,4 +68,21 @@ SegmentReader::Tail SegmentReader::tail() const {
   return tail;
 }
 
+bool SegmentReader::skip() {
+  const auto is_batch = [this](std::uint64_t at) {
+    LogPosition position = 0;
+    std::memcpy(&position, bytes_.data() + at + batch_position_at, sizeof position);
+    if (position != base_ + at) return false;
+    const auto header = header_at(at);
+    return header && header->epoch >= epoch_;
+  };
+  for (std::uint64_t at = offset_ + batch_alignment; at + batch_header_size <= bytes_.size();
+       at += batch_alignment) {
+    if (!is_batch(at)) continue;
+    offset_ = at;
+    return true;
+  }
+  return false;
+}
+
 }  // namespace haypile::log

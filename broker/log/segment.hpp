@@ -46,6 +46,9 @@ class SegmentReader {
     std::uint32_t epoch = 0;
   };
   Tail tail() const;
+  // Leaves out what stands at offset(), and goes on at the next batch whose header is whole. False
+  // if there is none.
+  bool skip();
 
  private:
   std::optional<BatchHeader> header_at(std::uint64_t offset) const;

@@ -35,7 +35,7 @@ LAYERS = [
     ("broker/include/", [STANDARD]),
     ("broker/examples/", [STANDARD, CLIENT, BROKER]),
     ("broker/", [STANDARD, POSIX, BROKER, re.compile(r"<(CLI|nlohmann|spdlog)/"),
-                 re.compile(r'"options\.hpp"$')]),
+                 re.compile(r'"([a-z_]+\.hpp"$|log/)')]),
 ]
 
 

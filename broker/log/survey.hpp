@@ -1,0 +1,153 @@
+// Reads a vhost's log as a start does, but all of it, and goes on behind damage. Changes nothing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "log/catalog.hpp"
+#include "log/copies.hpp"
+#include "log/file_system.hpp"
+#include "log/pile.hpp"
+#include "log/piles.hpp"
+#include "log/records.hpp"
+#include "log/segment.hpp"
+
+namespace haypile::log {
+
+// What refuses a start, or would end the broker when it comes to it.
+struct Damage {
+  std::string file{};  // its whole path
+  std::uint64_t offset = 0;
+  std::string what{};       // a phrase
+  std::uint64_t bytes = 0;  // so much cannot be read; 0: nothing, or it is not known
+  // Messages in queues that cannot be read; nothing if that cannot be known.
+  std::optional<std::uint64_t> message_count{};
+};
+
+struct SurveyReport {
+  struct Segment {
+    std::uint64_t number = 0;
+    std::uint64_t used_bytes = 0;
+    std::uint32_t version = 0;  // 0: its header is damaged
+  };
+  struct StoredPile {
+    LogPosition number = 0;
+    std::uint64_t bytes = 0;
+    std::uint32_t count = 0;
+    std::uint32_t live_count = 0;  // as it is known; some may be in damaged blocks
+    bool is_damaged = false;
+  };
+  // Messages that can be read.
+  struct QueueCounts {
+    std::uint64_t in_log = 0;
+    std::uint64_t in_piles = 0;
+  };
+  std::vector<Segment> segments;
+  std::vector<StoredPile> piles;
+  std::map<std::string, QueueCounts> queues;
+  std::uint64_t record_count = 0;
+  // Of the messages in queues, in segments and piles; and what else these have in use.
+  std::uint64_t live_bytes = 0;
+  std::uint64_t dead_bytes = 0;
+  bool clean = true;
+  std::uint64_t torn_bytes = 0;
+  std::string torn_reason;  // empty if there is no torn tail
+  std::vector<Damage> damages;
+  // Queues whose declaration is lost, under the names that they get.
+  std::vector<std::string> adopted_queues;
+};
+
+class Survey {
+ public:
+  using TakeStored =
+      std::function<void(engine::QueueId, std::uint8_t priority, const engine::StoredMessage&)>;
+  using TakeLogged = std::function<void(const engine::MessageView& message,
+                                        std::span<const engine::RecoveredCopy> copies)>;
+
+  // `files` outlives it.
+  Survey(FileSystem& files, std::string directory, const DirectoryId& id)
+      : files_(files), directory_(std::move(directory)), id_(id) {}
+
+  // Before anything else, once. Throws IoError if a file cannot be read at all, or is of a version
+  // that is not known yet.
+  void run();
+
+  const SurveyReport& report() const { return report_; }
+  bool is_empty() const { return numbers_.empty() && !has_checkpoint_ && report_.piles.empty(); }
+  // What is left of the definitions, and the piles that there are, with what the log says of them.
+  Catalog& catalog() { return catalog_; }
+  Piles& piles() { return piles_; }
+  bool is_damaged(LogPosition pile) const { return damaged_piles_.contains(pile); }
+  // Of the one and of all of them; 0 if there is none.
+  std::uint64_t segment_size() const { return segment_size_; }
+  std::uint64_t last_segment() const { return last_segment_; }
+  // What can be read of a pile and is in a queue, by rising index.
+  void each_stored(const Pile& pile, const TakeStored& take);
+  // The messages of the log that are in queues, by rising position.
+  void each_logged(const TakeLogged& take);
+
+ private:
+  // A block whose header is whole.
+  using VisitBlock = std::function<void(const Block&, std::uint64_t offset, std::string_view)>;
+
+  std::string path(const std::string& name) const { return directory_ + "/" + name; }
+  void add_damage(Damage damage) {
+    if (is_noting_) report_.damages.push_back(std::move(damage));
+  }
+  void read_head();
+  void find_segments();
+  void find_segment(std::uint64_t number);
+  void note_missing(std::uint64_t first, std::uint64_t end);
+  std::string_view read_segment(std::uint64_t number);
+  void each_record(const Records::Visit& visit);
+  void read_batch(std::uint64_t number, const Batch& batch, Records& records,
+                  const Records::Visit& visit);
+  bool pass_damage(std::uint64_t number, SegmentReader& reader, Records& records);
+  void break_off(Records& records);
+  void check_whole(std::uint64_t end);
+  void hand_over(LogPosition position, const Record& record, const TakeLogged& take);
+  bool knows_queue(engine::QueueId queue, const engine::MessageView& message);
+  void count_logged();
+  // survey_piles.cpp
+  void find_piles();
+  void check_pile(Pile& pile);
+  std::string read_pile_file(LogPosition number) const;
+  void each_block(const Pile& pile, std::string_view bytes, const VisitBlock& visit);
+  std::uint32_t pass_block(const Pile& pile, std::string_view bytes, std::uint32_t index,
+                           std::uint64_t& offset);
+  std::uint64_t live_between(const Pile& pile, std::uint32_t first, std::uint64_t end) const;
+  void compare(const Pile& pile, std::string_view bytes);
+  void rebuild(LogPosition number);
+  void add_pile_damage(LogPosition number, Damage damage);
+  bool read_block(const Pile& pile, const Block& block, std::string_view bytes,
+                  std::uint64_t offset, const TakeStored& take);
+
+  FileSystem& files_;
+  const std::string directory_;
+  const DirectoryId id_;
+  bool is_noting_ = true;  // in the first pass only: the second one meets the same
+  bool has_checkpoint_ = false;
+  bool is_head_lost_ = false;  // there has to be a checkpoint, and it cannot be read
+  std::uint64_t first_segment_ = 1;
+  LogPosition position_ = 0;  // of the checkpoint
+  LogPosition moved_ = 0;
+  Catalog catalog_;
+  Piles piles_;
+  std::set<LogPosition> damaged_piles_;
+  std::vector<std::uint64_t> numbers_;
+  std::uint64_t last_segment_ = 0;
+  std::uint64_t segment_size_ = 0;
+  std::optional<Copies> copies_;
+  std::set<engine::QueueId> deleted_;
+  std::string segment_bytes_;  // of the one that is being read
+  SurveyReport report_;
+};
+
+}  // namespace haypile::log

@@ -1,0 +1,213 @@
+// The part of a survey that reads piles.
+#include <algorithm>
+#include <utility>
+
+#include "log/survey.hpp"
+
+namespace haypile::log {
+
+void Survey::add_pile_damage(LogPosition number, Damage damage) {
+  damage.file = path(pile_name(number));
+  add_damage(std::move(damage));
+  damaged_piles_.insert(number);
+}
+
+// Without the checkpoint, all piles count that are there.
+void Survey::find_piles() {
+  const bool is_lost =
+      is_head_lost_ || (!has_checkpoint_ && !numbers_.empty() && numbers_.front() > 1);
+  if (!is_lost) return;
+  std::vector<LogPosition> numbers;
+  for (const std::string& name : files_.list(directory_)) {
+    if (const auto number = pile_number(name)) numbers.push_back(*number);
+  }
+  std::ranges::sort(numbers);
+  for (const LogPosition number : numbers)
+    rebuild(number);
+}
+
+std::string Survey::read_pile_file(LogPosition number) const {
+  const auto file = files_.open(path(pile_name(number)));
+  return file->read(0, file->size());
+}
+
+// As if nothing had left it yet; what is in piles has left the log.
+void Survey::rebuild(LogPosition number) {
+  const std::string bytes = read_pile_file(number);
+  Pile pile;
+  pile.number = number;
+  pile.size = bytes.size();
+  std::uint32_t next = 0;
+  is_noting_ = false;  // check_pile() comes to it again
+  const auto drop_up_to = [&](std::uint32_t end) {
+    for (; next < end; ++next)
+      pile.drop(next);
+  };
+  each_block(pile, bytes, [&](const Block& block, std::uint64_t offset, std::string_view rest) {
+    pile.count = block.first + block.count;
+    drop_up_to(block.first);
+    next = pile.count;
+    read_block(pile, block, rest, offset,
+               [&](engine::QueueId, std::uint8_t, const engine::StoredMessage& message) {
+                 moved_ = std::max(moved_, message.position + 1);
+               });
+  });
+  is_noting_ = true;
+  if (pile.count == 0) {
+    const std::string error = check_pile_header(bytes, number, id_);
+    return add_pile_damage(number, {.what = error.empty() ? "has no block" : error});
+  }
+  damaged_piles_.insert(number);
+  piles_.add(std::move(pile));
+}
+
+void Survey::check_pile(Pile& pile) {
+  SurveyReport::StoredPile found{.number = pile.number, .count = pile.count};
+  for (const Extent& extent : pile.extents) {
+    // Queues that were deleted have left nothing.
+    const bool is_there = catalog_.has_queue(extent.queue) ||
+                          (!report_.damages.empty() && !deleted_.contains(extent.queue));
+    for (std::uint32_t i = extent.first; i < extent.first + extent.count && !is_there; ++i)
+      pile.drop(i);
+  }
+  if (!files_.exists(path(pile_name(pile.number)))) {
+    add_pile_damage(pile.number, {.what = "is missing", .message_count = pile.live_count()});
+  } else {
+    const std::string bytes = read_pile_file(pile.number);
+    found.bytes = bytes.size();
+    const std::string error = check_pile_header(bytes, pile.number, id_);
+    if (!error.empty()) add_pile_damage(pile.number, {.what = error, .message_count = 0});
+    std::vector<Extent> extents;
+    const std::size_t before = report_.damages.size();
+    each_stored(pile, [this](engine::QueueId queue, std::uint8_t,
+                             const engine::StoredMessage& message) {
+      ++report_.queues[catalog_.queue(queue).name].in_piles;
+      report_.live_bytes += message.message.exchange.size() + message.message.routing_key.size() +
+                            message.message.properties.size() + message.message.body.size();
+    });
+    if (bytes.size() != pile.size) {
+      add_pile_damage(pile.number, {.offset = std::min<std::uint64_t>(bytes.size(), pile.size),
+                                    .what = "has " + std::to_string(bytes.size()) +
+                                            " bytes, expected " + std::to_string(pile.size),
+                                    .message_count = 0});
+    }
+    if (report_.damages.size() == before && !pile.extents.empty()) compare(pile, bytes);
+  }
+  found.live_count = pile.live_count();
+  found.is_damaged = is_damaged(pile.number);
+  report_.piles.push_back(found);
+}
+
+// What the blocks say of themselves is what the checkpoint says of them.
+void Survey::compare(const Pile& pile, std::string_view bytes) {
+  std::vector<Extent> found;
+  each_block(pile, bytes, [&](const Block& block, std::uint64_t offset, std::string_view rest) {
+    if (found.empty() || found.back().queue != block.queue ||
+        found.back().priority != block.priority) {
+      found.push_back({.queue = block.queue,
+                       .priority = block.priority,
+                       .first = block.first,
+                       .offset = offset});
+    }
+    Extent& extent = found.back();
+    BlockReader reader(block, rest, pile.number, offset, id_);
+    engine::StoredMessage message;
+    std::uint32_t index = 0;
+    while (reader.next(message, index)) {
+      ++extent.count;
+      extent.is_timed = extent.is_timed || message.message.published_at != 0;
+      extent.body_bytes += message.message.body.size();
+      extent.last_place = message.place;
+    }
+    extent.size = offset + block.size() - extent.offset;
+  });
+  const auto [expected, actual] = std::ranges::mismatch(pile.extents, found);
+  if (expected == pile.extents.end() && actual == found.end()) return;
+  const std::uint64_t offset = expected != pile.extents.end() ? expected->offset : actual->offset;
+  add_pile_damage(
+      pile.number,
+      {.offset = offset, .what = "is not what the checkpoint says of it", .message_count = 0});
+}
+
+std::uint64_t Survey::live_between(const Pile& pile, std::uint32_t first, std::uint64_t end) const {
+  std::uint64_t live = 0;
+  for (std::uint64_t index = first; index < std::min<std::uint64_t>(end, pile.count); ++index)
+    live += pile.gone.contains(static_cast<std::uint32_t>(index)) ? 0 : 1;
+  return live;
+}
+
+// No block begins at `offset`: goes on at the next one, and returns its first index.
+std::uint32_t Survey::pass_block(const Pile& pile, std::string_view bytes, std::uint32_t index,
+                                 std::uint64_t& offset) {
+  const std::uint64_t begin = offset;
+  Block block;
+  bool is_found = false;
+  while (!is_found && (offset += batch_alignment) < bytes.size())
+    is_found = decode_block_header(bytes.substr(offset), pile.number, offset, id_, block);
+  offset = std::min<std::uint64_t>(offset, bytes.size());
+  const std::uint32_t next = is_found ? block.first : pile.count;
+  add_pile_damage(pile.number, {.offset = begin,
+                                .what = "is damaged: there is no block",
+                                .bytes = offset - begin,
+                                .message_count = live_between(pile, index, next)});
+  return next;
+}
+
+void Survey::each_block(const Pile& pile, std::string_view bytes, const VisitBlock& visit) {
+  std::uint32_t index = 0;
+  std::uint64_t offset = pile_header_size;
+  while (offset < bytes.size()) {
+    Block block;
+    if (!decode_block_header(bytes.substr(offset), pile.number, offset, id_, block)) {
+      index = pass_block(pile, bytes, index, offset);
+      continue;
+    }
+    visit(block, offset, bytes.substr(offset));
+    index = block.first + block.count;
+    offset += block.size();
+  }
+  if (index < pile.count && bytes.size() < pile.size) {
+    add_pile_damage(pile.number, {.offset = bytes.size(),
+                                  .what = "ends too early",
+                                  .message_count = live_between(pile, index, pile.count)});
+  }
+}
+
+// False if it is damaged: then what comes before the first bad record may have been taken.
+bool Survey::read_block(const Pile& pile, const Block& block, std::string_view bytes,
+                        std::uint64_t offset, const TakeStored& take) {
+  BlockReader reader(block, bytes, pile.number, offset, id_);
+  engine::StoredMessage message;
+  std::uint32_t index = 0;
+  while (reader.next(message, index)) {
+    if (index >= pile.count || pile.gone.contains(index)) continue;
+    message.redelivered = message.redelivered || pile.redelivered;
+    const auto count = pile.delivery_counts.find(index);
+    if (count != pile.delivery_counts.end()) {
+      message.redelivered = true;
+      if (count->second != 0) message.delivery_count = count->second;
+    }
+    take(block.queue, block.priority, message);
+  }
+  return reader.ok();
+}
+
+void Survey::each_stored(const Pile& pile, const TakeStored& take) {
+  if (!files_.exists(path(pile_name(pile.number)))) return;
+  const std::string bytes = read_pile_file(pile.number);
+  each_block(pile, bytes, [&](const Block& block, std::uint64_t offset, std::string_view rest) {
+    const bool is_whole = read_block(
+        pile, block, rest, offset,
+        [&](engine::QueueId queue, std::uint8_t priority, const engine::StoredMessage& message) {
+          if (knows_queue(queue, message.message)) take(queue, priority, message);
+        });
+    if (is_whole) return;
+    add_pile_damage(pile.number,
+                    {.offset = offset,
+                     .what = "is damaged: the checksum of its block does not match",
+                     .bytes = block.size(),
+                     .message_count = live_between(pile, block.first, block.first + block.count)});
+  });
+}
+
+}  // namespace haypile::log

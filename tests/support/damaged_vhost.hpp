@@ -1,0 +1,174 @@
+// A vhost's log with messages in piles and in segments, and ways to damage it.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "log/survey.hpp"
+#include "support/vhost_fixture.hpp"
+
+namespace haypile::test {
+
+using Bytes = std::map<std::string, std::string>;
+
+// The queue "q" with messages that begin with their number, 0 to 299, of which no bit is known to
+// be acknowledged; the log was not closed.
+class DamagedVhost {
+ public:
+  DamagedVhost() {
+    fixture_.open();
+    fixture_.declare("q");
+    for (int first = 0; first < 200; first += 100) {
+      fixture_.publish_numbers("q", first, first + 100);
+      fixture_.move_all();
+    }
+    fixture_.publish_numbers("q", 200, 300);
+    fixture_.vhost.reset();
+  }
+  void close_clean() {
+    fixture_.open();
+    fixture_.engine().mark_delivered();
+    CHECK(fixture_.log().close_clean());
+    fixture_.vhost.reset();
+  }
+
+  log::SurveyReport survey() {
+    log::Survey survey(files(), "log", directory_id);
+    survey.run();
+    return survey.report();
+  }
+  MemFileSystem& files() { return fixture_.files; }
+  VhostFixture& fixture() { return fixture_; }
+  Bytes bytes() {
+    Bytes all;
+    for (const std::string& path : files().paths())
+      all[path] = files().bytes(path);
+    return all;
+  }
+  std::vector<std::string> segments() const { return paths(".seg"); }
+  std::vector<std::string> piles() const { return paths(".pile"); }
+  void flip(const std::string& path, std::size_t at) {
+    std::string& bytes = files().bytes(path);
+    bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  }
+  // Offsets of the batches with a message, and of the body.
+  struct Place {
+    std::uint64_t batch;
+    std::uint64_t body;
+  };
+  std::vector<Place> places(const std::string& segment) {
+    std::vector<Place> found;
+    const auto number = *log::segment_number(segment.substr(segment.find('/') + 1));
+    log::SegmentReader reader(files().bytes(segment), number, 4096, 0, directory_id);
+    log::Batch batch;
+    while (reader.next(batch)) {
+      const std::size_t body = batch.records.find("xxx");
+      if (body == std::string_view::npos) continue;
+      const std::uint64_t at = batch.position - number * 4096;
+      found.push_back({at - log::batch_header_size, at + body});
+    }
+    return found;
+  }
+  // Returns the offset of its batch.
+  std::uint64_t flip_body(const std::string& segment, std::size_t which) {
+    const Place place = places(segment).at(which);
+    flip(segment, place.body);
+    return place.batch;
+  }
+
+ private:
+  std::vector<std::string> paths(const std::string& suffix) const {
+    std::vector<std::string> found = fixture_.files.paths();
+    std::erase_if(found, [&](const std::string& path) { return !path.ends_with(suffix); });
+    return found;
+  }
+  VhostFixture fixture_;
+};
+
+struct ExpectedDamage {
+  std::string file;
+  std::uint64_t offset = 0;
+  std::string what;
+  // Messages that must be there afterwards, at least.
+  std::size_t left = 0;
+};
+struct DamageKind {
+  std::string name;
+  std::function<ExpectedDamage(DamagedVhost&)> make;
+};
+
+inline std::vector<DamageKind> damage_kinds() {
+  using V = DamagedVhost;
+  return {
+      {"a batch in the middle",
+       [](V& v) {
+         const std::uint64_t offset = v.flip_body(v.segments()[1], 3);
+         return ExpectedDamage{v.segments()[1], offset, "the next segment goes on", 299};
+       }},
+      {"a batch in the last segment",
+       [](V& v) {
+         const std::uint64_t offset = v.flip_body(v.segments().back(), 0);
+         return ExpectedDamage{v.segments().back(), offset, "all before it was durable", 299};
+       }},
+      {"a segment's header",
+       [](V& v) {
+         v.flip(v.segments()[1], 33);
+         return ExpectedDamage{v.segments()[1], 0, "damaged header", 300};
+       }},
+      {"a missing segment",
+       [](V& v) {
+         const std::string path = v.segments()[1];
+         v.files().drop(path);
+         return ExpectedDamage{path, 0, "is missing", 270};
+       }},
+      {"the checkpoint",
+       [](V& v) {
+         v.flip("log/checkpoint", v.files().bytes("log/checkpoint").size() - 20);
+         return ExpectedDamage{"log/checkpoint", 0, "checksum", 300};
+       }},
+      {"a missing checkpoint",
+       [](V& v) {
+         v.files().drop("log/checkpoint");
+         return ExpectedDamage{"log/0000000000000001.seg", 0, "is missing", 300};
+       }},
+      {"a pile's header",
+       [](V& v) {
+         v.flip(v.piles()[0], 33);
+         return ExpectedDamage{v.piles()[0], 0, "damaged header", 300};
+       }},
+      {"a pile's block",
+       [](V& v) {
+         v.flip(v.piles()[0], log::pile_header_size + 200);
+         return ExpectedDamage{v.piles()[0], log::pile_header_size, "checksum of its block", 1};
+       }},
+      {"the header of a pile's block",
+       [](V& v) {
+         v.flip(v.piles()[0], log::pile_header_size + 3);
+         return ExpectedDamage{v.piles()[0], log::pile_header_size, "there is no block", 1};
+       }},
+      {"a missing pile",
+       [](V& v) {
+         const std::string path = v.piles()[1];
+         v.files().drop(path);
+         return ExpectedDamage{path, 0, "is missing", 1};
+       }},
+      {"a foreign pile",
+       [](V& v) {
+         const std::string path = v.piles()[1];
+         v.flip(path, 17);
+         return ExpectedDamage{path, 0, "belongs to another data directory", 300};
+       }},
+      {"a truncated pile",
+       [](V& v) {
+         const std::string path = v.piles()[1];
+         const std::string bytes = v.files().bytes(path);
+         v.files().put(path, bytes.substr(0, bytes.size() / 2));
+         return ExpectedDamage{path, log::pile_header_size, "checksum of its block", 1};
+       }},
+  };
+}
+
+}  // namespace haypile::test
