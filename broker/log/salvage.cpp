@@ -1,0 +1,161 @@
+#include "log/salvage.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "log/checkpoint.hpp"
+#include "log/log.hpp"
+
+namespace haypile::log {
+
+namespace {
+
+constexpr std::uint64_t segment_size_default = 8u << 20;
+constexpr std::size_t chunk_size = 1u << 20;
+// Handed to the writer at once.
+constexpr std::uint64_t pending_max_bytes = 4u << 20;
+
+// What the new log has is known already.
+class Ignored final : public engine::Recovery {
+ public:
+  void exchange(const engine::ExchangeDefinition&) override {}
+  void queue(const engine::QueueDefinition&, engine::TimeMs) override {}
+  void binding(const engine::BindingDefinition&) override {}
+  void backlog(engine::QueueId, std::uint8_t, engine::Backlog&) override {}
+  void message(LogPosition, const engine::MessageView&,
+               std::span<const engine::RecoveredCopy>) override {}
+};
+
+class Salvage {
+ public:
+  Salvage(Survey& survey, FileSystem& files, const std::string& from, const std::string& to,
+          const DirectoryId& id)
+      : survey_(survey), files_(files), from_(from), to_(to), id_(id) {}
+
+  void run() {
+    segment_size_ = survey_.segment_size();
+    if (segment_size_ < segment_size_min || segment_size_ > UINT32_MAX) {
+      segment_size_ = segment_size_default;
+    }
+    survey_.piles().each([this](Piles::Slot, const Pile& pile) {
+      if (pile.live_count() == 0) return;
+      if (survey_.is_damaged(pile.number)) {
+        rewrite(pile);
+      } else {
+        copy(pile);
+      }
+    });
+    write_head();
+    write_messages();
+  }
+
+ private:
+  void copy(const Pile& pile) {
+    const std::string name = "/" + pile_name(pile.number);
+    const auto source = files_.open(from_ + name);
+    const auto target = files_.create(to_ + name);
+    std::string bytes;
+    for (std::uint64_t offset = 0; offset < pile.size; offset += bytes.size()) {
+      source->read(offset, chunk_size, bytes);
+      if (bytes.empty()) throw IoError("'" + from_ + name + "' has become shorter");
+      target->write(offset, bytes);
+    }
+    target->sync();
+    add(pile);
+  }
+
+  void add(Pile pile) {
+    pile.redelivered = true;
+    piles_.add(std::move(pile));
+  }
+
+  // Under the same number, so that the messages keep their positions.
+  void rewrite(const Pile& pile) {
+    PileBuilder builder(pile.number, id_);
+    survey_.each_stored(pile, [&](engine::QueueId queue, std::uint8_t priority,
+                                  const engine::StoredMessage& stored) {
+      builder.add({.queue = queue,
+                   .position = stored.position,
+                   .priority = priority,
+                   .place = stored.place,
+                   .delivery_count = stored.delivery_count,
+                   .redelivered = true,
+                   .message = stored.message});
+    });
+    if (builder.count() == 0) return;
+    const std::string bytes = builder.finish();
+    const auto file = files_.create(to_ + "/" + pile_name(pile.number));
+    file->write(0, bytes);
+    file->sync();
+    Pile rewritten;
+    rewritten.number = pile.number;
+    rewritten.size = bytes.size();
+    rewritten.extents = builder.extents();
+    rewritten.count = builder.count();
+    add(std::move(rewritten));
+  }
+
+  // The new log begins behind all that there was.
+  void write_head() {
+    const std::uint64_t number = survey_.last_segment() + 1;
+    const auto segment = files_.create(to_ + "/" + segment_name(number));
+    std::string bytes = encode(
+        SegmentHeader{.number = number, .segment_size = static_cast<std::uint32_t>(segment_size_)},
+        id_);
+    bytes.resize(segment_size_, '\0');
+    segment->write(0, bytes);
+    segment->sync();
+    const LogPosition begin = number * segment_size_;
+    replace_file(files_, to_, checkpoint_name,
+                 encode_checkpoint({.first_segment = number, .position = begin, .moved = begin},
+                                   survey_.catalog(), piles_, id_));
+  }
+
+  void write_messages() {
+    std::string failure;
+    LogOptions options;
+    options.segment_size = static_cast<std::uint32_t>(segment_size_);
+    options.reserve_size = segment_size_min;
+    options.threaded = false;
+    options.on_failure = [&failure](const std::string& line) { failure = line; };
+    Log log(files_, to_, id_, options);
+    Ignored ignored;
+    log.recover(ignored);
+    const auto write = [&] {
+      log.flush();
+      log.step();
+      if (!failure.empty()) throw IoError(failure);
+    };
+    survey_.each_logged(
+        [&](const engine::MessageView& message, std::span<const engine::RecoveredCopy> copies) {
+          std::vector<engine::QueueId> queues;
+          for (const engine::RecoveredCopy& copy : copies)
+            queues.push_back(copy.queue);
+          const LogPosition position = log.publish(message, queues);
+          for (const engine::RecoveredCopy& copy : copies) {
+            if (copy.delivery_count == 0) continue;
+            log.set_delivery_count({.queue = copy.queue, .message = position}, copy.delivery_count);
+          }
+          if (log.pending_bytes() > pending_max_bytes) write();
+        });
+    write();
+  }
+
+  Survey& survey_;
+  FileSystem& files_;
+  const std::string from_;
+  const std::string to_;
+  const DirectoryId id_;
+  std::uint64_t segment_size_ = 0;
+  Piles piles_;
+};
+
+}  // namespace
+
+void write_salvaged(Survey& survey, FileSystem& files, const std::string& from,
+                    const std::string& to, const DirectoryId& id) {
+  Salvage(survey, files, from, to, id).run();
+}
+
+}  // namespace haypile::log
