@@ -119,8 +119,10 @@ class ReadyMessages {
       entries_.clear();
       next_ = 0;
     }
-    auto begin() const { return entries_.begin() + static_cast<std::ptrdiff_t>(next_); }
-    auto end() const { return entries_.end(); }
+    std::vector<Entry>::const_iterator begin() const {
+      return entries_.begin() + static_cast<std::ptrdiff_t>(next_);
+    }
+    std::vector<Entry>::const_iterator end() const { return entries_.end(); }
 
    private:
     std::vector<Entry> entries_;
