@@ -12,6 +12,7 @@
 
 #include "check_command.hpp"
 #include "options.hpp"
+#include "salvage_command.hpp"
 
 namespace {
 
@@ -83,6 +84,7 @@ int main(int argc, char** argv) {
   try {
     const haypile::DaemonOptions options = haypile::parse_options(argc, argv);
     if (!options.check.empty()) return haypile::check(options.check, options.json);
+    if (!options.salvage.empty()) return haypile::salvage(options.salvage, options.yes);
     return run(options);
   } catch (const haypile::Exit& exit) {
     return exit.code;

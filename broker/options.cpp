@@ -63,6 +63,15 @@ void add_commands(CLI::App& app, DaemonOptions& options) {
           ->type_name("DIR")
           ->configurable(false);
   app.add_flag("--json", options.json, "With --check: as JSON")->needs(check)->configurable(false);
+  CLI::Option* salvage =
+      app.add_option("--salvage", options.salvage,
+                     "Says what has to be dropped of a damaged data directory to start again")
+          ->type_name("DIR")
+          ->excludes(check)
+          ->configurable(false);
+  app.add_flag("--yes", options.yes, "With --salvage: does it, and keeps the originals beside")
+      ->needs(salvage)
+      ->configurable(false);
 }
 
 }  // namespace

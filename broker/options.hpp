@@ -9,9 +9,11 @@
 namespace haypile {
 
 struct DaemonOptions {
-  // Instead of running a broker: the data directory to look at.
+  // Instead of running a broker: the data directory to look at, or to put right.
   std::filesystem::path check;
+  std::filesystem::path salvage;
   bool json = false;  // what check says
+  bool yes = false;   // salvage does what it says
   std::filesystem::path data_directory;
   std::string bind = "127.0.0.1";
   std::uint16_t port = 5672;

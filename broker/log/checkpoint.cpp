@@ -50,12 +50,14 @@ std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& 
   const auto file = files.open(path);
   file->sync();
   const std::string bytes = file->read(0, file->size());
-  const auto refuse = [&](const std::string& why) { throw IoError("'" + path + "' " + why); };
+  const auto refuse = [&](const std::string& why) { throw DamageError("'" + path + "' " + why); };
   if (bytes.size() < header_size_before_3 + checksum_size || !bytes.starts_with(checkpoint_magic)) {
     refuse("is not a checkpoint");
   }
   const std::uint32_t version = get_u32(bytes, 8);
-  if (const std::string error = version_error(version); !error.empty()) refuse(error);
+  if (const std::string error = version_error(version); !error.empty()) {
+    throw IoError("'" + path + "' " + error);
+  }
   if (bytes.compare(16, id.size(), reinterpret_cast<const char*>(id.data()), id.size()) != 0) {
     refuse("belongs to another data directory");
   }

@@ -16,6 +16,12 @@ class IoError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// What stands there cannot be what was written: haypiled --check tells more.
+class DamageError : public IoError {
+ public:
+  using IoError::IoError;
+};
+
 // There is no room for it; nothing else is wrong.
 class NoSpace : public IoError {
  public:

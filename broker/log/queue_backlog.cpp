@@ -20,8 +20,8 @@ std::string_view PileReader::read(const Pile& pile, std::uint64_t offset, std::s
 }
 
 void PileReader::refuse(const Pile& pile, std::uint64_t offset, const char* why) const {
-  throw IoError("'" + directory_ + "/" + pile_name(pile.number) + "' is damaged at offset " +
-                std::to_string(offset) + ": " + why);
+  throw DamageError("'" + directory_ + "/" + pile_name(pile.number) + "' is damaged at offset " +
+                    std::to_string(offset) + ": " + why);
 }
 
 Block PileReader::block(const Pile& pile, std::uint64_t offset, std::string_view& bytes) {

@@ -42,7 +42,7 @@ class Replay {
   void hand_over(LogPosition position, const Record& record, engine::Recovery& recovery,
                  RecoveryReport& report);
   [[noreturn]] void refuse(std::uint64_t number, const std::string& why) const {
-    throw IoError("'" + directory_ + "/" + segment_name(number) + "' " + why);
+    throw DamageError("'" + directory_ + "/" + segment_name(number) + "' " + why);
   }
 
   FileSystem& files_;
@@ -105,7 +105,7 @@ void Replay::each_record(const Visit& visit, bool check_ends) {
     Batch batch;
     while (!records.sealed() && reader.next(batch)) {
       const std::string error = records.read(batch.records, batch.position, visit);
-      if (!error.empty()) throw IoError("the log in '" + directory_ + "' has " + error);
+      if (!error.empty()) throw DamageError("the log in '" + directory_ + "' has " + error);
     }
     state_.sealed = records.sealed();
     state_.epoch = reader.epoch();
@@ -142,7 +142,7 @@ void Replay::check_piles() {
   state_.piles.each([&](Piles::Slot, const Pile& pile) {
     const std::string name = pile_name(pile.number);
     const auto refuse_pile = [&](const std::string& why) {
-      throw IoError("'" + directory_ + "/" + name + "' " + why);
+      throw DamageError("'" + directory_ + "/" + name + "' " + why);
     };
     if (!files_.exists(directory_ + "/" + name)) refuse_pile("is missing");
     const auto file = files_.open(directory_ + "/" + name);

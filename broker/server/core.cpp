@@ -47,6 +47,10 @@ Core::Core(asio::io_context& io, BrokerOptions options)
   try {
     if (!options_.data_directory.empty()) directory_.emplace(options_.data_directory);
     open_vhost("/");
+  } catch (const log::DamageError& error) {
+    throw BrokerError(std::string(error.what()) + "; 'haypiled --check " +
+                      options_.data_directory.string() +
+                      "' lists all damage, '--salvage' drops it");
   } catch (const log::IoError& error) {
     throw BrokerError(error.what());
   }

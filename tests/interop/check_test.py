@@ -1,4 +1,4 @@
-"""haypiled --check, as an operator meets it."""
+"""haypiled --check and --salvage, as an operator meets them."""
 import glob
 import json
 import os
@@ -88,6 +88,22 @@ class Check(BrokerTest):
         path = self.flip_a_bit_in_a_pile()
         self.assertIn(f"DAMAGE '{path}' at offset", self.haypiled(1, "--check", self.directory))
         self.assertLess(len(self.numbers()), COUNT)
+
+    def test_a_salvage_keeps_what_can_be_read(self):
+        self.fill_and_kill()
+        path = self.flip_a_bit_in_a_pile()
+        damaged = self.contents()
+        self.assertIn("would drop", self.haypiled(1, "--salvage", self.directory))
+        self.assertEqual(self.contents(), damaged)
+        self.haypiled(0, "--salvage", self.directory, "--yes")
+        kept = glob.glob(f"{self.directory}/salvage-*/vhosts/%2F/{os.path.basename(path)}")
+        with open(kept[0], "rb") as file:
+            self.assertEqual(file.read(), damaged[os.path.relpath(path, self.directory)])
+        self.haypiled(0, "--check", self.directory)
+        found = self.numbers()
+        self.assertEqual(found, sorted(found))
+        self.assertGreater(len(found), COUNT - 10)
+        self.assertLess(len(found), COUNT)
 
 
 if __name__ == "__main__":

@@ -195,6 +195,7 @@ class Durability(BrokerTest):
         with self.assertRaises(AssertionError) as refused:
             self.start_broker()
         self.assertIn("0000000000000001.seg' is damaged at offset", str(refused.exception))
+        self.assertIn(f"'haypiled --check {self.directory}' lists all", str(refused.exception))
 
     def test_a_queue_that_is_kept_short_does_not_grow_the_log(self):
         broker = self.start_broker()
