@@ -47,7 +47,7 @@ nlohmann::ordered_json to_json(const CheckedVhost& vhost) {
                                 {"version", segment.version}});
   }
   for (const auto& pile : report.piles) {
-    json["piles"].push_back({{"name", log::pile_name(pile.number)},
+    json["piles"].push_back({{"name", log::pile_name(pile.file)},
                              {"bytes", pile.bytes},
                              {"messages", pile.count},
                              {"live_messages", pile.live_count},
@@ -91,7 +91,7 @@ void print_files(const log::SurveyReport& report) {
   }
   std::cout << ", " << number_of(report.record_count, "record") << '\n';
   for (const auto& pile : report.piles) {
-    std::cout << "  pile " << log::pile_name(pile.number) << ": " << pile.live_count << " of "
+    std::cout << "  pile " << log::pile_name(pile.file) << ": " << pile.live_count << " of "
               << number_of(pile.count, "message") << " left, " << pile.bytes << " bytes"
               << (pile.is_damaged ? ", damaged" : "") << '\n';
   }

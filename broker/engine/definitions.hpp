@@ -64,6 +64,7 @@ struct Copy {
   QueueId queue = 0;
   LogPosition message = 0;
   StoredId stored = 0;
+  std::size_t size = 0;  // of all that makes the message, in bytes
 };
 
 // A message as the log sees it. `properties` is the content header's payload from the property

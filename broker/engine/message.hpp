@@ -49,10 +49,11 @@ class Message {
     return {exchange(), routing_key(), properties(), body(), published_at_};
   }
 
-  // What it takes in memory.
-  std::size_t size() const {
-    return sizeof(Message) + exchange_size_ + routing_key_size_ + properties_size_ + body_size_;
+  std::size_t payload_size() const {
+    return exchange_size_ + routing_key_size_ + properties_size_ + body_size_;
   }
+  // What it takes in memory.
+  std::size_t size() const { return sizeof(Message) + payload_size(); }
 
   // Where the log has it, or had it; 0 when no log did.
   LogPosition position() const { return position_; }

@@ -118,7 +118,7 @@ class Queue {
   void drop_excess();
   void drop(const Entry& entry, DeathReason reason);
   Copy copy_of(const Entry& entry) const {
-    return {definition_.id, entry.message->position(), entry.stored};
+    return {definition_.id, entry.message->position(), entry.stored, entry.message->payload_size()};
   }
   void arm();
   void note_use();

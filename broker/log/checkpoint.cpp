@@ -15,7 +15,7 @@ bool apply_record(std::string_view& records, Checkpoint& checkpoint) {
   if (records.front() == static_cast<char>(RecordType::pile)) {
     Reader in(records.substr(1));
     Pile pile;
-    if (!read_pile(in, pile)) return false;
+    if (!read_pile(in, checkpoint.version, pile)) return false;
     records = in.rest();
     checkpoint.piles.add(std::move(pile));
     return true;
@@ -62,6 +62,7 @@ std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& 
     refuse("belongs to another data directory");
   }
   Checkpoint checkpoint;
+  checkpoint.version = version;
   checkpoint.first_segment = get_u64(bytes, 32);
   checkpoint.position = get_u64(bytes, 40);
   const std::string_view summed = std::string_view(bytes).substr(0, bytes.size() - checksum_size);
@@ -81,7 +82,8 @@ std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& 
 Catalog read_definitions(std::string_view bytes) {
   Checkpoint checkpoint;
   if (bytes.size() < header_size + checksum_size || !bytes.starts_with(checkpoint_magic)) return {};
-  const std::size_t head_size = get_u32(bytes, 8) < 3 ? header_size_before_3 : header_size;
+  checkpoint.version = get_u32(bytes, 8);
+  const std::size_t head_size = checkpoint.version < 3 ? header_size_before_3 : header_size;
   std::string_view records = bytes.substr(head_size, bytes.size() - checksum_size - head_size);
   while (!records.empty() && apply_record(records, checkpoint)) {
   }

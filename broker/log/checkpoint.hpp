@@ -21,6 +21,7 @@ struct CheckpointHead {
   LogPosition moved = 0;            // messages before are in the piles, or gone
 };
 struct Checkpoint : CheckpointHead {
+  std::uint32_t version = format_version;
   Catalog catalog;
   Piles piles;
 };

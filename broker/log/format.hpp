@@ -19,7 +19,7 @@ using engine::LogPosition;
 using DirectoryId = std::array<unsigned char, 16>;
 
 // What is written, and the oldest that is read.
-inline constexpr std::uint32_t format_version = 3;
+inline constexpr std::uint32_t format_version = 4;
 inline constexpr std::uint32_t format_version_min = 1;
 inline constexpr std::string_view segment_magic = "HAYLOG\r\n";
 inline constexpr std::string_view pile_magic = "HAYPILE\n";
@@ -53,7 +53,7 @@ enum class RecordType : std::uint8_t {
   unused_since = 18,
   group_begin = 19,
   group_end = 20,
-  // From here on new in version 3.
+  // From here on new in version 3; version 4 changed piles and checkpoints.
   move = 21,
   drop_stored = 22,
   note_stored = 23,

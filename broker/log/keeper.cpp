@@ -12,6 +12,8 @@ void Keeper::perform(const Chore& chore) {
     space_.with_reserve([&] { store(*pile); });
   } else if (const auto* files = std::get_if<Recycle>(&chore.what)) {
     recycle(*files);
+  } else if (const auto* thinning = std::get_if<std::shared_ptr<Thinning>>(&chore.what)) {
+    thin(**thinning);
   } else {
     space_.refill_reserve();
   }
@@ -23,6 +25,22 @@ void Keeper::store(const StorePile& pile) {
   file->write(0, *pile.bytes);
   if (!HAYPILE_CANARY(pile_not_synced)) file->sync();
   files_.sync_directory(directory_);
+}
+
+// The reserve is not for this, nor what is left of it.
+void Keeper::thin(Thinning& thinning) {
+  try {
+    if (space_.has_reserve()) {
+      write_thinned(thinning, files_, directory_, id_);
+      files_.sync_directory(directory_);
+      if (HAYPILE_CANARY(old_file_removed_early)) {
+        files_.remove(path(pile_name(thinning.old_file)));
+      }
+    }
+  } catch (const NoSpace&) {
+    thinning.is_done = false;
+  }
+  thinning_count_.fetch_add(1, std::memory_order_release);
 }
 
 void Keeper::recycle(const Recycle& recycle) {
@@ -42,8 +60,8 @@ void Keeper::give_back_segments(const Recycle& recycle) {
 }
 
 void Keeper::remove_piles(const Recycle& recycle) {
-  for (const LogPosition number : recycle.piles)
-    files_.remove(path(pile_name(number)));
+  for (const LogPosition file : recycle.pile_files)
+    files_.remove(path(pile_name(file)));
 }
 
 }  // namespace haypile::log

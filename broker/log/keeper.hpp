@@ -12,6 +12,7 @@
 #include "log/file_system.hpp"
 #include "log/format.hpp"
 #include "log/space.hpp"
+#include "log/thinning.hpp"
 
 namespace haypile::log {
 
@@ -25,7 +26,7 @@ struct StorePile {
 struct Recycle {
   std::string checkpoint;
   std::vector<std::uint64_t> segments;
-  std::vector<LogPosition> piles;
+  std::vector<LogPosition> pile_files;
   std::size_t spare_count_max = 0;  // emptied segments beyond these are removed
 };
 
@@ -33,16 +34,16 @@ struct Recycle {
 struct RefillReserve {};
 
 struct Chore {
-  std::variant<StorePile, Recycle, RefillReserve> what;
+  std::variant<StorePile, Recycle, RefillReserve, std::shared_ptr<Thinning>> what;
   LogPosition after = 0;  // not before the log is durable up to here
 };
 
-// Used by one thread at a time, but for checkpoint_count().
+// Used by one thread at a time, but for the two counts.
 class Keeper {
  public:
   // Both outlive the keeper.
-  Keeper(FileSystem& files, std::string directory, Space& space)
-      : files_(files), directory_(std::move(directory)), space_(space) {}
+  Keeper(FileSystem& files, std::string directory, const DirectoryId& id, Space& space)
+      : files_(files), directory_(std::move(directory)), id_(id), space_(space) {}
 
   // Throws IoError; nothing may be done afterwards.
   void perform(const Chore& chore);
@@ -50,9 +51,12 @@ class Keeper {
   std::uint64_t checkpoint_count() const {
     return checkpoint_count_.load(std::memory_order_acquire);
   }
+  // Of those that have been carried out; or there was no room.
+  std::uint64_t thinning_count() const { return thinning_count_.load(std::memory_order_acquire); }
 
  private:
   void store(const StorePile& pile);
+  void thin(Thinning& thinning);
   void recycle(const Recycle& recycle);
   void give_back_segments(const Recycle& recycle);
   void remove_piles(const Recycle& recycle);
@@ -60,8 +64,10 @@ class Keeper {
 
   FileSystem& files_;
   const std::string directory_;
+  const DirectoryId id_;
   Space& space_;
   std::atomic<std::uint64_t> checkpoint_count_{0};
+  std::atomic<std::uint64_t> thinning_count_{0};
 };
 
 }  // namespace haypile::log

@@ -44,7 +44,7 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
   end_ = base_ + offset_;
   space_ = std::make_unique<Space>(files_, directory_, segment_size_, reserve_size());
   space_->prepare(piles_);
-  keeper_ = std::make_unique<Keeper>(files_, directory_, *space_);
+  keeper_ = std::make_unique<Keeper>(files_, directory_, id_, *space_);
   writer_ = std::make_unique<Writer>(files_, directory_, id_, segment_size_,
                                      state.is_new ? 0 : last, *space_);
   // All that was read has been synced: the first batch says so, or damage right before it would
@@ -282,6 +282,7 @@ void Log::hand_over() {
 void Log::flush() {
   if (group_ != Group::none) return;
   release_bytes();
+  thin_piles();
   if (!batch_empty()) hand_over();
   if (pile_to_store_) hand_over_pile();
   recycle();
@@ -297,12 +298,14 @@ void Log::recycle() {
     segments_.pop_front();
     recycle.segments.push_back(first_segment_++);
   }
-  if (recycle.segments.empty() && empty_piles_.empty() && !std::exchange(is_checkpoint_due_, false))
-    return;
+  const bool is_due = std::exchange(is_checkpoint_due_, false);
+  if (recycle.segments.empty() && empty_piles_.empty() && !is_due) return;
+  recycle.pile_files = std::exchange(old_files_, {});
   for (const Piles::Slot slot : std::exchange(empty_piles_, {})) {
-    recycle.piles.push_back(piles_.at(slot).number);
+    recycle.pile_files.push_back(piles_.at(slot).file);
     piles_.erase(slot);
   }
+  if (!recycle.pile_files.empty()) pile_reader_.close();
   ++checkpoint_count_;
   recycle.spare_count_max = ring_segments() - std::min(ring_segments(), segments_.size());
   recycle.checkpoint = encode_checkpoint({first_segment_, end_, moved_}, catalog_, piles_, id_);

@@ -166,15 +166,20 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void restore(LogState& state, engine::Recovery& recovery);
   QueueBacklog& backlog_of(engine::QueueId queue, std::uint8_t priority);
   void drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t count) override;
-  void drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t count);
-  void ack_unread(const Pile& pile, const Extent& extent, std::uint32_t first, std::uint32_t end);
+  void drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t count,
+                   std::size_t size = 0);
+  void ack_unread(const Pile& pile, std::uint32_t first, std::uint32_t end);
   void ack_stored(const engine::Copy& copy);
   void note_stored(const engine::Copy& copy, std::uint32_t count);
   void mark_stored(const engine::Copy& copy);
   void forget_queue(engine::QueueId queue);
-  void drop(Piles::Slot slot, std::uint32_t first, std::uint32_t count);
+  void drop(Piles::Slot slot, std::uint32_t first, std::uint32_t count, std::size_t size = 0);
   void hand_over_pile();
   void release_bytes();
+  // log_thin.cpp
+  void thin_piles();
+  std::optional<Piles::Slot> pile_to_thin();
+  void put_in_place(const Thinning& thinning);
   // log_threads.cpp
   void hand_over(Chore chore);
   void start_threads();
@@ -223,6 +228,12 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::deque<Piles::Slot> pending_piles_;  // whose bytes are still in memory
   std::uint64_t pending_pile_bytes_ = 0;
   std::uint64_t checkpoint_count_ = 0;  // handed over
+  std::shared_ptr<Thinning> thinning_;  // the keeper has it
+  std::uint64_t thinning_count_ = 0;    // handed over
+  std::vector<LogPosition> old_files_;  // of piles that have new ones: until the next checkpoint
+  // Since it was last looked for piles to thin.
+  std::uint64_t dropped_bytes_ = 0;
+  std::uint64_t looked_at_ = 0;  // the number of checkpoints then
   std::unique_ptr<Space> space_;
   std::unique_ptr<Keeper> keeper_;
   std::unique_ptr<Writer> writer_;

@@ -28,9 +28,10 @@ void Log::restore(LogState& state, engine::Recovery& recovery) {
   piles_ = std::move(state.piles);
   piles_.each([&](Piles::Slot slot, const Pile& pile) {
     if (pile.live_count() == 0) empty_piles_.push_back(slot);
-    for (const Extent& extent : pile.extents) {
+    for (std::size_t i = 0; i < pile.extents.size(); ++i) {
+      const Extent& extent = pile.extents[i];
       if (state.catalog.has_queue(extent.queue))
-        backlog_of(extent.queue, extent.priority).restore(slot, extent);
+        backlog_of(extent.queue, extent.priority).restore(slot, i);
     }
   });
   for (const auto& [key, backlog] : backlogs_) {
@@ -57,7 +58,8 @@ LogPosition Log::move_boundary(bool is_memory_short) const {
 void Log::begin_move(LogPosition boundary) {
   assert(group_ == Group::none && !builder_);
   make_room(1);
-  builder_.emplace(next_position(), id_, std::exchange(pile_buffer_, {}));
+  const LogPosition number = next_position();
+  builder_.emplace(number, number, id_, std::exchange(pile_buffer_, {}));
   append_mark(batch_, RecordType::move);
   moved_ = boundary;
 }
@@ -77,7 +79,8 @@ engine::StoredId Log::store(const engine::CopyToStore& copy) {
 void Log::end_move() {
   if (builder_->count() > 0) {
     const auto bytes = std::make_shared<std::string>(builder_->finish());
-    const Piles::Slot slot = piles_.add({.number = builder_->number(),
+    const Piles::Slot slot = piles_.add({.number = builder_->file(),
+                                         .file = builder_->file(),
                                          .size = bytes->size(),
                                          .extents = builder_->extents(),
                                          .count = builder_->count(),
@@ -89,7 +92,7 @@ void Log::end_move() {
     }
     pending_piles_.push_back(slot);
     pending_pile_bytes_ += bytes->size();
-    pile_to_store_ = StorePile{builder_->number(), bytes};
+    pile_to_store_ = StorePile{builder_->file(), bytes};
   }
   if (builder_->count() == 0) pile_buffer_ = builder_->finish();
   unread_.clear();
@@ -122,36 +125,38 @@ void Log::release_bytes() {
   }
 }
 
-void Log::drop(Piles::Slot slot, std::uint32_t first, std::uint32_t count) {
+// `size`: of the message, if it is one; 0 if it is not known.
+void Log::drop(Piles::Slot slot, std::uint32_t first, std::uint32_t count, std::size_t size) {
   Pile& pile = piles_.at(slot);
   if (pile.live_count() == 0) return;
   for (std::uint32_t index = first; index < first + count; ++index)
-    pile.drop(index);
+    dropped_bytes_ += pile.drop(index, size);
+  pile.last_drop = checkpoint_count_;
   if (pile.live_count() == 0) empty_piles_.push_back(slot);
 }
 
-void Log::drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t count) {
+void Log::drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t count,
+                      std::size_t size) {
   make_room(stored_size_max);
   append_stored(batch_, RecordType::drop_stored, piles_.at(slot).number, first, count,
                 next_position());
-  drop(slot, first, count);
+  drop(slot, first, count, size);
 }
 
 void Log::drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t count) {
   const Pile& pile = piles_.at(slot);
-  const auto extent = std::ranges::find_if(pile.extents, [&](const Extent& each) {
-    return first >= each.first && first - each.first < each.count;
-  });
-  if (pile.bytes) ack_unread(pile, *extent, first, first + count);
+  if (pile.bytes) ack_unread(pile, first, first + count);
   drop_stored(slot, first, count);
 }
 
-void Log::ack_unread(const Pile& pile, const Extent& extent, std::uint32_t first,
-                     std::uint32_t end) {
+void Log::ack_unread(const Pile& pile, std::uint32_t first, std::uint32_t end) {
+  const Extent& extent = *std::ranges::find_if(pile.extents, [&](const Extent& each) {
+    return first >= each.first && first - each.first < each.count;
+  });
   for (std::uint64_t offset = extent.offset; offset < extent.offset + extent.size;) {
     std::string_view bytes;
     const Block block = pile_reader_.block(pile, offset, bytes);
-    BlockReader reader(block, bytes, pile.number, offset, id_);
+    BlockReader reader(block, bytes, pile.file, offset, id_);
     engine::StoredMessage message;
     std::uint32_t index = 0;
     while (reader.next(message, index)) {
@@ -171,7 +176,7 @@ void Log::ack_stored(const engine::Copy& copy) {
   if (piles_.at(slot).bytes && !HAYPILE_CANARY(young_ack_left_out)) {
     append_message_record(batch_, RecordType::ack, copy.queue, copy.message, next_position());
   }
-  drop_stored(slot, Piles::index_of(copy.stored), 1);
+  drop_stored(slot, Piles::index_of(copy.stored), 1, copy.size);
 }
 
 void Log::note_stored(const engine::Copy& copy, std::uint32_t count) {

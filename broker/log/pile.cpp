@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "engine/canary.hpp"
@@ -20,6 +21,7 @@ constexpr std::size_t digit_count = 16;
 constexpr std::uint8_t redelivered_flag = 1;
 constexpr std::uint8_t time_flag = 2;
 constexpr std::uint8_t count_flag = 4;
+constexpr std::uint8_t gap_flag = 8;
 
 std::string_view view(const DirectoryId& id) {
   return {reinterpret_cast<const char*>(id.data()), id.size()};
@@ -27,9 +29,9 @@ std::string_view view(const DirectoryId& id) {
 
 }  // namespace
 
-std::string pile_name(LogPosition number) {
+std::string pile_name(LogPosition file) {
   char digits[digit_count + 1];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(number));
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(file));
   return digits + std::string(suffix);
 }
 
@@ -41,13 +43,15 @@ std::optional<LogPosition> pile_number(std::string_view name) {
   return number;
 }
 
-PileBuilder::PileBuilder(LogPosition number, const DirectoryId& id, std::string buffer)
-    : number_(number), id_(id), bytes_(std::move(buffer)) {
+PileBuilder::PileBuilder(LogPosition pile, LogPosition file, const DirectoryId& id,
+                         std::string buffer)
+    : file_(file), id_(id), bytes_(std::move(buffer)) {
   bytes_ = pile_magic;
   put_u32(bytes_, format_version);
   put_u32(bytes_, 0);
   bytes_ += view(id_);
-  put_u64(bytes_, number_);
+  put_u64(bytes_, file);
+  put_u64(bytes_, pile);
   bytes_.resize(pile_header_size - 8, '\0');
   put_u64(bytes_, checksum(bytes_, id_, 0));
 }
@@ -61,9 +65,12 @@ std::uint32_t PileBuilder::add(const engine::CopyToStore& copy) {
   if (copy.redelivered) flags |= redelivered_flag;
   if (message.published_at != 0) flags |= time_flag;
   if (copy.delivery_count != 0 && !HAYPILE_CANARY(delivery_count_lost)) flags |= count_flag;
+  const std::uint32_t gap = block_count_ == 0 ? 0 : count_ - next_;
+  if (gap != 0) flags |= gap_flag;
   bytes_ += static_cast<char>(flags);
   put_varint(bytes_, copy.place - last_place_);
-  put_varint(bytes_, number_ - copy.position);
+  put_varint(bytes_, file_ - copy.position);
+  if (flags & gap_flag) put_varint(bytes_, gap);
   if (flags & time_flag) put_varint(bytes_, message.published_at);
   if (flags & count_flag) put_varint(bytes_, copy.delivery_count);
   put_string(bytes_, message.exchange);
@@ -74,8 +81,10 @@ std::uint32_t PileBuilder::add(const engine::CopyToStore& copy) {
   last_place_ = extent.last_place = copy.place;
   extent.is_timed = extent.is_timed || message.published_at != 0;
   extent.body_bytes += message.body.size();
-  ++extent.count;
+  ++extent.stored;
   ++block_count_;
+  next_ = count_ + 1;
+  extent.count = next_ - extent.first;
   return count_++;
 }
 
@@ -84,6 +93,7 @@ void PileBuilder::open_block(const engine::CopyToStore& copy) {
   block_ = bytes_.size();
   bytes_.append(block_header_size, '\0');
   first_place_ = last_place_ = copy.place;
+  block_first_ = count_;
   if (extents_.empty() || extents_.back().queue != copy.queue ||
       extents_.back().priority != copy.priority) {
     extents_.push_back(
@@ -98,11 +108,11 @@ void PileBuilder::close_block() {
   put_u32(header, static_cast<std::uint32_t>(records.size()));
   put_u32(header, block_count_);
   put_u64(header, extents_.back().queue);
-  put_u32(header, count_ - block_count_);
+  put_u32(header, block_first_);
   put_u32(header, extents_.back().priority);
   put_u64(header, first_place_);
-  put_u64(header, checksum(records, id_, number_ + block_));
-  put_u64(header, checksum(header, id_, number_ + block_));
+  put_u64(header, checksum(records, id_, file_ + block_));
+  put_u64(header, checksum(header, id_, file_ + block_));
   assert(header.size() == block_header_size);
   std::memcpy(bytes_.data() + block_, header.data(), header.size());
   bytes_.resize(align(bytes_.size()), '\0');
@@ -116,7 +126,7 @@ std::string PileBuilder::finish() {
   return std::move(bytes_);
 }
 
-std::string check_pile_header(std::string_view bytes, LogPosition number, const DirectoryId& id) {
+std::string check_pile_header(std::string_view bytes, LogPosition file, const DirectoryId& id) {
   bytes = bytes.substr(0, pile_header_size);
   if (bytes.size() < pile_header_size || !bytes.starts_with(pile_magic)) return "is not a pile";
   if (std::string error = version_error(get_u32(bytes, 8)); !error.empty()) return error;
@@ -125,17 +135,21 @@ std::string check_pile_header(std::string_view bytes, LogPosition number, const 
   if (get_u64(bytes, summed) != checksum(bytes.substr(0, summed), id, 0)) {
     return "has a damaged header";
   }
-  if (get_u64(bytes, 32) != number) {
+  if (get_u64(bytes, 32) != file) {
     return "is " + pile_name(get_u64(bytes, 32)) + " under another name";
   }
   return "";
 }
 
-bool decode_block_header(std::string_view bytes, LogPosition number, std::uint64_t offset,
+LogPosition pile_of(std::string_view header) {
+  return get_u64(header, get_u32(header, 8) < 4 ? 32 : 40);
+}
+
+bool decode_block_header(std::string_view bytes, LogPosition file, std::uint64_t offset,
                          const DirectoryId& id, Block& block) {
   if (bytes.size() < block_header_size) return false;
   const std::size_t summed = block_header_size - 8;
-  if (get_u64(bytes, summed) != checksum(bytes.substr(0, summed), id, number + offset)) {
+  if (get_u64(bytes, summed) != checksum(bytes.substr(0, summed), id, file + offset)) {
     return false;
   }
   block = {.queue = get_u64(bytes, 8),
@@ -148,25 +162,27 @@ bool decode_block_header(std::string_view bytes, LogPosition number, std::uint64
   return true;
 }
 
-BlockReader::BlockReader(const Block& block, std::string_view bytes, LogPosition number,
+BlockReader::BlockReader(const Block& block, std::string_view bytes, LogPosition file,
                          std::uint64_t offset, const DirectoryId& id)
-    : number_(number),
+    : file_(file),
       records_(bytes.substr(block_header_size)),
       next_(block.first),
-      end_(block.first + block.count),
+      left_(block.count),
       place_(block.first_place),
       ok_(records_.size() >= block.records_size) {
   records_ = records_.substr(0, block.records_size);
-  ok_ = ok_ && checksum(records_, id, number + offset) == block.records_checksum;
+  ok_ = ok_ && checksum(records_, id, file + offset) == block.records_checksum;
 }
 
 bool BlockReader::next(engine::StoredMessage& message, std::uint32_t& index) {
-  if (!ok_ || next_ == end_) return false;
+  if (!ok_ || left_ == 0) return false;
+  --left_;
   Reader in(records_);
   const std::uint8_t flags = in.byte();
   place_ += in.varint();
   const std::uint64_t distance = in.varint();
-  message = {.position = number_ - distance,
+  if (flags & gap_flag) next_ += in.varint_32();
+  message = {.position = file_ - distance,
              .place = place_,
              .delivery_count = 0,
              .redelivered = (flags & redelivered_flag) != 0,
@@ -177,13 +193,13 @@ bool BlockReader::next(engine::StoredMessage& message, std::uint32_t& index) {
   message.message.routing_key = in.string();
   message.message.properties = in.string();
   message.message.body = in.string();
-  if (distance >= number_ || message.message.exchange.size() > 255 ||
-      message.message.routing_key.size() > 255) {
+  if (distance >= file_ || next_ >= std::numeric_limits<std::uint32_t>::max() ||
+      message.message.exchange.size() > 255 || message.message.routing_key.size() > 255) {
     in.fail();
   }
   ok_ = in.ok();
   records_ = in.rest();
-  index = next_++;
+  index = static_cast<std::uint32_t>(next_++);
   return ok_;
 }
 

@@ -9,23 +9,33 @@ namespace haypile::log {
 
 namespace {
 
-void append_extent(std::string& out, const Extent& extent) {
+// What a message takes in a pile besides its strings: about.
+constexpr std::uint64_t record_overhead = 8;
+
+// `end` is that of the indices of the extent before.
+void append_extent(std::string& out, std::uint32_t end, const Extent& extent) {
   put_varint(out, extent.queue);
   out += static_cast<char>(extent.priority);
   out += static_cast<char>(extent.is_timed);
+  put_varint(out, extent.first - end);
   put_varint(out, extent.count);
+  put_varint(out, extent.stored);
   put_varint(out, extent.size);
   put_varint(out, extent.body_bytes);
   put_varint(out, extent.last_place);
 }
 
-// `first` and `offset` follow from the extents before.
-Extent read_extent(Reader& in, std::uint32_t first, std::uint64_t offset) {
-  Extent extent{.first = first, .offset = offset};
+// `end` and `offset` are where the extent before ends. Before version 4 nothing was thinned.
+Extent read_extent(Reader& in, std::uint32_t version, std::uint32_t end, std::uint64_t offset) {
+  Extent extent{.first = end, .offset = offset};
   extent.queue = in.varint();
   extent.priority = in.byte();
   extent.is_timed = in.boolean();
+  const std::uint64_t gap = version < 4 ? 0 : in.varint();
+  if (gap > std::numeric_limits<std::uint32_t>::max() - end) in.fail();
+  extent.first += static_cast<std::uint32_t>(gap);
   extent.count = in.varint_32();
+  extent.stored = version < 4 ? extent.count : in.varint_32();
   extent.size = in.varint();
   extent.body_bytes = in.varint();
   extent.last_place = in.varint();
@@ -34,52 +44,136 @@ Extent read_extent(Reader& in, std::uint32_t first, std::uint64_t offset) {
 
 }  // namespace
 
-std::uint32_t Pile::live_count_in(const Extent& extent) const {
-  if (gone_count == 0) return extent.count;
-  std::uint32_t live = 0;
-  for (std::uint32_t index = extent.first; index < extent.first + extent.count; ++index)
-    live += gone.contains(index) ? 0 : 1;
-  return live;
+std::uint32_t IndexSet::count(std::uint32_t first, std::uint32_t end) const {
+  std::uint32_t count = 0;
+  for (std::uint64_t index = first; index < end;) {
+    const std::uint64_t word = index / 64;
+    if (word < full_) {
+      const std::uint64_t next = std::min<std::uint64_t>(full_ * 64, end);
+      count += static_cast<std::uint32_t>(next - index);
+      index = next;
+      continue;
+    }
+    if (word - full_ >= words_.size()) break;
+    const std::uint64_t next = std::min<std::uint64_t>((word + 1) * 64, end);
+    const std::uint64_t bits = words_[word - full_] >> (index % 64);
+    const std::uint64_t mask = ~std::uint64_t{0} >> (64 - (next - index));
+    count += static_cast<std::uint32_t>(std::popcount(bits & mask));
+    index = next;
+  }
+  return count;
+}
+
+std::uint64_t IndexSet::full() const {
+  const auto first = std::ranges::find_if(words_, [](std::uint64_t word) { return ~word != 0; });
+  return full_ + static_cast<std::uint64_t>(first - words_.begin());
+}
+
+IndexSet IndexSet::up_to(std::uint32_t end) const {
+  const std::uint64_t full = this->full();
+  const std::span<const std::uint64_t> words = others();
+  const std::size_t last = static_cast<std::size_t>(end / 64 - full);
+  if (words.size() <= last) return {full, {words.begin(), words.end()}};
+  IndexSet set(full, {words.begin(), words.begin() + static_cast<std::ptrdiff_t>(last) + 1});
+  set.words_.back() &= (std::uint64_t{1} << (end % 64)) - 1;
+  return set;
+}
+
+std::uint64_t Pile::live_bytes() const {
+  std::uint64_t sum = 0;
+  for (const Left& each : left)
+    sum += each.bytes;
+  return sum;
+}
+
+std::uint64_t Pile::drop(std::uint32_t index, std::size_t message_size) {
+  if (index >= count || gone.contains(index)) return 0;
+  gone.insert(index);
+  ++gone_count;
+  delivery_counts.erase(index);
+  const auto behind = std::ranges::upper_bound(extents, index, {}, &Extent::first);
+  Left& its = left[static_cast<std::size_t>(behind - extents.begin()) - 1];
+  const std::uint64_t average = its.bytes / its.count;
+  const bool is_last = --its.count == 0;
+  const std::uint64_t about = message_size == 0 ? average : message_size + record_overhead;
+  const std::uint64_t freed = is_last ? its.bytes : std::min(its.bytes, about);
+  its.bytes -= freed;
+  return freed;
+}
+
+void Pile::count_what_is_left() {
+  left.clear();
+  for (const Extent& extent : extents) {
+    const std::uint32_t live = extent.count - gone.count(extent.first, extent.first + extent.count);
+    left.push_back({live, extent.size * live / extent.stored});
+  }
 }
 
 void append_pile(std::string& out, const Pile& pile) {
   out += static_cast<char>(RecordType::pile);
   put_varint(out, pile.number);
+  put_varint(out, pile.file - pile.number);
   put_varint(out, pile.size);
   out += static_cast<char>(pile.redelivered);
+  put_varint(out, pile.count);
   put_varint(out, pile.extents.size());
-  for (const Extent& extent : pile.extents)
-    append_extent(out, extent);
+  std::uint32_t end = 0;
+  for (const Extent& extent : pile.extents) {
+    append_extent(out, end, extent);
+    end = extent.first + extent.count;
+  }
   put_varint(out, pile.delivery_counts.size());
   for (const auto& [index, count] : pile.delivery_counts) {
     put_varint(out, index);
     put_varint(out, count);
   }
-  // Mostly all up to some index have gone, and few behind it.
-  const std::vector<std::uint64_t>& words = pile.gone.words();
-  const auto first = std::ranges::find_if(words, [](std::uint64_t word) { return ~word != 0; });
-  put_varint(out, static_cast<std::uint64_t>(first - words.begin()));
-  put_varint(out, static_cast<std::uint64_t>(words.end() - first));
-  for (auto word = first; word != words.end(); ++word)
-    put_u64(out, *word);
+  put_varint(out, pile.gone.full());
+  put_varint(out, pile.gone.others().size());
+  for (const std::uint64_t word : pile.gone.others())
+    put_u64(out, word);
 }
 
-bool read_pile(Reader& in, Pile& pile) {
-  pile.number = in.varint();
-  pile.size = in.varint();
-  pile.redelivered = in.boolean();
+namespace {
+
+void read_extents(Reader& in, std::uint32_t version, Pile& pile) {
   std::uint64_t offset = pile_header_size;
-  std::uint64_t count = 0;
+  std::uint64_t end = 0;
   for (std::uint64_t left = in.varint(); left > 0 && in.ok(); --left) {
-    const Extent extent = read_extent(in, static_cast<std::uint32_t>(count), offset);
-    if (extent.count == 0 || extent.size > pile.size - offset) in.fail();
-    count += extent.count;
-    if (count > std::numeric_limits<std::uint32_t>::max()) in.fail();
+    const Extent extent = read_extent(in, version, static_cast<std::uint32_t>(end), offset);
+    if (extent.stored == 0 || extent.stored > extent.count) in.fail();
+    if (extent.size > pile.size - offset) in.fail();
+    end = std::uint64_t{extent.first} + extent.count;
+    if (end > pile.count && version >= 4) in.fail();
+    if (end > std::numeric_limits<std::uint32_t>::max()) in.fail();
     offset += extent.size;
     pile.extents.push_back(extent);
   }
   if (offset != pile.size) in.fail();
-  pile.count = static_cast<std::uint32_t>(count);
+  if (version < 4) pile.count = static_cast<std::uint32_t>(end);
+}
+
+// What is not in the file has gone, and no more is left than the file has.
+bool is_consistent(const Pile& pile) {
+  std::uint64_t live = 0;
+  for (const Extent& extent : pile.extents) {
+    const std::uint32_t live_in_it =
+        extent.count - pile.gone.count(extent.first, extent.first + extent.count);
+    if (live_in_it > extent.stored) return false;
+    live += live_in_it;
+  }
+  return live == pile.live_count();
+}
+
+}  // namespace
+
+bool read_pile(Reader& in, std::uint32_t version, Pile& pile) {
+  pile.number = in.varint();
+  pile.file = pile.number + (version < 4 ? 0 : in.varint());
+  pile.size = in.varint();
+  pile.redelivered = in.boolean();
+  if (version >= 4) pile.count = in.varint_32();
+  read_extents(in, version, pile);
+  const std::uint64_t count = pile.count;
   for (std::uint64_t left = in.varint(); left > 0 && in.ok(); --left) {
     const std::uint32_t index = in.varint_32();
     pile.delivery_counts[index] = in.varint_32();
@@ -87,14 +181,15 @@ bool read_pile(Reader& in, Pile& pile) {
   const std::uint64_t full = in.varint();
   const std::uint64_t others = in.varint();
   if (!in.ok() || full > count / 64 || others > count / 64 + 1 - full) return false;
-  std::vector<std::uint64_t> words(full, ~std::uint64_t{0});
-  for (std::uint64_t i = 0; i < others; ++i)
+  std::vector<std::uint64_t> words;
+  for (std::uint64_t left = others; left > 0 && in.ok(); --left)
     words.push_back(in.u64());
-  if (words.size() > count / 64 && words.back() >> (count % 64) != 0) return false;
-  for (const std::uint64_t word : words)
-    pile.gone_count += static_cast<std::uint32_t>(std::popcount(word));
-  pile.gone = IndexSet(std::move(words));
-  return in.ok();
+  if (full + words.size() > count / 64 && !words.empty() && words.back() >> (count % 64) != 0) {
+    return false;
+  }
+  pile.gone = IndexSet(full, std::move(words));
+  pile.gone_count = pile.gone.count(0, pile.count);
+  return in.ok() && is_consistent(pile);
 }
 
 Pile* Piles::find(LogPosition number) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,29 +15,47 @@
 
 namespace haypile::log {
 
-// Numbers indices from 0; grows with the highest one that was set.
+// A set of indices, as a bit each. Mostly it has all up to some index, and few behind it.
 class IndexSet {
  public:
+  IndexSet() = default;
+  // `full` words of ones, and then `words`.
+  IndexSet(std::uint64_t full, std::vector<std::uint64_t> words)
+      : full_(full), words_(std::move(words)) {}
+
   bool contains(std::uint32_t index) const {
-    return index / 64 < words_.size() && (words_[index / 64] >> (index % 64) & 1) != 0;
+    const std::uint64_t word = index / 64;
+    if (word < full_) return true;
+    return word - full_ < words_.size() && (words_[word - full_] >> (index % 64) & 1) != 0;
   }
   void insert(std::uint32_t index) {
-    if (index / 64 >= words_.size()) words_.resize(index / 64 + 1);
-    words_[index / 64] |= std::uint64_t{1} << (index % 64);
+    const std::uint64_t word = index / 64;
+    if (word < full_) return;
+    if (word - full_ >= words_.size()) words_.resize(word - full_ + 1);
+    words_[word - full_] |= std::uint64_t{1} << (index % 64);
   }
-  const std::vector<std::uint64_t>& words() const { return words_; }
-  IndexSet() = default;
-  explicit IndexSet(std::vector<std::uint64_t> words) : words_(std::move(words)) {}
+  // Of those from `first` on, up to `end`.
+  std::uint32_t count(std::uint32_t first, std::uint32_t end) const;
+  // Words of ones at the beginning, and those that follow.
+  std::uint64_t full() const;
+  std::span<const std::uint64_t> others() const {
+    return std::span(words_).subspan(static_cast<std::size_t>(full() - full_));
+  }
+  // The same without those from `end` on, which is behind some that are not in it; takes no more
+  // memory than it needs.
+  IndexSet up_to(std::uint32_t end) const;
 
  private:
+  std::uint64_t full_ = 0;
   std::vector<std::uint64_t> words_;
 };
 
 struct Pile {
   LogPosition number = 0;  // where the log says that it was made
+  LogPosition file = 0;    // the same, or where the log says that it was thinned
   std::uint64_t size = 0;  // of the file
   std::vector<Extent> extents;
-  std::uint32_t count = 0;
+  std::uint32_t count = 0;  // of indices
   // Was there at an unclean start: all that is in it may have been delivered.
   bool redelivered = false;
   IndexSet gone{};
@@ -47,17 +66,24 @@ struct Pile {
   // Not on disk, or not in a checkpoint yet; then these are its bytes.
   std::shared_ptr<std::string> bytes;
   std::uint64_t checkpoint = 0;  // counts checkpoints: from this one on it is known
+  std::uint64_t last_drop = 0;   // the number of checkpoints that there were then
 
   std::uint32_t live_count() const { return count - gone_count; }
-  std::uint32_t live_count_in(const Extent& extent) const;
-  // False if it was gone before.
-  bool drop(std::uint32_t index) {
-    if (gone.contains(index)) return false;
-    gone.insert(index);
-    ++gone_count;
-    delivery_counts.erase(index);
-    return true;
-  }
+  std::uint32_t live_count_in(std::size_t extent) const { return left[extent].count; }
+  // About what there is of it in the file.
+  std::uint64_t live_bytes() const;
+  // Returns about what that leaves unused in the file; 0 if it was gone before. `message_size`
+  // is 0 for one of average size.
+  std::uint64_t drop(std::uint32_t index, std::size_t message_size = 0);
+  // To be called when all the rest is there, and before drop().
+  void count_what_is_left();
+
+  // Of each extent.
+  struct Left {
+    std::uint32_t count = 0;
+    std::uint64_t bytes = 0;
+  };
+  std::vector<Left> left{};
 };
 
 // As a record of a checkpoint.
@@ -70,6 +96,7 @@ class Piles {
 
   // Numbers rise.
   Slot add(Pile pile) {
+    pile.count_what_is_left();
     piles_.push_back(std::make_unique<Pile>(std::move(pile)));
     return base_ + static_cast<Slot>(piles_.size()) - 1;
   }
@@ -107,8 +134,9 @@ class Piles {
   Pile* last_found_ = nullptr;
 };
 
-// Reads what append_pile() wrote, behind its type. False if it is malformed.
+// Reads what append_pile() wrote, behind its type, or that of an older version did. False if it is
+// malformed.
 class Reader;
-bool read_pile(Reader& in, Pile& pile);
+bool read_pile(Reader& in, std::uint32_t version, Pile& pile);
 
 }  // namespace haypile::log

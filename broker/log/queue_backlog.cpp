@@ -11,16 +11,16 @@ std::string_view PileReader::read(const Pile& pile, std::uint64_t offset, std::s
   if (pile.bytes) {
     return offset < pile.bytes->size() ? std::string_view(*pile.bytes).substr(offset, size) : "";
   }
-  if (open_ != pile.number) {
-    file_ = files_.open(directory_ + "/" + pile_name(pile.number));
-    open_ = pile.number;
+  if (open_ != pile.file) {
+    file_ = files_.open(directory_ + "/" + pile_name(pile.file));
+    open_ = pile.file;
   }
   file_->read(offset, size, buffer_);
   return buffer_;
 }
 
 void PileReader::refuse(const Pile& pile, std::uint64_t offset, const char* why) const {
-  throw DamageError("'" + directory_ + "/" + pile_name(pile.number) + "' is damaged at offset " +
+  throw DamageError("'" + directory_ + "/" + pile_name(pile.file) + "' is damaged at offset " +
                     std::to_string(offset) + ": " + why);
 }
 
@@ -28,7 +28,7 @@ Block PileReader::block(const Pile& pile, std::uint64_t offset, std::string_view
   constexpr std::size_t size_mostly = block_header_size + block_size + 1024;
   bytes = read(pile, offset, size_mostly);
   Block block;
-  if (!decode_block_header(bytes, pile.number, offset, id_, block)) {
+  if (!decode_block_header(bytes, pile.file, offset, id_, block)) {
     refuse(pile, offset, "there is no block");
   }
   const std::size_t size = block_header_size + block.records_size;
@@ -54,16 +54,23 @@ void QueueBacklog::add(Piles::Slot slot, const Extent& extent, std::uint32_t fir
   if (unread_bytes_) *unread_bytes_ += unread_bytes;
 }
 
-void QueueBacklog::restore(Piles::Slot slot, const Extent& extent) {
-  const std::uint32_t unread = piles_.at(slot).live_count_in(extent);
+void QueueBacklog::restore(Piles::Slot slot, std::size_t number) {
+  const Extent& extent = piles_.at(slot).extents[number];
+  const std::uint32_t unread = piles_.at(slot).live_count_in(number);
   if (unread == 0) return;
   note(slot, extent);
   parts_.push_back({slot, extent.offset, extent.first, extent.first + extent.count, unread});
   unread_count_ += unread;
-  if (unread != extent.count) {
+  if (unread != extent.stored) {
     unread_bytes_.reset();
   } else if (unread_bytes_) {
     *unread_bytes_ += extent.body_bytes;
+  }
+}
+
+void QueueBacklog::thinned(Piles::Slot slot, std::uint64_t offset) {
+  for (Part& part : parts_) {
+    if (part.slot == slot && !HAYPILE_CANARY(old_offset_kept)) part.offset = offset;
   }
 }
 
@@ -72,7 +79,7 @@ std::uint64_t QueueBacklog::each_unread(const Part& part, std::uint64_t offset, 
   Pile& pile = piles_.at(part.slot);
   std::string_view bytes;
   const Block block = reader_.block(pile, offset, bytes);
-  BlockReader reader(block, bytes, pile.number, offset, reader_.id());
+  BlockReader reader(block, bytes, pile.file, offset, reader_.id());
   engine::StoredMessage message;
   std::uint32_t index = 0;
   while (reader.next(message, index)) {

@@ -24,6 +24,11 @@ class PileReader {
   // The block at `offset`, and its bytes, which are valid until the next call.
   Block block(const Pile& pile, std::uint64_t offset, std::string_view& bytes);
   const DirectoryId& id() const { return id_; }
+  // Files are not kept open beyond this: they may have been removed.
+  void close() {
+    file_.reset();
+    open_ = 0;
+  }
   [[noreturn]] void refuse(const Pile& pile, std::uint64_t offset, const char* why) const;
 
  private:
@@ -55,7 +60,9 @@ class QueueBacklog final : public engine::Backlog {
   void add(Piles::Slot slot, const Extent& extent, std::uint32_t first_unread,
            std::size_t unread_bytes);
   // What recovery found of it.
-  void restore(Piles::Slot slot, const Extent& extent);
+  void restore(Piles::Slot slot, std::size_t extent);
+  // The pile has a new file, in which the queue's blocks begin at `offset`.
+  void thinned(Piles::Slot slot, std::uint64_t offset);
   // All that is left of the queue in any pile, read or not: `drop(slot, first, count)`.
   template <class Drop>
   void each_range(Drop drop) const {

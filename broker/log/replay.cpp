@@ -140,13 +140,13 @@ void Replay::check_whole() const {
 // Every pile that the checkpoint names is there, whole by its size.
 void Replay::check_piles() {
   state_.piles.each([&](Piles::Slot, const Pile& pile) {
-    const std::string name = pile_name(pile.number);
+    const std::string name = pile_name(pile.file);
     const auto refuse_pile = [&](const std::string& why) {
       throw DamageError("'" + directory_ + "/" + name + "' " + why);
     };
     if (!files_.exists(directory_ + "/" + name)) refuse_pile("is missing");
     const auto file = files_.open(directory_ + "/" + name);
-    const std::string error = check_pile_header(file->read(0, pile_header_size), pile.number, id_);
+    const std::string error = check_pile_header(file->read(0, pile_header_size), pile.file, id_);
     if (!error.empty()) refuse_pile(error);
     if (file->size() != pile.size) {
       refuse_pile("has " + std::to_string(file->size()) + " bytes, expected " +
@@ -159,12 +159,13 @@ void Replay::check_piles() {
 void Replay::count_stored(RecoveryReport& report) {
   state_.piles.each([&](Piles::Slot, Pile& pile) {
     if (!copies_->clean() && !HAYPILE_CANARY(pile_mark_forgotten)) pile.redelivered = true;
-    for (const Extent& extent : pile.extents) {
+    for (std::size_t e = 0; e < pile.extents.size(); ++e) {
+      const Extent& extent = pile.extents[e];
       const bool is_there = state_.catalog.has_queue(extent.queue);
       for (std::uint32_t i = extent.first; i < extent.first + extent.count && !is_there; ++i)
         pile.drop(i);
       if (!is_there) continue;
-      report.message_counts[state_.catalog.queue(extent.queue).name] += pile.live_count_in(extent);
+      report.message_counts[state_.catalog.queue(extent.queue).name] += pile.live_count_in(e);
     }
   });
 }

@@ -40,7 +40,7 @@ class Salvage {
     }
     survey_.piles().each([this](Piles::Slot, const Pile& pile) {
       if (pile.live_count() == 0) return;
-      if (survey_.is_damaged(pile.number)) {
+      if (survey_.is_damaged(pile)) {
         rewrite(pile);
       } else {
         copy(pile);
@@ -52,7 +52,7 @@ class Salvage {
 
  private:
   void copy(const Pile& pile) {
-    const std::string name = "/" + pile_name(pile.number);
+    const std::string name = "/" + pile_name(pile.file);
     const auto source = files_.open(from_ + name);
     const auto target = files_.create(to_ + name);
     std::string bytes;
@@ -70,9 +70,9 @@ class Salvage {
     piles_.add(std::move(pile));
   }
 
-  // Under the same number, so that the messages keep their positions.
+  // Under the same numbers; indices change, but there is no log yet that has them.
   void rewrite(const Pile& pile) {
-    PileBuilder builder(pile.number, id_);
+    PileBuilder builder(pile.number, pile.file, id_);
     survey_.each_stored(pile, [&](engine::QueueId queue, std::uint8_t priority,
                                   const engine::StoredMessage& stored) {
       builder.add({.queue = queue,
@@ -85,11 +85,12 @@ class Salvage {
     });
     if (builder.count() == 0) return;
     const std::string bytes = builder.finish();
-    const auto file = files_.create(to_ + "/" + pile_name(pile.number));
+    const auto file = files_.create(to_ + "/" + pile_name(pile.file));
     file->write(0, bytes);
     file->sync();
     Pile rewritten;
     rewritten.number = pile.number;
+    rewritten.file = pile.file;
     rewritten.size = bytes.size();
     rewritten.extents = builder.extents();
     rewritten.count = builder.count();

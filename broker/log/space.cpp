@@ -1,6 +1,7 @@
 #include "log/space.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace haypile::log {
@@ -19,9 +20,12 @@ Space::Space(FileSystem& files, std::string directory, std::uint64_t segment_siz
       reserve_size_(reserve_size) {}
 
 void Space::prepare(Piles& piles) {
+  std::set<LogPosition> known;
+  piles.each([&](Piles::Slot, const Pile& pile) { known.insert(pile.file); });
   for (const std::string& name : files_.list(directory_)) {
-    const auto pile = pile_number(name);
-    if (name.starts_with(spare_prefix) || name.ends_with(".tmp") || (pile && !piles.find(*pile))) {
+    const auto file = pile_number(name);
+    if (name.starts_with(spare_prefix) || name.ends_with(".tmp") ||
+        (file && !known.contains(*file))) {
       files_.remove(path(name));
     }
   }

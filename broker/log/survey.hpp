@@ -38,9 +38,9 @@ struct SurveyReport {
     std::uint32_t version = 0;  // 0: its header is damaged
   };
   struct StoredPile {
-    LogPosition number = 0;
+    LogPosition file = 0;
     std::uint64_t bytes = 0;
-    std::uint32_t count = 0;
+    std::uint32_t count = 0;       // of messages that were ever in it
     std::uint32_t live_count = 0;  // as it is known; some may be in damaged blocks
     bool is_damaged = false;
   };
@@ -84,7 +84,7 @@ class Survey {
   // What is left of the definitions, and the piles that there are, with what the log says of them.
   Catalog& catalog() { return catalog_; }
   Piles& piles() { return piles_; }
-  bool is_damaged(LogPosition pile) const { return damaged_piles_.contains(pile); }
+  bool is_damaged(const Pile& pile) const { return damaged_piles_.contains(pile.file); }
   // Of the one and of all of them; 0 if there is none.
   std::uint64_t segment_size() const { return segment_size_; }
   std::uint64_t last_segment() const { return last_segment_; }
@@ -94,8 +94,9 @@ class Survey {
   void each_logged(const TakeLogged& take);
 
  private:
-  // A block whose header is whole.
-  using VisitBlock = std::function<void(const Block&, std::uint64_t offset, std::string_view)>;
+  // A block whose header is whole. Returns the index behind its last message.
+  using VisitBlock =
+      std::function<std::uint32_t(const Block&, std::uint64_t offset, std::string_view)>;
 
   std::string path(const std::string& name) const { return directory_ + "/" + name; }
   void add_damage(Damage damage) {
@@ -118,16 +119,18 @@ class Survey {
   // survey_piles.cpp
   void find_piles();
   void check_pile(Pile& pile);
-  std::string read_pile_file(LogPosition number) const;
+  LogPosition pile_in(LogPosition file) const;
+  std::string read_pile_file(LogPosition file) const;
   void each_block(const Pile& pile, std::string_view bytes, const VisitBlock& visit);
   std::uint32_t pass_block(const Pile& pile, std::string_view bytes, std::uint32_t index,
                            std::uint64_t& offset);
   std::uint64_t live_between(const Pile& pile, std::uint32_t first, std::uint64_t end) const;
   void compare(const Pile& pile, std::string_view bytes);
-  void rebuild(LogPosition number);
-  void add_pile_damage(LogPosition number, Damage damage);
-  bool read_block(const Pile& pile, const Block& block, std::string_view bytes,
-                  std::uint64_t offset, const TakeStored& take);
+  void rebuild(LogPosition number, LogPosition file);
+  void add_pile_damage(LogPosition file, Damage damage);
+  std::optional<std::uint32_t> read_block(const Pile& pile, const Block& block,
+                                          std::string_view bytes, std::uint64_t offset,
+                                          const TakeStored& take);
 
   FileSystem& files_;
   const std::string directory_;

@@ -1,15 +1,16 @@
 // The part of a survey that reads piles.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "log/survey.hpp"
 
 namespace haypile::log {
 
-void Survey::add_pile_damage(LogPosition number, Damage damage) {
-  damage.file = path(pile_name(number));
+void Survey::add_pile_damage(LogPosition file, Damage damage) {
+  damage.file = path(pile_name(file));
   add_damage(std::move(damage));
-  damaged_piles_.insert(number);
+  damaged_piles_.insert(file);
 }
 
 // Without the checkpoint, all piles count that are there.
@@ -22,47 +23,61 @@ void Survey::find_piles() {
     if (const auto number = pile_number(name)) numbers.push_back(*number);
   }
   std::ranges::sort(numbers);
-  for (const LogPosition number : numbers)
-    rebuild(number);
+  // Of a pile that was being thinned there are two files, and only the older one is certain.
+  std::map<LogPosition, LogPosition> file_of_pile;
+  for (const LogPosition file : numbers)
+    file_of_pile.emplace(pile_in(file), file);
+  for (const auto& [pile, file] : file_of_pile)
+    rebuild(pile, file);
 }
 
-std::string Survey::read_pile_file(LogPosition number) const {
-  const auto file = files_.open(path(pile_name(number)));
-  return file->read(0, file->size());
+// As its header says, if it can be read.
+LogPosition Survey::pile_in(LogPosition file) const {
+  const std::string header = files_.open(path(pile_name(file)))->read(0, pile_header_size);
+  return check_pile_header(header, file, id_).empty() ? pile_of(header) : file;
 }
 
-// As if nothing had left it yet; what is in piles has left the log.
-void Survey::rebuild(LogPosition number) {
-  const std::string bytes = read_pile_file(number);
+std::string Survey::read_pile_file(LogPosition file) const {
+  const auto opened = files_.open(path(pile_name(file)));
+  return opened->read(0, opened->size());
+}
+
+// As if nothing had left it yet but what its file does not have; what is in piles has left the log.
+void Survey::rebuild(LogPosition number, LogPosition file) {
+  const std::string bytes = read_pile_file(file);
   Pile pile;
   pile.number = number;
+  pile.file = file;
   pile.size = bytes.size();
-  std::uint32_t next = 0;
-  is_noting_ = false;  // check_pile() comes to it again
   const auto drop_up_to = [&](std::uint32_t end) {
-    for (; next < end; ++next)
-      pile.drop(next);
+    for (; pile.count < end; ++pile.count, ++pile.gone_count)
+      pile.gone.insert(pile.count);
   };
+  is_noting_ = false;  // check_pile() comes to it again
   each_block(pile, bytes, [&](const Block& block, std::uint64_t offset, std::string_view rest) {
-    pile.count = block.first + block.count;
-    drop_up_to(block.first);
-    next = pile.count;
-    read_block(pile, block, rest, offset,
-               [&](engine::QueueId, std::uint8_t, const engine::StoredMessage& message) {
-                 moved_ = std::max(moved_, message.position + 1);
-               });
+    BlockReader reader(block, rest, file, offset, id_);
+    engine::StoredMessage message;
+    std::uint32_t index = block.first;
+    drop_up_to(index);
+    while (reader.next(message, index)) {
+      drop_up_to(index);
+      pile.count = index + 1;
+      moved_ = std::max(moved_, message.position + 1);
+    }
+    if (!reader.ok()) pile.count = std::max(pile.count, block.first + block.count);
+    return pile.count;
   });
   is_noting_ = true;
   if (pile.count == 0) {
-    const std::string error = check_pile_header(bytes, number, id_);
-    return add_pile_damage(number, {.what = error.empty() ? "has no block" : error});
+    const std::string error = check_pile_header(bytes, file, id_);
+    return add_pile_damage(file, {.what = error.empty() ? "has no block" : error});
   }
-  damaged_piles_.insert(number);
+  damaged_piles_.insert(file);
   piles_.add(std::move(pile));
 }
 
 void Survey::check_pile(Pile& pile) {
-  SurveyReport::StoredPile found{.number = pile.number, .count = pile.count};
+  SurveyReport::StoredPile found{.file = pile.file, .count = pile.count};
   for (const Extent& extent : pile.extents) {
     // Queues that were deleted have left nothing.
     const bool is_there = catalog_.has_queue(extent.queue) ||
@@ -70,13 +85,13 @@ void Survey::check_pile(Pile& pile) {
     for (std::uint32_t i = extent.first; i < extent.first + extent.count && !is_there; ++i)
       pile.drop(i);
   }
-  if (!files_.exists(path(pile_name(pile.number)))) {
-    add_pile_damage(pile.number, {.what = "is missing", .message_count = pile.live_count()});
+  if (!files_.exists(path(pile_name(pile.file)))) {
+    add_pile_damage(pile.file, {.what = "is missing", .message_count = pile.live_count()});
   } else {
-    const std::string bytes = read_pile_file(pile.number);
+    const std::string bytes = read_pile_file(pile.file);
     found.bytes = bytes.size();
-    const std::string error = check_pile_header(bytes, pile.number, id_);
-    if (!error.empty()) add_pile_damage(pile.number, {.what = error, .message_count = 0});
+    const std::string error = check_pile_header(bytes, pile.file, id_);
+    if (!error.empty()) add_pile_damage(pile.file, {.what = error, .message_count = 0});
     std::vector<Extent> extents;
     const std::size_t before = report_.damages.size();
     each_stored(pile, [this](engine::QueueId queue, std::uint8_t,
@@ -86,15 +101,15 @@ void Survey::check_pile(Pile& pile) {
                             message.message.properties.size() + message.message.body.size();
     });
     if (bytes.size() != pile.size) {
-      add_pile_damage(pile.number, {.offset = std::min<std::uint64_t>(bytes.size(), pile.size),
-                                    .what = "has " + std::to_string(bytes.size()) +
-                                            " bytes, expected " + std::to_string(pile.size),
-                                    .message_count = 0});
+      add_pile_damage(pile.file, {.offset = std::min<std::uint64_t>(bytes.size(), pile.size),
+                                  .what = "has " + std::to_string(bytes.size()) +
+                                          " bytes, expected " + std::to_string(pile.size),
+                                  .message_count = 0});
     }
     if (report_.damages.size() == before && !pile.extents.empty()) compare(pile, bytes);
   }
   found.live_count = pile.live_count();
-  found.is_damaged = is_damaged(pile.number);
+  found.is_damaged = is_damaged(pile);
   report_.piles.push_back(found);
 }
 
@@ -110,22 +125,24 @@ void Survey::compare(const Pile& pile, std::string_view bytes) {
                        .offset = offset});
     }
     Extent& extent = found.back();
-    BlockReader reader(block, rest, pile.number, offset, id_);
+    BlockReader reader(block, rest, pile.file, offset, id_);
     engine::StoredMessage message;
     std::uint32_t index = 0;
     while (reader.next(message, index)) {
-      ++extent.count;
+      ++extent.stored;
+      extent.count = index + 1 - extent.first;
       extent.is_timed = extent.is_timed || message.message.published_at != 0;
       extent.body_bytes += message.message.body.size();
       extent.last_place = message.place;
     }
     extent.size = offset + block.size() - extent.offset;
+    return extent.first + extent.count;
   });
   const auto [expected, actual] = std::ranges::mismatch(pile.extents, found);
   if (expected == pile.extents.end() && actual == found.end()) return;
   const std::uint64_t offset = expected != pile.extents.end() ? expected->offset : actual->offset;
   add_pile_damage(
-      pile.number,
+      pile.file,
       {.offset = offset, .what = "is not what the checkpoint says of it", .message_count = 0});
 }
 
@@ -143,13 +160,13 @@ std::uint32_t Survey::pass_block(const Pile& pile, std::string_view bytes, std::
   Block block;
   bool is_found = false;
   while (!is_found && (offset += batch_alignment) < bytes.size())
-    is_found = decode_block_header(bytes.substr(offset), pile.number, offset, id_, block);
+    is_found = decode_block_header(bytes.substr(offset), pile.file, offset, id_, block);
   offset = std::min<std::uint64_t>(offset, bytes.size());
   const std::uint32_t next = is_found ? block.first : pile.count;
-  add_pile_damage(pile.number, {.offset = begin,
-                                .what = "is damaged: there is no block",
-                                .bytes = offset - begin,
-                                .message_count = live_between(pile, index, next)});
+  add_pile_damage(pile.file, {.offset = begin,
+                              .what = "is damaged: there is no block",
+                              .bytes = offset - begin,
+                              .message_count = live_between(pile, index, next)});
   return next;
 }
 
@@ -158,28 +175,30 @@ void Survey::each_block(const Pile& pile, std::string_view bytes, const VisitBlo
   std::uint64_t offset = pile_header_size;
   while (offset < bytes.size()) {
     Block block;
-    if (!decode_block_header(bytes.substr(offset), pile.number, offset, id_, block)) {
+    if (!decode_block_header(bytes.substr(offset), pile.file, offset, id_, block)) {
       index = pass_block(pile, bytes, index, offset);
       continue;
     }
-    visit(block, offset, bytes.substr(offset));
-    index = block.first + block.count;
+    index = visit(block, offset, bytes.substr(offset));
     offset += block.size();
   }
   if (index < pile.count && bytes.size() < pile.size) {
-    add_pile_damage(pile.number, {.offset = bytes.size(),
-                                  .what = "ends too early",
-                                  .message_count = live_between(pile, index, pile.count)});
+    add_pile_damage(pile.file, {.offset = bytes.size(),
+                                .what = "ends too early",
+                                .message_count = live_between(pile, index, pile.count)});
   }
 }
 
-// False if it is damaged: then what comes before the first bad record may have been taken.
-bool Survey::read_block(const Pile& pile, const Block& block, std::string_view bytes,
-                        std::uint64_t offset, const TakeStored& take) {
-  BlockReader reader(block, bytes, pile.number, offset, id_);
+// The index behind its last message. Nothing if it is damaged: then what comes before the first bad
+// record may have been taken.
+std::optional<std::uint32_t> Survey::read_block(const Pile& pile, const Block& block,
+                                                std::string_view bytes, std::uint64_t offset,
+                                                const TakeStored& take) {
+  BlockReader reader(block, bytes, pile.file, offset, id_);
   engine::StoredMessage message;
-  std::uint32_t index = 0;
-  while (reader.next(message, index)) {
+  std::uint32_t end = block.first;
+  for (std::uint32_t index = 0; reader.next(message, index);) {
+    end = index + 1;
     if (index >= pile.count || pile.gone.contains(index)) continue;
     message.redelivered = message.redelivered || pile.redelivered;
     const auto count = pile.delivery_counts.find(index);
@@ -189,24 +208,26 @@ bool Survey::read_block(const Pile& pile, const Block& block, std::string_view b
     }
     take(block.queue, block.priority, message);
   }
-  return reader.ok();
+  return reader.ok() ? std::optional(end) : std::nullopt;
 }
 
 void Survey::each_stored(const Pile& pile, const TakeStored& take) {
-  if (!files_.exists(path(pile_name(pile.number)))) return;
-  const std::string bytes = read_pile_file(pile.number);
+  if (!files_.exists(path(pile_name(pile.file)))) return;
+  const std::string bytes = read_pile_file(pile.file);
   each_block(pile, bytes, [&](const Block& block, std::uint64_t offset, std::string_view rest) {
-    const bool is_whole = read_block(
+    const auto end = read_block(
         pile, block, rest, offset,
         [&](engine::QueueId queue, std::uint8_t priority, const engine::StoredMessage& message) {
           if (knows_queue(queue, message.message)) take(queue, priority, message);
         });
-    if (is_whole) return;
-    add_pile_damage(pile.number,
-                    {.offset = offset,
-                     .what = "is damaged: the checksum of its block does not match",
-                     .bytes = block.size(),
-                     .message_count = live_between(pile, block.first, block.first + block.count)});
+    if (end) return *end;
+    // As far as can be known, if the pile is a thinned one.
+    const std::uint32_t behind = block.first + block.count;
+    add_pile_damage(pile.file, {.offset = offset,
+                                .what = "is damaged: the checksum of its block does not match",
+                                .bytes = block.size(),
+                                .message_count = live_between(pile, block.first, behind)});
+    return behind;
   });
 }
 

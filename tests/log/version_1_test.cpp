@@ -1,9 +1,7 @@
 // Logs of format version 1, which had none of the record types from 16 on, are still read.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <sstream>
-
+#include "support/hex_dump.hpp"
 #include "support/log_fixture.hpp"
 
 using namespace haypile;
@@ -35,17 +33,8 @@ constexpr const char* example = R"(
 0110  00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
 )";
 
-std::string from_hex_dump(const char* dump) {
-  std::istringstream lines(dump);
-  std::string bytes;
-  for (std::string word; lines >> word;) {
-    if (word.size() == 2) bytes += static_cast<char>(std::strtol(word.c_str(), nullptr, 16));
-  }
-  return bytes;
-}
-
 void put_example(LogFixture& fixture, std::size_t used) {
-  std::string bytes = from_hex_dump(example).substr(0, used);
+  std::string bytes = test::from_hex_dump(example).substr(0, used);
   bytes.resize(4096, '\0');
   fixture.files.put(fixture.segment_path(1), bytes);
 }

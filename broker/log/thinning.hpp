@@ -1,0 +1,35 @@
+// A pile of which little is left gets a new file with that; docs/log-format.md, "Piles".
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "log/file_system.hpp"
+#include "log/piles.hpp"
+
+namespace haypile::log {
+
+// One pile's: made by the engine's thread, carried out by the keeper's, and then put in place.
+struct Thinning {
+  Piles::Slot slot = 0;
+  LogPosition pile = 0;
+  LogPosition old_file = 0;
+  LogPosition new_file = 0;
+  std::uint64_t old_size = 0;
+  IndexSet gone{};
+
+  // The result. Without one there was no room for it.
+  bool is_done = false;
+  std::uint64_t size = 0;
+  std::uint32_t count = 0;
+  std::vector<Extent> extents{};
+};
+
+// Writes the new file and syncs it, but not its name. Throws IoError: NoSpace leaves no file;
+// anything else is final, as ever.
+void write_thinned(Thinning& thinning, FileSystem& files, const std::string& directory,
+                   const DirectoryId& id);
+
+}  // namespace haypile::log
