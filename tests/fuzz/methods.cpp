@@ -80,7 +80,9 @@ class Rebuild {
         return array(view.as_array().value());
       case 'F': {
         const auto built = table(view.as_table().value());
-        return built ? std::optional<amqp::Value>(*built) : std::nullopt;
+        // With values in it that are not canonical it is none itself.
+        if (!built || built->bytes() != view.as_table()->bytes()) return std::nullopt;
+        return *built;
       }
       default:
         expect(view.as_int64() || view.as_double(), "other values are numbers");
