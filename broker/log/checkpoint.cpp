@@ -16,6 +16,9 @@ bool apply_record(std::string_view& records, Checkpoint& checkpoint) {
     Reader in(records.substr(1));
     Pile pile;
     if (!read_pile(in, checkpoint.version, pile)) return false;
+    // New ones get numbers behind the position, and slots are in the order of the numbers.
+    if (pile.file < pile.number || pile.file >= checkpoint.position) return false;
+    if (pile.number <= checkpoint.piles.last_number()) return false;
     records = in.rest();
     checkpoint.piles.add(std::move(pile));
     return true;
@@ -72,6 +75,7 @@ std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& 
   const std::size_t head_size = version < 3 ? header_size_before_3 : header_size;
   if (summed.size() < head_size) refuse("is too short");
   if (version >= 3) checkpoint.moved = get_u64(bytes, 48);
+  if (checkpoint.moved > checkpoint.position) refuse("says that more has moved than was logged");
   std::string_view records = summed.substr(head_size);
   while (!records.empty()) {
     if (!apply_record(records, checkpoint)) refuse("has a malformed record");

@@ -72,6 +72,7 @@ std::uint64_t IndexSet::full() const {
 IndexSet IndexSet::up_to(std::uint32_t end) const {
   const std::uint64_t full = this->full();
   const std::span<const std::uint64_t> words = others();
+  if (end / 64 < full) return {full, {}};
   const std::size_t last = static_cast<std::size_t>(end / 64 - full);
   if (words.size() <= last) return {full, {words.begin(), words.end()}};
   IndexSet set(full, {words.begin(), words.begin() + static_cast<std::ptrdiff_t>(last) + 1});

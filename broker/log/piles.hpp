@@ -41,8 +41,8 @@ class IndexSet {
   std::span<const std::uint64_t> others() const {
     return std::span(words_).subspan(static_cast<std::size_t>(full() - full_));
   }
-  // The same without those from `end` on, which is behind some that are not in it; takes no more
-  // memory than it needs.
+  // The same, but whether those from `end` on are in it does not matter; takes no more memory than
+  // it needs.
   IndexSet up_to(std::uint32_t end) const;
 
  private:
@@ -54,7 +54,7 @@ struct Pile {
   LogPosition number = 0;  // where the log says that it was made
   LogPosition file = 0;    // the same, or where the log says that it was thinned
   std::uint64_t size = 0;  // of the file
-  std::vector<Extent> extents;
+  std::vector<Extent> extents{};
   std::uint32_t count = 0;  // of indices
   // Was there at an unclean start: all that is in it may have been delivered.
   bool redelivered = false;
@@ -64,7 +64,7 @@ struct Pile {
   std::map<std::uint32_t, std::uint32_t> delivery_counts{};
 
   // Not on disk, or not in a checkpoint yet; then these are its bytes.
-  std::shared_ptr<std::string> bytes;
+  std::shared_ptr<std::string> bytes{};
   std::uint64_t checkpoint = 0;  // counts checkpoints: from this one on it is known
   std::uint64_t last_drop = 0;   // the number of checkpoints that there were then
 
@@ -102,6 +102,13 @@ class Piles {
   }
   Pile& at(Slot slot) { return *piles_[slot - base_]; }
   bool has(Slot slot) const { return slot >= base_ && piles_[slot - base_]; }
+  // 0 if there are none.
+  LogPosition last_number() const {
+    for (auto pile = piles_.rbegin(); pile != piles_.rend(); ++pile) {
+      if (*pile) return (*pile)->number;
+    }
+    return 0;
+  }
   Slot end() const { return base_ + static_cast<Slot>(piles_.size()); }
   // Null if there is none; it may be gone already.
   Pile* find(LogPosition number);

@@ -246,6 +246,37 @@ TEST_CASE("missing, doubled and foreign segments refuse the start by name") {
   }
 }
 
+TEST_CASE("a checkpoint that knows more than was logged refuses the start") {
+  LogFixture fixture;
+  fixture.open();
+  fixture.publish("x");
+  fixture.sync();
+  const log::LogPosition end = fixture.log->end();
+  fixture.log.reset();
+  log::Piles piles;
+  std::string expected;
+  log::CheckpointHead head{.position = end, .moved = end};
+  SUBCASE("of what has moved") {
+    head.moved = end + 1;
+    expected = "more has moved than was logged";
+  }
+  SUBCASE("of piles that are yet to come") {
+    piles.add({.number = end, .file = end, .size = log::pile_header_size});
+    expected = "malformed record";
+  }
+  SUBCASE("of a pile's file that is yet to come") {
+    piles.add({.number = 1, .file = end, .size = log::pile_header_size});
+    expected = "malformed record";
+  }
+  SUBCASE("of piles in no order") {
+    for (const log::LogPosition number : {end - 1, end - 2})
+      piles.add({.number = number, .file = number, .size = log::pile_header_size});
+    expected = "malformed record";
+  }
+  fixture.files.put("log/checkpoint", log::encode_checkpoint(head, {}, piles, test::directory_id));
+  CHECK(contains(refusal(fixture), expected));
+}
+
 TEST_CASE("a damaged end of a segment that is not the last refuses the start") {
   LogFixture fixture;
   fill_segments(fixture);
