@@ -312,15 +312,20 @@ void Log::recycle() {
   hand_over({std::move(recycle), end_});
 }
 
+// The mark comes last, behind the checkpoint too: who was given the messages of a pile is said in
+// the pile.
 bool Log::close_clean() {
-  make_room(1);
-  append_mark(batch_, RecordType::clean_stop);
-  hand_over();
+  flush();
   if (writer_thread_.joinable()) {
     stop_threads();
   } else {
     step();
   }
+  if (failed_) return false;
+  make_room(1);
+  append_mark(batch_, RecordType::clean_stop);
+  hand_over();
+  step_writer();
   return !failed_;
 }
 

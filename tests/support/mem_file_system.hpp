@@ -1,9 +1,9 @@
 // A file system in memory that can lose power.
 //
-// The fault model: a write that was not synced is on disk in part, sector by sector (512 bytes), at
-// random; creating, renaming and removing that was not synced with the directory has happened up to
-// some point and no further. What was synced is there. Besides, any call can be made to fail, or to
-// be the last one before the power goes or the process is killed. What a failed sync should have
+// The fault model: a write that was not synced is on disk in part, sector by sector, at random;
+// creating, renaming and removing that was not synced with the directory has happened up to some
+// point and no further. What was synced is there. Besides, any call can be made to fail, or to be
+// the last one before the power goes or the process is killed. What a failed sync should have
 // written never gets to the disk, though all further reads show it and all further syncs succeed.
 #pragma once
 
@@ -32,6 +32,8 @@ class MemFileSystem final : public log::FileSystem {
   void fail_after(std::uint64_t calls) { failure_at_ = calls == 0 ? 0 : calls_ + calls; }
   // That one call only.
   void fail_once_after(std::uint64_t calls) { one_failure_at_ = calls == 0 ? 0 : calls_ + calls; }
+  // What is written as a whole or not at all; a power of two.
+  void set_sector_size(std::uint64_t bytes) { sector_size_ = bytes; }
   // All files together, with what was set aside for them; what does not fit is refused (NoSpace).
   void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
   std::uint64_t used_bytes() const {
@@ -68,7 +70,7 @@ class MemFileSystem final : public log::FileSystem {
     name_changes_.clear();
     durable_names_ = names_;
     for (const auto& [path, node] : names_)
-      node->lose_power(random);
+      node->lose_power(random, sector_size_);
   }
 
   std::string& bytes(const std::string& path) { return names_.at(path)->data; }
@@ -144,8 +146,7 @@ class MemFileSystem final : public log::FileSystem {
       if (to.size() < offset + bytes.size()) to.resize(offset + bytes.size(), '\0');
       std::copy(bytes.begin(), bytes.end(), to.begin() + static_cast<std::ptrdiff_t>(offset));
     }
-    void lose_power(std::mt19937& random) {
-      constexpr std::uint64_t sector = 512;
+    void lose_power(std::mt19937& random, std::uint64_t sector) {
       for (const Write& write : unsynced) {
         const std::uint64_t keep_of_8 = random() % 9;
         for (std::uint64_t at = 0; at < write.bytes.size();) {
@@ -228,6 +229,7 @@ class MemFileSystem final : public log::FileSystem {
   std::uint64_t failure_at_ = 0;
   std::uint64_t one_failure_at_ = 0;
   std::uint64_t capacity_ = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t sector_size_ = 512;
   std::uint64_t renames_left_ = 0;
   bool has_failed_ = false;
   bool ignore_syncs_ = false;
