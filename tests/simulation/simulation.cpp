@@ -19,8 +19,8 @@ Simulation::Simulation(const Plan& plan)
   if (random_.one_in(4)) {
     files_.set_capacity(limits_.ring_size() + limits_.reserve_size() + random_.below(300'000));
   }
-  // Smaller than on any disk: what a crash leaves of batches ends and begins in more places. Headers
-  // of segments are one such piece.
+  // Smaller than on any disk: what a crash leaves of batches ends and begins in more places.
+  // Headers of segments are one such piece.
   if (random_.one_in(2)) files_.set_sector_size(64);
   style_.is_brisk = random_.one_in(2);
   style_.is_small = random_.one_in(3);
