@@ -1,0 +1,96 @@
+// Publishers and consumers that cost little themselves: frames are put together once and copied,
+// and what comes back is looked at no more than it takes to count and acknowledge it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "load/histogram.hpp"
+#include "load/link.hpp"
+
+namespace haypile::bench::load {
+
+// Nanoseconds of the monotonic clock.
+std::uint64_t now_ns();
+
+struct Peer {
+  explicit Peer(const Address& address) : link(address) {}
+  virtual ~Peer() = default;
+  // The socket can be read.
+  virtual void receive() = 0;
+
+  Link link;
+  bool waits_to_write = false;
+};
+
+class Publisher final : public Peer {
+ public:
+  struct Options {
+    std::string queue;
+    std::size_t size_bytes = 100;
+    bool persistent = true;
+    std::size_t confirm_window = 1000;  // 0: no confirms
+  };
+  Publisher(const Address& address, const Options& options);
+
+  void receive() override;
+  // Publishes up to `count` messages, stamped with `time_ns` and as much later each as `step_ns`
+  // says; as many as the window and the socket have room for. Returns how many.
+  std::uint64_t publish(std::uint64_t count, std::uint64_t time_ns, std::uint64_t step_ns);
+  bool has_room() const;
+
+  std::uint64_t published_count() const { return published_count_; }
+  std::uint64_t confirmed_count() const { return confirmed_count_; }
+  // From the stamp to the confirm.
+  Histogram confirm_latency;
+  bool measures = false;
+
+ private:
+  void confirm(std::uint64_t tag, bool multiple);
+
+  const Options options_;
+  std::string frames_;        // of one message
+  std::size_t stamp_at_ = 0;  // in them; 0: there is no room for a stamp
+  std::uint64_t published_count_ = 0;
+  std::uint64_t confirmed_count_ = 0;
+  std::vector<std::uint64_t> stamps_;  // by delivery tag, modulo their number
+};
+
+class Consumer final : public Peer {
+ public:
+  struct Options {
+    std::string queue;
+    std::uint16_t prefetch_count = 1000;
+    std::size_t ack_every = 1;  // 0: automatic acknowledgements
+  };
+  Consumer(const Address& address, const Options& options);
+
+  void receive() override;
+  std::uint64_t consumed_count() const { return consumed_count_; }
+  // From the stamp to the delivery.
+  Histogram latency;
+  bool measures = false;
+
+ private:
+  void take(amqp::FrameType type, std::string_view payload, std::uint64_t now);
+  void finish(std::uint64_t now);
+  void acknowledge();
+
+  const Options options_;
+  std::string ack_;  // frame
+  std::uint64_t consumed_count_ = 0;
+  std::uint64_t tag_ = 0;
+  std::uint64_t body_left_ = 0;
+  bool is_first_body_ = false;
+  std::uint64_t stamp_ = 0;
+  std::size_t unacked_count_ = 0;
+};
+
+// Makes the queue, durable and empty. `type`: x-queue-type, unless it is empty.
+void make_queue(const Address& address, const std::string& name, const std::string& type);
+void delete_queue(const Address& address, const std::string& name);
+
+}  // namespace haypile::bench::load
