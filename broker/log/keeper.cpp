@@ -27,7 +27,8 @@ void Keeper::store(const StorePile& pile) {
   files_.sync_directory(directory_);
 }
 
-// The reserve is not for this, nor what is left of it.
+// The reserve is not for this, nor what is left of it. What is damaged may be what nobody needs any
+// more: if it is not, whoever reads it will say so.
 void Keeper::thin(Thinning& thinning) {
   try {
     if (space_.has_reserve()) {
@@ -39,6 +40,8 @@ void Keeper::thin(Thinning& thinning) {
     }
   } catch (const NoSpace&) {
     thinning.is_done = false;
+  } catch (const DamageError&) {
+    thinning.is_damaged = true;
   }
   thinning_count_.fetch_add(1, std::memory_order_release);
 }

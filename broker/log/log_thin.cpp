@@ -21,7 +21,7 @@ void Log::thin_piles() {
   bool is_look_due = looked_at_ != checkpoint_count_ || dropped_bytes_ >= segment_size_;
   if (thinning_) {
     if (keeper_->thinning_count() != thinning_count_) return;
-    is_look_due = is_look_due || thinning_->is_done;
+    is_look_due = is_look_due || thinning_->is_done || thinning_->is_damaged;
     put_in_place(*std::exchange(thinning_, nullptr));
   }
   if (!is_look_due) return;
@@ -65,7 +65,8 @@ std::optional<Piles::Slot> Log::pile_to_thin() {
     live += left;
     dead += unused;
     largest = std::max(largest, pile.size);
-    if (pile.bytes || pile.live_count() == 0 || unused < gain || unused < pile.size / 3) return;
+    if (pile.bytes || pile.is_damaged || pile.live_count() == 0) return;
+    if (unused < gain || unused < pile.size / 3) return;
     if (is_better(pile, best)) best = slot;
     const bool is_idle = checkpoint_count_ >= pile.last_drop + idle_checkpoints;
     if (is_idle && unused >= pile.size / 2 && is_better(pile, best_idle)) best_idle = slot;
@@ -75,6 +76,7 @@ std::optional<Piles::Slot> Log::pile_to_thin() {
 
 // The next checkpoint names the new file; only then the old one goes.
 void Log::put_in_place(const Thinning& thinning) {
+  if (thinning.is_damaged && piles_.has(thinning.slot)) piles_.at(thinning.slot).is_damaged = true;
   if (!thinning.is_done) return;
   is_checkpoint_due_ = true;
   if (!piles_.has(thinning.slot) || piles_.at(thinning.slot).live_count() == 0) {

@@ -67,6 +67,7 @@ struct Pile {
   std::shared_ptr<std::string> bytes{};
   std::uint64_t checkpoint = 0;  // counts checkpoints: from this one on it is known
   std::uint64_t last_drop = 0;   // the number of checkpoints that there were then
+  bool is_damaged = false;       // somewhere: it cannot be thinned
 
   std::uint32_t live_count() const { return count - gone_count; }
   std::uint32_t live_count_in(std::size_t extent) const { return left[extent].count; }

@@ -20,15 +20,16 @@ struct Thinning {
   std::uint64_t old_size = 0;
   IndexSet gone{};
 
-  // The result. Without one there was no room for it.
+  // The result. Without one there was no room for it, or the old file is damaged somewhere.
   bool is_done = false;
+  bool is_damaged = false;
   std::uint64_t size = 0;
   std::uint32_t count = 0;
   std::vector<Extent> extents{};
 };
 
-// Writes the new file and syncs it, but not its name. Throws IoError: NoSpace leaves no file;
-// anything else is final, as ever.
+// Writes the new file and syncs it, but not its name. Throws IoError: NoSpace and DamageError leave
+// no file; anything else is final, as ever.
 void write_thinned(Thinning& thinning, FileSystem& files, const std::string& directory,
                    const DirectoryId& id);
 

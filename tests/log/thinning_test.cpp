@@ -234,6 +234,27 @@ TEST_CASE("without room for a new file the old one stays, until there is") {
   CHECK(take_all(fixture.channel(), "q") == numbers(0, 1000, 10));
 }
 
+TEST_CASE("damage in what nobody needs any more ends nothing") {
+  VhostFixture fixture;
+  fill(fixture);
+  TestChannel& channel = fixture.channel();
+  for (int i = 0; i < 1000; ++i)
+    channel.get("q");
+  for (const std::string& path : fixture.files.paths()) {
+    // The header of the first block.
+    if (path.ends_with(".pile")) fixture.files.bytes(path)[log::pile_header_size] ^= 1;
+  }
+  settle_if(fixture, channel, [](int number) { return number % 10 != 0; });
+  pass_time(fixture);
+  CHECK(thinned_count(fixture) == 0);
+  CHECK(fixture.failure.empty());
+  channel.settle(0, true);
+  fixture.sync();
+  fixture.sync();
+  CHECK(fixture.count_files(".pile") == 0);
+  CHECK(fixture.open().message_counts.at("q") == 0);
+}
+
 TEST_CASE("a purge and a deletion give space back, too") {
   for (const bool is_deleted : {false, true}) {
     CAPTURE(is_deleted);
