@@ -192,12 +192,13 @@ class Load:
             return all(worker.all_confirmed() for worker in self.all if worker in self.publishers)
 
         self.run(confirmed, resting=True)
-        for worker in self.all:
+        while self.all:
+            worker = self.all[0]
             worker.link.close()
+            del self.all[0]  # it has nothing more to say, whatever becomes of the others
             if isinstance(worker, Consumer):
                 for queue, key in worker.unsettled.values():  # for the other consumers
                     self.ledger.settled(queue, key, "requeue")
-        self.all = []
 
     def take_last_words(self):
         """Of a broker that has gone: what it had sent counts."""
