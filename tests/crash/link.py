@@ -173,11 +173,9 @@ class Link:
 
     def close(self):
         """Takes leave: what was sent has been dealt with, and what came of it has been taken in."""
-        try:
-            self.send("connection.close", 0)
-            self.wait(lambda: self.answers and self.answers[-1][0] == "connection.close-ok")
-        finally:
-            self.socket.close()
+        self.send("connection.close", 0)
+        self.wait(lambda: self.answers and self.answers[-1][0] == "connection.close-ok")
+        self.socket.close()
 
     def drop(self):
         self.socket.close()
