@@ -213,6 +213,13 @@ engine::Copy copy_of(const test::Recovered& recovered, engine::QueueId queue,
   return {queue, position};
 }
 
+// Somebody may have written a pile that has a message twice: an acknowledgement is for one of them.
+bool is_there_once(const test::Recovered& recovered, engine::QueueId queue,
+                   engine::LogPosition position) {
+  return std::ranges::count(recovered.messages.at(queue), position,
+                            &test::Recovered::Entry::position) == 1;
+}
+
 // The log goes on: what is done now is there the next time.
 void expect_usable(test::MemFileSystem& files, std::unique_ptr<Opened> first) {
   first->log.reset();
@@ -228,8 +235,9 @@ void expect_usable(test::MemFileSystem& files, std::unique_ptr<Opened> first) {
       {.id = queue, .name = "new", .durable = true, .auto_delete = false, .arguments = {}});
   std::vector<engine::LogPosition> gone;
   for (const auto& [position, message] : holdings) {
-    if (gone.size() % 2 == 0)
-      log.ack(copy_of(second->recovered, *message.second.begin(), position));
+    const engine::QueueId first_queue = *message.second.begin();
+    if (!is_there_once(second->recovered, first_queue, position)) continue;
+    if (gone.size() % 2 == 0) log.ack(copy_of(second->recovered, first_queue, position));
     gone.push_back(position);
   }
   for (const std::size_t size : {10u, 3000u, 9000u}) {
