@@ -41,15 +41,17 @@ MessagePtr Message::make(const MessageView& view, const MessageTraits& traits, L
                          MemoryUse& memory) {
   const std::size_t payload =
       view.exchange.size() + view.routing_key.size() + view.properties.size() + view.body.size();
-  void* place = ::operator new(sizeof(Message) + payload);
+  void* place = memory.pool.take(sizeof(Message) + payload);
   memory.bytes += sizeof(Message) + payload;
   return MessagePtr(new (place) Message(view, traits, position, memory));
 }
 
 void MessagePtr::destroy(Message* message) {
-  message->memory_.bytes -= message->size();
+  MemoryUse& memory = message->memory_;
+  const std::size_t size = message->size();
   message->~Message();
-  ::operator delete(message);
+  memory.bytes -= size;
+  memory.pool.give(message, size);
 }
 
 }  // namespace haypile::engine

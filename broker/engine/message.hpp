@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/definitions.hpp"
+#include "engine/message_pool.hpp"
 
 namespace haypile::engine {
 
@@ -22,9 +23,10 @@ struct MessageTraits {
   static constexpr std::uint64_t no_ttl = std::numeric_limits<std::uint64_t>::max();
 };
 
-// The bytes that the messages of a vhost take in memory. Outlives them.
+// What the messages of a vhost take in memory, and where they get it. Outlives them.
 struct MemoryUse {
   std::size_t bytes = 0;
+  MessagePool pool{};
 };
 
 // Immutable; head and bytes are one allocation. Counted without locks: a message belongs to the
