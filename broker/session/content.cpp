@@ -38,7 +38,6 @@ Fault Content::header(std::string_view payload, std::uint64_t size_max) {
             "content header of class " + std::to_string(header.class_id) + ", expected 60"};
   }
   raw_properties_.assign(header.raw_properties);
-  properties_ = {};
   const amqp::DecodeError bad = amqp::decode_properties(raw_properties_, properties_);
   if (bad != amqp::DecodeError::none) {
     return {amqp::ReplyCode::syntax_error, "malformed properties: " + std::string(amqp::text(bad))};

@@ -26,11 +26,11 @@ DecodeError decode_properties(std::string_view raw, Properties& out) {
   std::uint16_t flags = 0;
   if (!reader.read(flags)) return reader.finish();
   if ((flags & flags_outside) != 0) return DecodeError::bad_value;
-  unsigned flag = first_flag;
+  // The flag at hand is the highest bit; after the last one that is set nothing is left to do.
   const auto read_one = [&](auto& property) {
-    const bool present = (flags & flag) != 0;
-    flag >>= 1;
-    return !present || reader.read(property.emplace());
+    const bool present = (flags & first_flag) != 0;
+    flags = static_cast<std::uint16_t>(flags << 1);
+    return (!present || reader.read(property.emplace())) && flags != 0;
   };
   std::apply([&](auto&... properties) { static_cast<void>((read_one(properties) && ...)); },
              out.fields());
