@@ -1,28 +1,67 @@
 // Integers and strings inside records: how they are written, and read with care.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <string_view>
 
+#include "engine/definitions.hpp"
 #include "log/format.hpp"
 
 namespace haypile::log {
 
 inline constexpr std::size_t varint_size_max = 10;
 
-inline void put_varint(std::string& out, std::uint64_t value) {
+// These two write to a place with room for it, and return the place behind.
+inline char* put_varint(char* to, std::uint64_t value) {
   while (value >= 0x80) {
-    out += static_cast<char>(value | 0x80);
+    *to++ = static_cast<char>(value | 0x80);
     value >>= 7;
   }
-  out += static_cast<char>(value);
+  *to++ = static_cast<char>(value);
+  return to;
+}
+inline char* put_string(char* to, std::string_view text) {
+  to = put_varint(to, text.size());
+  if (!text.empty()) std::memcpy(to, text.data(), text.size());
+  return to + text.size();
+}
+
+inline void put_varint(std::string& out, std::uint64_t value) {
+  char bytes[varint_size_max];
+  out.append(bytes, put_varint(bytes, value));
 }
 
 inline void put_string(std::string& out, std::string_view text) {
   put_varint(out, text.size());
   out += text;
+}
+
+// Makes room for up to `size_max` more bytes, and returns where they begin.
+inline char* extend(std::string& out, std::size_t size_max) {
+  const std::size_t before = out.size();
+  out.resize(before + size_max);
+  return out.data() + before;
+}
+// Takes back what has not been written.
+inline void cut(std::string& out, const char* end) {
+  out.resize(static_cast<std::size_t>(end - out.data()));
+}
+
+// What put_strings() writes at most.
+inline std::size_t strings_size_max(const engine::MessageView& message) {
+  return 4 * varint_size_max + message.exchange.size() + message.routing_key.size() +
+         message.properties.size();
+}
+// A message's strings but for its body, and how long that is.
+inline char* put_strings(char* to, const engine::MessageView& message) {
+  to = put_string(to, message.exchange);
+  to = put_string(to, message.routing_key);
+  to = put_string(to, message.properties);
+  return put_varint(to, message.body.size());
 }
 
 // Reads nothing after the first failure.

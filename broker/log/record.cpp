@@ -77,21 +77,21 @@ BindingRecord read_binding(Reader& in, RecordType type) {
 
 }  // namespace
 
+// The body is left to append(): it may be long, and room for it would be filled with zeros first.
 void append_publish(std::string& out, const engine::MessageView& message,
                     std::span<const engine::QueueId> queues) {
+  char* to = extend(out, 1 + varint_size_max * (2 + queues.size()) + strings_size_max(message));
   if (message.published_at == 0) {
-    put_type(out, RecordType::publish);
+    *to++ = static_cast<char>(RecordType::publish);
   } else {
-    put_type(out, RecordType::timed_publish);
-    put_varint(out, message.published_at);
+    *to++ = static_cast<char>(RecordType::timed_publish);
+    to = put_varint(to, message.published_at);
   }
-  put_varint(out, queues.size());
+  to = put_varint(to, queues.size());
   for (const engine::QueueId queue : queues)
-    put_varint(out, queue);
-  put_string(out, message.exchange);
-  put_string(out, message.routing_key);
-  put_string(out, message.properties);
-  put_string(out, message.body);
+    to = put_varint(to, queue);
+  cut(out, put_strings(to, message));
+  out += message.body;
 }
 
 std::size_t publish_size_max(const engine::MessageView& message, std::size_t queue_count) {
@@ -101,9 +101,11 @@ std::size_t publish_size_max(const engine::MessageView& message, std::size_t que
 
 void append_message_record(std::string& out, RecordType type, engine::QueueId queue,
                            LogPosition message, LogPosition position) {
-  put_type(out, type);
-  put_varint(out, queue);
-  put_varint(out, position - message);
+  char bytes[message_record_size_max];
+  bytes[0] = static_cast<char>(type);
+  char* to = put_varint(bytes + 1, queue);
+  to = put_varint(to, position - message);
+  out.append(bytes, to);
 }
 
 void append_delivery_count(std::string& out, engine::QueueId queue, LogPosition message,
