@@ -68,6 +68,14 @@ void Session::bad_frame(const std::string& text) {
 }
 
 void Session::on_frame(const amqp::Frame& frame) {
+  if (phase_ == Phase::running && frame.channel != 0 && frame.type != amqp::FrameType::heartbeat) {
+    on_channel_frame(frame);
+  } else {
+    on_other_frame(frame);
+  }
+}
+
+void Session::on_other_frame(const amqp::Frame& frame) {
   if (phase_ == Phase::closing) return on_closing_frame(frame);
   if (frame.type == amqp::FrameType::heartbeat) {
     if (frame.channel != 0) {
@@ -79,12 +87,8 @@ void Session::on_frame(const amqp::Frame& frame) {
     return;
   }
   if (frame.channel == 0) return on_connection_frame(frame);
-  if (phase_ != Phase::running) {
-    fail({ReplyCode::unexpected_frame,
-          "frame for channel " + std::to_string(frame.channel) + " before connection.open"});
-    return;
-  }
-  on_channel_frame(frame);
+  fail({ReplyCode::unexpected_frame,
+        "frame for channel " + std::to_string(frame.channel) + " before connection.open"});
 }
 
 void Session::on_connection_frame(const amqp::Frame& frame) {

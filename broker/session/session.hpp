@@ -86,6 +86,7 @@ class Session {
   std::size_t receive_protocol_header(std::string_view bytes);
   void send_start();
   void on_frame(const amqp::Frame& frame);
+  void on_other_frame(const amqp::Frame& frame);
   void on_connection_frame(const amqp::Frame& frame);
   Fault on_connection_method(std::string_view payload);
   void on_closing_frame(const amqp::Frame& frame);
@@ -96,9 +97,16 @@ class Session {
   Fault on_open(std::string_view arguments);
 
   void on_channel_frame(const amqp::Frame& frame);
-  void on_channel_method(std::uint16_t number, Channel* channel, const amqp::Frame& frame);
+  // What is for a channel that is not open, if it is there at all, and what opens or closes one.
+  void on_rare_frame(Channel* channel, const amqp::Frame& frame);
+  void on_rare_method(std::uint16_t number, Channel* channel, const amqp::Frame& frame);
+  void on_channel_fault(Channel& channel, const Fault& fault, amqp::MethodId method);
   void open_channel(std::uint16_t number);
-  Channel* find_channel(std::uint16_t number);
+  // Mostly it is the one that the last frame was for.
+  Channel* find_channel(std::uint16_t number) {
+    return current_ && current_number_ == number ? current_ : change_channel(number);
+  }
+  Channel* change_channel(std::uint16_t number);
   void remove_channel(std::uint16_t number);
   void leave_channel();
 

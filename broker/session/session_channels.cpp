@@ -5,8 +5,7 @@ namespace haypile::session {
 
 using amqp::ReplyCode;
 
-Channel* Session::find_channel(std::uint16_t number) {
-  if (current_ && current_number_ == number) return current_;
+Channel* Session::change_channel(std::uint16_t number) {
   leave_channel();
   Channel* channel = number <= channels_.size() ? channels_[number - 1u].get() : nullptr;
   if (channel) {
@@ -26,24 +25,36 @@ void Session::remove_channel(std::uint16_t number) {
   channels_[number - 1u].reset();
 }
 
+// All that a message needs, and no texts: those are made elsewhere.
 void Session::on_channel_frame(const amqp::Frame& frame) {
   Channel* channel = find_channel(frame.channel);
-  if (frame.type == amqp::FrameType::method) {
-    return on_channel_method(frame.channel, channel, frame);
+  const bool is_method = frame.type == amqp::FrameType::method;
+  const amqp::MethodId id = is_method ? amqp::peek_method_id(frame.payload) : amqp::MethodId{};
+  if (!channel || channel->state() != Channel::State::open ||
+      id.class_id == amqp::channel::Open::id.class_id) {
+    return on_rare_frame(channel, frame);
   }
-  if (!channel || channel->state() == Channel::State::closed) {
-    return fail({ReplyCode::unexpected_frame,
-                 "content on channel " + std::to_string(frame.channel) + ", which is not open"});
-  }
-  if (channel->state() == Channel::State::closing) return;
-  const Fault fault = frame.type == amqp::FrameType::body ? channel->on_body(frame.payload)
-                                                          : channel->on_header(frame.payload);
-  if (!fault) return;
-  if (amqp::is_connection_error(fault.code)) return fail(fault, channel->method());
-  channel->close(fault);
+  const Fault fault = is_method                             ? channel->on_method(frame.payload)
+                      : frame.type == amqp::FrameType::body ? channel->on_body(frame.payload)
+                                                            : channel->on_header(frame.payload);
+  if (fault) on_channel_fault(*channel, fault, is_method ? id : channel->method());
 }
 
-void Session::on_channel_method(std::uint16_t number, Channel* channel, const amqp::Frame& frame) {
+void Session::on_channel_fault(Channel& channel, const Fault& fault, amqp::MethodId method) {
+  if (amqp::is_connection_error(fault.code)) return fail(fault, method);
+  channel.close(fault);
+}
+
+void Session::on_rare_frame(Channel* channel, const amqp::Frame& frame) {
+  if (frame.type == amqp::FrameType::method) {
+    return on_rare_method(frame.channel, channel, frame);
+  }
+  if (channel && channel->state() == Channel::State::closing) return;
+  fail({ReplyCode::unexpected_frame,
+        "content on channel " + std::to_string(frame.channel) + ", which is not open"});
+}
+
+void Session::on_rare_method(std::uint16_t number, Channel* channel, const amqp::Frame& frame) {
   const amqp::MethodId id = amqp::peek_method_id(frame.payload);
   if (channel && channel->state() == Channel::State::closing) {
     if (id == amqp::channel::CloseOk::id) remove_channel(number);
@@ -69,10 +80,8 @@ void Session::on_channel_method(std::uint16_t number, Channel* channel, const am
     if (channel->finished()) remove_channel(number);
     return;
   }
-  const Fault fault = channel->on_method(frame.payload);
-  if (!fault) return;
-  if (amqp::is_connection_error(fault.code)) return fail(fault, id);
-  channel->close(fault);
+  const Fault fault = channel->on_method(frame.payload);  // channel.flow, or none that is known
+  if (fault) on_channel_fault(*channel, fault, id);
 }
 
 void Session::open_channel(std::uint16_t number) {
