@@ -31,6 +31,23 @@ TEST_CASE("names that are too long are not sent") {
   CHECK(clip_short_string(text).size() == 254);
 }
 
+TEST_CASE("a message is its method, its header and its body frames") {
+  const basic::Publish method{.exchange = "e", .routing_key = "key"};
+  const std::string raw("\x10\x00\x02", 3);
+  const std::uint32_t frame_max = 64;
+  const std::size_t payload_max = frame_payload_max(frame_max);
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, payload_max, payload_max + 1}) {
+    const std::string body(size, 'b');
+    std::string parts = "before";
+    append_method(parts, 7, method);
+    append_content_header(parts, 7, 60, size, raw);
+    append_body_frames(parts, 7, body, frame_max);
+    std::string whole = "before";
+    CHECK(append_message(whole, 7, method, raw, body, frame_max));
+    CHECK(whole == parts);
+  }
+}
+
 TEST_CASE("arguments cut off at any byte, or with more behind them, are refused") {
   std::string bytes;
   append_method(bytes, 1, basic::Consume{.queue = "queue", .consumer_tag = "tag", .no_ack = true});

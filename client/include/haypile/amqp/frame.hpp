@@ -73,6 +73,31 @@ inline char* extend(std::string& out, std::size_t size) {
   return out.data() + before;
 }
 
+// The size of a content header's payload before the properties.
+inline constexpr std::size_t content_header_fixed_size = 12;
+
+// `to` has room for frame_overhead + content_header_fixed_size bytes and the properties; returns
+// their end.
+inline char* put_content_header(char* to, std::uint16_t channel, std::uint16_t class_id,
+                                std::uint64_t body_size, std::string_view raw_properties) {
+  to = put_frame_header(to, FrameType::header, channel,
+                        content_header_fixed_size + raw_properties.size());
+  to = wire::put(to, class_id);
+  to = wire::put(to, std::uint16_t{0});  // weight, unused
+  to = wire::put(to, body_size);
+  to = wire::put_bytes(to, raw_properties.data(), raw_properties.size());
+  *to++ = frame_end;
+  return to;
+}
+
+// `to` has room for frame_overhead bytes and the payload; returns their end.
+inline char* put_frame(char* to, FrameType type, std::uint16_t channel, std::string_view payload) {
+  to = put_frame_header(to, type, channel, payload.size());
+  to = wire::put_bytes(to, payload.data(), payload.size());
+  *to++ = frame_end;
+  return to;
+}
+
 }  // namespace detail
 
 // The writers append whole frames to `out`. None checks a size against a frame_max but

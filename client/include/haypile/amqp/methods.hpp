@@ -135,9 +135,20 @@ bool append_message(std::string& out, std::uint16_t channel, const M& method,
                     std::string_view raw_properties, std::string_view body,
                     std::uint32_t frame_max) {
   static_assert(carries_content(M::id));
-  if (!append_method(out, channel, method)) return false;
-  append_content_header(out, channel, M::id.class_id, body.size(), raw_properties);
-  append_body_frames(out, channel, body, frame_max);
+  const detail::FieldSizer sizer = detail::measure(method);
+  if (!sizer.fits()) return false;
+  // Room for a body frame, too, if there is just one.
+  const bool one_frame = !body.empty() && body.size() <= frame_payload_max(frame_max);
+  char* to = detail::extend(out, frame_overhead + method_id_size + sizer.size() + frame_overhead +
+                                     detail::content_header_fixed_size + raw_properties.size() +
+                                     (one_frame ? frame_overhead + body.size() : 0));
+  to = detail::put_method(to, channel, method, sizer.size());
+  to = detail::put_content_header(to, channel, M::id.class_id, body.size(), raw_properties);
+  if (one_frame) {
+    detail::put_frame(to, FrameType::body, channel, body);
+  } else {
+    append_body_frames(out, channel, body, frame_max);
+  }
   return true;
 }
 
