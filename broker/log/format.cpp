@@ -20,6 +20,13 @@ void put(std::string& out, T value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
+// Returns the place behind it.
+template <class T>
+char* put(char* to, T value) {
+  std::memcpy(to, &value, sizeof value);
+  return to + sizeof value;
+}
+
 template <class T>
 T get(std::string_view bytes, std::size_t at) {
   T value = 0;
@@ -86,14 +93,13 @@ SegmentHeaderResult decode_segment_header(std::string_view bytes, const Director
 }
 
 void encode(const BatchHeader& header, const DirectoryId& id, std::string& batch) {
-  std::string bytes;
-  put_u32(bytes, header.records_size);
-  put_u32(bytes, header.epoch);
-  put_u64(bytes, header.position);
-  put_u64(bytes, header.durable);
-  put_u64(bytes, header.records_checksum);
-  put_u64(bytes, checksum(bytes, id, header.position));
-  std::memcpy(batch.data(), bytes.data(), batch_header_size);
+  char* to = batch.data();
+  to = put(to, header.records_size);
+  to = put(to, header.epoch);
+  to = put(to, header.position);
+  to = put(to, header.durable);
+  to = put(to, header.records_checksum);
+  put(to, checksum({batch.data(), batch_header_size - 8}, id, header.position));
 }
 
 std::optional<BatchHeader> decode_batch_header(std::string_view bytes, const DirectoryId& id,
