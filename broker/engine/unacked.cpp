@@ -11,7 +11,7 @@ constexpr std::size_t settled_share_max = 4;   // a window is at most so many ti
 
 std::uint64_t Unacked::skip() {
   if (window_.empty()) return first_tag_++;
-  window_.emplace_back();
+  window_.push_back({});
   const std::uint64_t tag = last_tag();
   trim();
   return tag;

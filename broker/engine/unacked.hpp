@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <utility>
 #include <vector>
 
 #include "engine/message.hpp"
+#include "engine/ring.hpp"
 
 namespace haypile::engine {
 
@@ -58,8 +58,8 @@ class Unacked {
   void each(Visit visit) {
     for (auto& [tag, message] : stragglers_)
       visit(message);
-    for (UnackedMessage& message : window_) {
-      if (message.queue) visit(message);
+    for (std::size_t i = 0; i < window_.size(); ++i) {
+      if (window_[i].queue) visit(window_[i]);
     }
   }
 
@@ -67,7 +67,7 @@ class Unacked {
   std::uint64_t last_tag() const { return first_tag_ + window_.size() - 1; }
   void trim();
 
-  std::deque<UnackedMessage> window_;  // a settled one has no queue
+  Ring<UnackedMessage> window_;  // a settled one has no queue
   std::uint64_t first_tag_ = 1;
   std::size_t in_window_ = 0;
   std::map<std::uint64_t, UnackedMessage> stragglers_;  // all tags below first_tag_
