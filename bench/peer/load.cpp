@@ -1,0 +1,211 @@
+#include "peer/load.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace haypile::bench::peer {
+
+namespace {
+
+constexpr double nanoseconds = 1e9;
+constexpr int turn_max_ms = 100;
+
+std::uint64_t now_ns() {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+// What a process has used so far.
+struct Usage {
+  double cpu_seconds = 0;  // with that of children that have ended: Redis compacts its log in one
+  std::uint64_t resident_kib = 0;
+};
+
+Usage usage_of(int pid) {
+  Usage usage;
+  if (pid == 0) return usage;
+  const std::string directory = "/proc/" + std::to_string(pid);
+  std::string text;
+  std::getline(std::ifstream(directory + "/stat"), text);
+  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+  std::string word;
+  for (int i = 0; i < 11; ++i)
+    fields >> word;
+  double ticks = 0;
+  for (int i = 0; i < 4; ++i) {
+    double part = 0;
+    fields >> part;
+    ticks += part;
+  }
+  usage.cpu_seconds = ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  std::ifstream status(directory + "/status");
+  while (std::getline(status, text)) {
+    if (text.starts_with("VmRSS:")) usage.resident_kib = std::stoull(text.substr(6));
+  }
+  return usage;
+}
+
+double own_cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+struct Mark {
+  std::uint64_t time_ns = 0;
+  std::uint64_t consumed_count = 0;
+  std::uint64_t acknowledged_count = 0;
+  std::uint64_t confirmed_count = 0;
+  Usage broker;
+  double own_cpu_seconds = 0;
+};
+
+class Run {
+ public:
+  Run(const Protocol& protocol, const Options& options)
+      : protocol_(protocol), options_(options), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
+  ~Run() { ::close(epoll_); }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  nlohmann::ordered_json run();
+
+ private:
+  void add(Peer& peer);
+  void add_peers();
+  void work_until(std::uint64_t end_ns);
+  void turn();
+  void flush(Peer& peer);
+  Mark mark() const;
+  nlohmann::ordered_json report(const Mark& before, const Mark& after) const;
+
+  const Protocol& protocol_;
+  const Options options_;
+  const int epoll_;
+  std::vector<std::unique_ptr<Publisher>> publishers_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+void Run::add(Peer& peer) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.ptr = &peer;
+  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, peer.wire.descriptor(), &event);
+  flush(peer);
+}
+
+void Run::add_peers() {
+  for (std::size_t i = 0; i < options_.consumer_count; ++i) {
+    workers_.push_back(protocol_.worker({.port = options_.port,
+                                         .number = i,
+                                         .size_bytes = options_.size_bytes,
+                                         .prefetch_count = options_.prefetch_count}));
+    add(*workers_.back());
+  }
+  for (std::size_t i = 0; i < options_.publisher_count; ++i) {
+    publishers_.push_back(protocol_.publisher(
+        {.port = options_.port, .size_bytes = options_.size_bytes, .window = options_.window}));
+    add(*publishers_.back());
+  }
+}
+
+// What the socket does not take is written when it does.
+void Run::flush(Peer& peer) {
+  const bool waits = !peer.wire.flush();
+  if (waits == peer.waits_to_write) return;
+  peer.waits_to_write = waits;
+  epoll_event event{};
+  event.events = waits ? EPOLLIN | EPOLLOUT : EPOLLIN;
+  event.data.ptr = &peer;
+  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, peer.wire.descriptor(), &event);
+}
+
+void Run::turn() {
+  for (const auto& publisher : publishers_) {
+    if (publisher->publish() != 0) flush(*publisher);
+  }
+  epoll_event events[64];
+  const int count = ::epoll_wait(epoll_, events, 64, turn_max_ms);
+  for (int i = 0; i < count; ++i) {
+    Peer& peer = *static_cast<Peer*>(events[i].data.ptr);
+    if (events[i].events & ~static_cast<std::uint32_t>(EPOLLOUT)) peer.receive();
+    if (!peer.wire.out.empty()) flush(peer);
+  }
+}
+
+void Run::work_until(std::uint64_t end_ns) {
+  while (now_ns() < end_ns)
+    turn();
+}
+
+Mark Run::mark() const {
+  Mark mark;
+  mark.time_ns = now_ns();
+  for (const auto& worker : workers_) {
+    mark.consumed_count += worker->consumed_count();
+    mark.acknowledged_count += worker->acknowledged_count();
+  }
+  for (const auto& publisher : publishers_)
+    mark.confirmed_count += publisher->confirmed_count();
+  mark.broker = usage_of(options_.broker_pid);
+  mark.own_cpu_seconds = own_cpu_seconds();
+  return mark;
+}
+
+nlohmann::ordered_json Run::run() {
+  protocol_.make_queue(options_.port);
+  add_peers();
+  const auto in_ns = [](double seconds) {
+    return static_cast<std::uint64_t>(seconds * nanoseconds);
+  };
+  work_until(now_ns() + in_ns(options_.warm_up_seconds));
+  const Mark before = mark();
+  work_until(now_ns() + in_ns(options_.seconds));
+  const Mark after = mark();
+  publishers_.clear();
+  workers_.clear();
+  protocol_.delete_queue(options_.port);
+  return report(before, after);
+}
+
+nlohmann::ordered_json Run::report(const Mark& before, const Mark& after) const {
+  const double seconds = static_cast<double>(after.time_ns - before.time_ns) / nanoseconds;
+  const auto consumed = static_cast<double>(after.consumed_count - before.consumed_count);
+  const auto acknowledged =
+      static_cast<double>(after.acknowledged_count - before.acknowledged_count);
+  const auto confirmed = static_cast<double>(after.confirmed_count - before.confirmed_count);
+  const double done = options_.consumer_count == 0 ? confirmed : consumed;
+  nlohmann::ordered_json json{{"seconds", seconds},
+                              {"consumed_per_second", consumed / seconds},
+                              {"acknowledged_per_second", acknowledged / seconds},
+                              {"confirmed_per_second", confirmed / seconds}};
+  const double own = after.own_cpu_seconds - before.own_cpu_seconds;
+  json["generator_cpu_us_per_message"] = own * 1e6 / std::max(done, 1.0);
+  if (options_.broker_pid == 0) return json;
+  const double cpu = after.broker.cpu_seconds - before.broker.cpu_seconds;
+  json["broker_cpu_us_per_message"] = cpu * 1e6 / std::max(done, 1.0);
+  json["broker_resident_kib"] = after.broker.resident_kib;
+  return json;
+}
+
+}  // namespace
+
+nlohmann::ordered_json run(const Protocol& protocol, const Options& options) {
+  return Run(protocol, options).run();
+}
+
+}  // namespace haypile::bench::peer
