@@ -10,6 +10,7 @@ import argparse
 import collections
 import random
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -234,6 +235,7 @@ def main():
     loop = CrashLoop(directory, options.cycles, options.seed, options.canary)
     began = time.monotonic()
     print(f"seed {options.seed}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     try:
         loop.run()
     except BaseException as failure:
@@ -243,6 +245,10 @@ def main():
             shutil.rmtree(directory)
             print(f"noticed: {failure}")
             return
+        if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+            shutil.rmtree(directory)
+            print(loop.summary(), flush=True)
+            raise
         print(f"FAILED: seed {options.seed}, cycle {loop.tally['cycles']}; the data: {directory}",
               file=sys.stderr, flush=True)
         raise
