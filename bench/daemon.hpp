@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -48,6 +49,16 @@ class Daemon {
   Daemon& operator=(const Daemon&) = delete;
 
   std::string uri() const { return "amqp://127.0.0.1:" + port_; }
+  const std::string& port() const { return port_; }
+  // What its threads have used of the processors so far, to the nanosecond.
+  double cpu_seconds() const {
+    ::clockid_t clock{};
+    ::timespec time{};
+    if (::clock_getcpuclockid(pid_, &clock) != 0 || ::clock_gettime(clock, &time) != 0) {
+      throw std::runtime_error("the daemon has no processor clock");
+    }
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+  }
   void kill() {
     if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);
