@@ -43,7 +43,7 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
   offset_ = state.is_new ? segment_header_size : state.offset;
   end_ = base_ + offset_;
   space_ = std::make_unique<Space>(files_, directory_, segment_size_, reserve_size());
-  space_->prepare(piles_);
+  space_->prepare(piles_, first_segment_);
   keeper_ = std::make_unique<Keeper>(files_, directory_, id_, *space_);
   writer_ = std::make_unique<Writer>(files_, directory_, id_, segment_size_,
                                      state.is_new ? 0 : last, *space_);

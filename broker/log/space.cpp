@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "log/segment.hpp"
+
 namespace haypile::log {
 
 namespace {
@@ -19,13 +21,14 @@ Space::Space(FileSystem& files, std::string directory, std::uint64_t segment_siz
       segment_size_(segment_size),
       reserve_size_(reserve_size) {}
 
-void Space::prepare(Piles& piles) {
+void Space::prepare(Piles& piles, std::uint64_t first_segment) {
   std::set<LogPosition> known;
   piles.each([&](Piles::Slot, const Pile& pile) { known.insert(pile.file); });
   for (const std::string& name : files_.list(directory_)) {
     const auto file = pile_number(name);
+    const auto segment = segment_number(name);
     if (name.starts_with(spare_prefix) || name.ends_with(".tmp") ||
-        (file && !known.contains(*file))) {
+        (file && !known.contains(*file)) || (segment && *segment < first_segment)) {
       files_.remove(path(name));
     }
   }

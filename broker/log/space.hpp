@@ -25,8 +25,8 @@ class Space {
         std::uint64_t reserve_size);
 
   // Removes what an earlier run left of files that were never used, or not any more, and makes the
-  // reserve.
-  void prepare(Piles& piles);
+  // reserve. `first_segment`: the first that is needed.
+  void prepare(Piles& piles, std::uint64_t first_segment);
 
   // The name of a file as large as a segment, zeroed or used before; made if there is none.
   std::string take_spare();

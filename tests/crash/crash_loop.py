@@ -51,6 +51,7 @@ class CrashLoop:
 
     def start(self, faults):
         """A daemon that is ready, after any number of starts that were cut short."""
+        self.stopping = False
         while self.dice.random() < 0.25:
             if self.dice.random() < 0.5:
                 fault = daemon.random_fault(self.dice, daemon.RECOVERY_FAULTS)
@@ -121,17 +122,21 @@ class CrashLoop:
             self.tally["kills, random"] += 1
         elif how == "quiet":
             self.load.take_leave()
-            running.program.signal(15)
+            self.stop(running)
             if running.program.wait() != 0:
                 raise LinkClosed  # by a fault, if there was one
             self.tally["clean stops"] += 1
         else:
-            running.program.signal(15)
+            self.stop(running)
             self.load.take_last_words()
             if running.program.wait() != 0:
                 raise LinkClosed  # by a fault, if there was one
             self.tally["clean stops"] += 1
         self.ledger.ended(how, consumed)
+
+    def stop(self, running):
+        running.program.signal(15)
+        self.stopping = True
 
     # What there is.
 
@@ -210,7 +215,8 @@ class CrashLoop:
         self.load.take_last_words()
         self.tally["kills, named"] += 1
         self.points[running.faults.rsplit(":", 1)[0]] += 1
-        self.ledger.ended("kill")
+        # Its mark of a clean stop may have been the last it wrote, or not.
+        self.ledger.ended("recovery" if self.stopping else "kill")
 
     def summary(self):
         ledger, times = self.ledger, self.times

@@ -146,7 +146,7 @@ class Ledger:
     def ended(self, how, consumed=()):
         """`how`: "kill"; "quiet", a clean stop after the clients had taken leave and everything was
         confirmed; "stop", one with clients at work, which consumed from the queues `consumed`;
-        "recovery", a kill before it had begun to serve."""
+        "recovery", a kill before it had begun to serve, or while it stopped."""
         for queue, copies in self.copies.items():
             for key, copy in list(copies.items()):
                 copy.with_consumer = False

@@ -350,3 +350,21 @@ TEST_CASE("one start after the other, each after a crash, fills a segment to its
     CHECK(fixture.reopen().message_counts.at("q1") == 2);
   }
 }
+
+TEST_CASE("a segment that a crash kept from being recycled is removed at the next start") {
+  test::LogFixture fixture;
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  const std::string first = fixture.files.bytes(fixture.segment_path(1));
+  while (fixture.files.exists(fixture.segment_path(1))) {
+    fixture.log->ack({1, fixture.publish(std::string(200, 'x'))});
+    fixture.sync();
+  }
+  fixture.publish("last");
+  fixture.sync();
+  fixture.log.reset();
+  fixture.files.put(fixture.segment_path(1), first);
+  fixture.open();
+  CHECK_FALSE(fixture.files.exists(fixture.segment_path(1)));
+  CHECK(fixture.recovered.text(1) == "last*");
+}

@@ -86,8 +86,8 @@ TEST_CASE("what was acknowledged does not come back, but for acknowledgements in
   fixture.sync();
   channel.settle(5);
   fixture.sync();
-  fixture.vhost.reset();
   fixture.channels.clear();
+  fixture.vhost.reset();
   vhost.flip(vhost.piles().back(), 33);
   salvage(vhost);
   swap_in(vhost);
