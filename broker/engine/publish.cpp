@@ -1,7 +1,6 @@
 // The way of a message into queues, and out of them unasked: publishing, dead-lettering, expiry.
 #include <algorithm>
 #include <iterator>
-#include <optional>
 #include <utility>
 
 #include "engine/canary.hpp"
@@ -162,8 +161,7 @@ void Engine::forget_letters(Queue& queue) {
 }
 
 void Engine::bury(const DeadLetter& letter) {
-  std::optional<Group> group;
-  if (!HAYPILE_CANARY(dead_letter_not_grouped)) group.emplace(*this);
+  const Group group(*this);
   pass_on(letter);
   letter.queue->forget(letter.entry);
 }

@@ -37,7 +37,8 @@ void Log::thin_piles() {
                                                   .old_file = pile.file,
                                                   .new_file = next_position(),
                                                   .old_size = pile.size,
-                                                  .gone = pile.gone});
+                                                  .gone = pile.gone,
+                                                  .live_count = pile.live_count()});
   append_mark(batch_, RecordType::move);
   ++thinning_count_;
   hand_over({thinning_, 0});

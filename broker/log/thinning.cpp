@@ -15,6 +15,7 @@ std::string collect(Thinning& thinning, FileSystem& files, const std::string& di
   PileReader reader(files, directory, id);
   Pile old;
   old.file = thinning.old_file;
+  std::uint32_t count = 0;
   for (std::uint64_t offset = pile_header_size; offset < thinning.old_size;) {
     std::string_view bytes;
     const Block block = reader.block(old, offset, bytes);
@@ -22,19 +23,21 @@ std::string collect(Thinning& thinning, FileSystem& files, const std::string& di
     engine::StoredMessage stored;
     std::uint32_t index = 0;
     while (records.next(stored, index)) {
-      if (thinning.gone.contains(index + (HAYPILE_CANARY(thinned_wrong_ones) ? 1 : 0))) continue;
+      if (thinning.gone.contains(index)) continue;
+      ++count;
       builder.pass_to(index);
       builder.add({.queue = block.queue,
                    .position = stored.position,
                    .priority = block.priority,
                    .place = stored.place,
                    .delivery_count = stored.delivery_count,
-                   .redelivered = stored.redelivered,
+                   .redelivered = stored.redelivered && !HAYPILE_CANARY(thinned_marks_lost),
                    .message = stored.message});
     }
     if (!records.ok()) reader.refuse(old, offset, "the checksum of its block does not match");
     offset += block.size();
   }
+  if (count != thinning.live_count) reader.refuse(old, thinning.old_size, "messages are missing");
   std::string bytes = builder.finish();
   thinning.size = bytes.size();
   thinning.count = builder.count();

@@ -19,6 +19,7 @@ struct Thinning {
   LogPosition new_file = 0;
   std::uint64_t old_size = 0;
   IndexSet gone{};
+  std::uint32_t live_count = 0;  // of those that are not gone
 
   // The result. Without one there was no room for it, or the old file is damaged somewhere.
   bool is_done = false;
