@@ -1,18 +1,16 @@
 #include "load/load.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <stdexcept>
 #include <vector>
 
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "load/traffic.hpp"
+#include "usage.hpp"
 
 namespace haypile::bench::load {
 
@@ -20,42 +18,6 @@ namespace {
 
 constexpr double nanoseconds = 1e9;
 constexpr std::uint64_t idle_max_ns = 10'000'000'000;
-
-// What a process has used so far.
-struct Usage {
-  double cpu_seconds = 0;
-  std::uint64_t resident_kib = 0;
-};
-
-Usage usage_of(int pid) {
-  Usage usage;
-  if (pid == 0) return usage;
-  const std::string directory = "/proc/" + std::to_string(pid);
-  std::string text;
-  std::getline(std::ifstream(directory + "/stat"), text);
-  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
-  std::string word;
-  for (int i = 0; i < 11; ++i)
-    fields >> word;
-  double user = 0;
-  double system = 0;
-  fields >> user >> system;
-  usage.cpu_seconds = (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  std::ifstream status(directory + "/status");
-  while (std::getline(status, text)) {
-    if (text.starts_with("VmRSS:")) usage.resident_kib = std::stoull(text.substr(6));
-  }
-  return usage;
-}
-
-double own_cpu_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 struct Mark {
   std::uint64_t time_ns = 0;

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <ctime>
 #include <stdexcept>
 
 #include <haypile/amqp/properties.hpp>
 #include <haypile/amqp/table.hpp>
+
+#include "usage.hpp"
 
 namespace haypile::bench::load {
 
@@ -38,13 +39,6 @@ constexpr std::size_t stamp_count = 1u << 20;
 }
 
 }  // namespace
-
-std::uint64_t now_ns() {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(time.tv_nsec);
-}
 
 Publisher::Publisher(const Address& address, const Options& options)
     : Peer(address), options_(options), stamps_(std::max(options.confirm_window, stamp_count)) {

@@ -13,9 +13,6 @@
 
 namespace haypile::bench::load {
 
-// Nanoseconds of the monotonic clock.
-std::uint64_t now_ns();
-
 struct Peer {
   explicit Peer(const Address& address) : link(address) {}
   virtual ~Peer() = default;

@@ -1,16 +1,14 @@
 #include "peer/load.hpp"
 
 #include <algorithm>
-#include <ctime>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
+
+#include "usage.hpp"
 
 namespace haypile::bench::peer {
 
@@ -18,52 +16,6 @@ namespace {
 
 constexpr double nanoseconds = 1e9;
 constexpr int turn_max_ms = 100;
-
-std::uint64_t now_ns() {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(time.tv_nsec);
-}
-
-// What a process has used so far.
-struct Usage {
-  double cpu_seconds = 0;  // with that of children that have ended: Redis compacts its log in one
-  std::uint64_t resident_kib = 0;
-};
-
-Usage usage_of(int pid) {
-  Usage usage;
-  if (pid == 0) return usage;
-  const std::string directory = "/proc/" + std::to_string(pid);
-  std::string text;
-  std::getline(std::ifstream(directory + "/stat"), text);
-  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
-  std::string word;
-  for (int i = 0; i < 11; ++i)
-    fields >> word;
-  double ticks = 0;
-  for (int i = 0; i < 4; ++i) {
-    double part = 0;
-    fields >> part;
-    ticks += part;
-  }
-  usage.cpu_seconds = ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  std::ifstream status(directory + "/status");
-  while (std::getline(status, text)) {
-    if (text.starts_with("VmRSS:")) usage.resident_kib = std::stoull(text.substr(6));
-  }
-  return usage;
-}
-
-double own_cpu_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 struct Mark {
   std::uint64_t time_ns = 0;
@@ -196,7 +148,9 @@ nlohmann::ordered_json Run::report(const Mark& before, const Mark& after) const 
   const double own = after.own_cpu_seconds - before.own_cpu_seconds;
   json["generator_cpu_us_per_message"] = own * 1e6 / std::max(done, 1.0);
   if (options_.broker_pid == 0) return json;
-  const double cpu = after.broker.cpu_seconds - before.broker.cpu_seconds;
+  // Redis compacts its log in a child.
+  const double cpu = after.broker.cpu_seconds + after.broker.children_cpu_seconds -
+                     before.broker.cpu_seconds - before.broker.children_cpu_seconds;
   json["broker_cpu_us_per_message"] = cpu * 1e6 / std::max(done, 1.0);
   json["broker_resident_kib"] = after.broker.resident_kib;
   return json;
