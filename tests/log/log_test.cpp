@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "support/log_fixture.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace haypile;
 using test::LogFixture;
@@ -305,7 +306,9 @@ TEST_CASE("a failed write or sync is final") {
 }
 
 TEST_CASE("with a thread of its own it tells when things are durable") {
-  test::MemFileSystem files;
+  // The simulated file system is for one thread only.
+  const test::TemporaryDirectory directory;
+  log::PosixFileSystem files;
   test::Recovered recovered;
   std::mutex mutex;
   std::condition_variable changed;
@@ -317,7 +320,7 @@ TEST_CASE("with a thread of its own it tells when things are durable") {
     ++notices;
     changed.notify_one();
   };
-  log::Log log(files, "log", test::directory_id, options);
+  log::Log log(files, directory.path, test::directory_id, options);
   log.recover(recovered);
   log.declare_queue(test::queue_definition(1));
   for (int i = 0; i < 1000; ++i) {
@@ -330,7 +333,7 @@ TEST_CASE("with a thread of its own it tells when things are durable") {
   lock.unlock();
   CHECK(notices > 0);
   CHECK(log.close_clean());
-  log::Log again(files, "log", test::directory_id, options);
+  log::Log again(files, directory.path, test::directory_id, options);
   CHECK(again.recover(recovered).message_counts.at("q1") == 1000);
 }
 

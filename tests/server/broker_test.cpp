@@ -1,10 +1,7 @@
 // The broker as a library, with the client library on the other end.
 #include <doctest/doctest.h>
 
-#include <unistd.h>
-
 #include <atomic>
-#include <filesystem>
 #include <mutex>
 #include <set>
 #include <string>
@@ -14,19 +11,12 @@
 #include <haypile/broker.hpp>
 #include <haypile/client.hpp>
 
+#include "support/temporary_directory.hpp"
+
 using namespace haypile;
+using test::TemporaryDirectory;
 
 namespace {
-
-struct TemporaryDirectory {
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "haypile-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()));
-    path = name;
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path); }
-  std::filesystem::path path;
-};
 
 Connection connect(Broker& broker) {
   return Connection::over_socket(broker.connect());

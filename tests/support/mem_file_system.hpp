@@ -24,6 +24,7 @@ namespace haypile::test {
 // The power has gone: nothing that was under way goes on.
 struct PowerLoss {};
 
+// For one thread only.
 class MemFileSystem final : public log::FileSystem {
  public:
   // After so many calls that change something: loss of power, or an I/O error from then on. 0 for
