@@ -13,7 +13,8 @@ import subprocess
 import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+import servers
+
 PERSISTENT = "persistent, confirmed, one ack a message"
 
 # name, what it is, arguments of haypile-perf, what of its report counts.
@@ -38,87 +39,47 @@ WORKS = [
     ("50k", "50,000 a second", ["--rate=50000"], "latencies"),
     ("fill", "fill, then drain", ["--fill=3000000", "--confirm-window=10000"], "fill"),
 ]
+# From the report of the first work.
+AT_THE_END = [
+    ("server's CPU a message in the first row (µs)", "broker_cpu_us_per_message", "{:.2f}".format),
+    ("its resident memory then (MB)", "broker_resident_kib",
+     lambda kib: f"{kib * 1024 / 1e6:.0f}"),
+]
 # These would take minutes; the rate is the same with fewer.
 SLOW = {"fill": ["--fill=200000", "--confirm-window=10000"]}
 
 
-class Server:
-    """A server of its own, with its data in `directory`."""
-
-    def __init__(self, binaries, directory):
-        self.binaries = binaries
-        self.directory = directory
-        self.arguments = []
-        self.slow = False
-
-    def wait_until_ready(self, command):
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        for line in self.process.stdout:
-            if "ready on" in line:
-                self.port = line.split(", data in")[0].rsplit(":", 1)[1]
-                self.pid = self.process.pid
-                return
-        raise SystemExit(f"{command[0]} did not start")
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(60)
+# haypile-perf's options, as peer_perf calls them. What it does not know it cannot do.
+PEER_OPTIONS = {"publishers": "publishers", "consumers": "consumers", "size": "size",
+                "prefetch": "prefetch", "confirm-window": "window"}
 
 
-class Haypile(Server):
-    name = "Haypile"
-
-    def start(self):
-        self.wait_until_ready([f"{self.binaries}/haypiled", "--data-dir", self.directory,
-                               "--port", "0", "--log-level", "warning"])
-
-
-class BareLoop(Server):
-    name = "bare loop"
-
-    def start(self):
-        self.wait_until_ready([f"{self.binaries}/bare_loop", "--data-dir", self.directory])
-
-
-class RabbitMQ(Server):
-    name = "RabbitMQ classic"
-    queue_type = "classic"
-
-    def start(self):
-        self.slow = True
-        self.arguments = [f"--queue-type={self.queue_type}"]
-        self.port = "25672"
-        script = os.path.join(HERE, "..", "tests", "interop", "rabbitmq.sh")
-        self.script = script
-        self.pid = int(subprocess.run(["bash", script, "start", self.port, self.directory],
-                                      check=True, capture_output=True, text=True).stdout)
-
-    def stop(self):
-        subprocess.run(["bash", self.script, "stop", self.directory], check=True)
-
-
-class RabbitMQQuorum(RabbitMQ):
-    name = "RabbitMQ quorum"
-    queue_type = "quorum"
-
-
-SERVERS = [BareLoop, Haypile, RabbitMQ, RabbitMQQuorum]
-
-
-def measure(server, work, seconds):
+def arguments_for(server, work):
+    """None if the server cannot do this work."""
     name, _, arguments, _ = work
+    if name in server.unable:
+        return None
     if server.slow:
         arguments = SLOW.get(name, arguments)
-    command = [f"{server.binaries}/haypile-perf", "--port", server.port, "--broker-pid",
-               str(server.pid), f"--seconds={seconds}", *server.arguments, *arguments]
+    if server.generator == "peer_perf":
+        options = [argument.removeprefix("--").partition("=") for argument in arguments]
+        if any(option not in PEER_OPTIONS for option, _, _ in options):
+            return None
+        arguments = [f"--{PEER_OPTIONS[option]}={value}" for option, _, value in options]
+    return [*server.arguments, *arguments]
+
+
+def measure(server, arguments, seconds):
+    command = [f"{server.binaries}/{server.generator}", *arguments, f"--port={server.port}",
+               f"--broker-pid={server.pid}", f"--seconds={seconds}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
         return {"error": done.stderr.strip()}
     return json.loads(done.stdout)
 
 
-def one_round(options, servers, works, results):
-    for kind in servers:
+def one_round(options, kinds, works, results):
+    for kind in kinds:
         directory = os.path.join(options.out, "data")
         shutil.rmtree(directory, ignore_errors=True)
         os.makedirs(directory)
@@ -127,9 +88,13 @@ def one_round(options, servers, works, results):
         try:
             time.sleep(1)
             for work in works:
-                report = measure(server, work, options.seconds)
-                results.setdefault(work[0], {}).setdefault(kind.name, []).append(report)
-                print(f"{kind.name}: {work[0]}: {text_of(work, [report])}", flush=True)
+                reports = results.setdefault(work[0], {}).setdefault(kind.name, [])
+                arguments = arguments_for(server, work)
+                if arguments is None:
+                    continue
+                reports.append(measure(server, arguments, options.seconds))
+                text = reports[-1].get("error") or text_of(work, reports[-1:])
+                print(f"{kind.name}: {work[0]}: {text}", flush=True)
         finally:
             server.stop()
         shutil.rmtree(directory, ignore_errors=True)
@@ -165,8 +130,8 @@ def text_of(work, reports):
     return rate(median(reports, work[3]))
 
 
-def table(works, servers, results):
-    names = [kind.name for kind in servers]
+def table(works, kinds, results):
+    names = [kind.name for kind in kinds]
     lines = [f"| work | {' | '.join(names)} | Haypile : bare loop |",
              "| --- |" + " --- |" * (len(names) + 1)]
     for work in works:
@@ -175,11 +140,20 @@ def table(works, servers, results):
                       for name in ("Haypile", "bare loop"))
         share = f"{ours / bare:.2f}" if ours and bare else ""
         lines.append(f"| {work[1]} | {' | '.join(cells)} | {share} |")
-    cpu = [median(results.get("1-1", {}).get(name, []), "broker_cpu_us_per_message")
-           for name in names]
-    lines.append("| broker's CPU a message in the first row (µs) | "
-                 + " | ".join("–" if value is None else f"{value:.2f}" for value in cpu) + " | |")
+    for title, key, form in AT_THE_END:
+        values = [median(results.get("1-1", {}).get(name, []), key) for name in names]
+        cells = ["–" if value is None else form(value) for value in values]
+        lines.append(f"| {title} | {' | '.join(cells)} | |")
     return "\n".join(lines) + "\n"
+
+
+def versions(options, kinds):
+    """And when, and where."""
+    with open("/proc/cpuinfo") as file:
+        cpu = next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
+    texts = [f"{kind.name} {kind(options.bin, options.out).version()}".strip() for kind in kinds]
+    return f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores of {cpu}, " \
+           f"{options.rounds} rounds of {options.seconds:g} s. " + ", ".join(texts) + ".\n"
 
 
 def main():
@@ -191,16 +165,16 @@ def main():
     parser.add_argument("--only", nargs="*", help="these servers")
     parser.add_argument("--works", nargs="*", help="these works")
     options = parser.parse_args()
-    servers = [kind for kind in SERVERS if not options.only or kind.name in options.only]
+    kinds = [kind for kind in servers.ALL if not options.only or kind.name in options.only]
     works = [work for work in WORKS if not options.works or work[0] in options.works]
     os.makedirs(options.out, exist_ok=True)
     results = {}
     for number in range(options.rounds):
-        turn = number % len(servers)
-        one_round(options, servers[turn:] + servers[:turn], works, results)
+        turn = number % len(kinds)
+        one_round(options, kinds[turn:] + kinds[:turn], works, results)
     with open(os.path.join(options.out, "compare.json"), "w") as file:
         json.dump(results, file, indent=1)
-    text = table(works, servers, results)
+    text = table(works, kinds, results) + "\n" + versions(options, kinds)
     with open(os.path.join(options.out, "compare.md"), "w") as file:
         file.write(text)
     print(text)

@@ -28,6 +28,8 @@ int perf_main(int argc, char** argv) {
   app.add_option("--queues", options.queue_count, "They are dealt to these in turn")
       ->check(CLI::Range(1, 10'000));
   app.add_option("--queue-type", options.queue_type, "x-queue-type, e.g. quorum");
+  app.add_option("--bindings", options.binding_count,
+                 "Of the topic exchange that messages go through; 0: the default exchange");
   app.add_option("--size", options.size_bytes, "Bytes of a body");
   app.add_flag("--transient", is_transient, "Not persistent");
   app.add_option("--confirm-window", options.confirm_window,

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "load/topology.hpp"
 #include "load/traffic.hpp"
 #include "usage.hpp"
 
@@ -32,7 +33,10 @@ class Run {
   explicit Run(const Options& options) : options_(options), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     ::prctl(PR_SET_TIMERSLACK, 1);
     for (std::size_t i = 0; i < options_.queue_count; ++i)
-      make_queue(options_.address, queue(i), options_.queue_type);
+      queues_.push_back("haypile-perf-" + std::to_string(i));
+    for (const std::string& queue : queues_)
+      make_queue(options_.address, queue, options_.queue_type);
+    if (has_exchange()) TopicExchange::make(options_.address, queues_, options_.binding_count);
   }
   ~Run() { ::close(epoll_); }
   Run(const Run&) = delete;
@@ -42,13 +46,15 @@ class Run {
     nlohmann::ordered_json report = options_.fill_count != 0 ? fill_and_drain() : work();
     publishers_.clear();
     consumers_.clear();
-    for (std::size_t i = 0; i < options_.queue_count; ++i)
-      delete_queue(options_.address, queue(i));
+    if (has_exchange()) TopicExchange::remove(options_.address);
+    for (const std::string& queue : queues_)
+      delete_queue(options_.address, queue);
     return report;
   }
 
  private:
-  static std::string queue(std::size_t number) { return "haypile-perf-" + std::to_string(number); }
+  bool has_exchange() const { return options_.binding_count != 0; }
+  const std::string& queue_of(std::size_t peer) const { return queues_[peer % queues_.size()]; }
   void add_publishers();
   void add_consumers();
   void add(Peer& peer);
@@ -69,6 +75,7 @@ class Run {
 
   const Options options_;
   const int epoll_;
+  std::vector<std::string> queues_;
   std::vector<std::unique_ptr<Publisher>> publishers_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::uint64_t publish_max_ = UINT64_MAX;
@@ -85,11 +92,14 @@ void Run::add(Peer& peer) {
 
 void Run::add_publishers() {
   for (std::size_t i = 0; i < options_.publisher_count; ++i) {
+    const std::string& queue = queue_of(i);
     publishers_.push_back(std::make_unique<Publisher>(
-        options_.address, Publisher::Options{.queue = queue(i % options_.queue_count),
-                                             .size_bytes = options_.size_bytes,
-                                             .persistent = options_.persistent,
-                                             .confirm_window = options_.confirm_window}));
+        options_.address,
+        Publisher::Options{.exchange = has_exchange() ? TopicExchange::name : "",
+                           .routing_key = has_exchange() ? TopicExchange::key_of(queue) : queue,
+                           .size_bytes = options_.size_bytes,
+                           .persistent = options_.persistent,
+                           .confirm_window = options_.confirm_window}));
     add(*publishers_.back());
   }
 }
@@ -97,7 +107,7 @@ void Run::add_publishers() {
 void Run::add_consumers() {
   for (std::size_t i = 0; i < options_.consumer_count; ++i) {
     consumers_.push_back(std::make_unique<Consumer>(
-        options_.address, Consumer::Options{.queue = queue(i % options_.queue_count),
+        options_.address, Consumer::Options{.queue = queue_of(i),
                                             .prefetch_count = options_.prefetch_count,
                                             .ack_every = options_.ack_every}));
     add(*consumers_.back());

@@ -5,7 +5,6 @@
 #include <stdexcept>
 
 #include <haypile/amqp/properties.hpp>
-#include <haypile/amqp/table.hpp>
 
 #include "usage.hpp"
 
@@ -50,8 +49,10 @@ Publisher::Publisher(const Address& address, const Options& options)
                           {.delivery_mode = options_.persistent ? amqp::delivery_mode_persistent
                                                                 : amqp::delivery_mode_transient});
   const std::string body(options_.size_bytes, 'x');
-  amqp::append_message(frames_, Link::channel, amqp::basic::Publish{.routing_key = options_.queue},
-                       properties, body, link.frame_max());
+  amqp::append_message(
+      frames_, Link::channel,
+      amqp::basic::Publish{.exchange = options_.exchange, .routing_key = options_.routing_key},
+      properties, body, link.frame_max());
   if (body.size() >= stamp_size) stamp_at_ = frames_.find(body.substr(0, stamp_size));
   link.start();
 }
@@ -147,19 +148,6 @@ void Consumer::acknowledge() {
   link.out += ack_;
   amqp::wire::put(link.out.data() + at + amqp::frame_header_size + method_id_size, tag_);
   unacked_count_ = 0;
-}
-
-void make_queue(const Address& address, const std::string& name, const std::string& type) {
-  Link link(address);
-  amqp::Table arguments;
-  if (!type.empty()) arguments.set("x-queue-type", type);
-  link.call<amqp::queue::DeclareOk>(
-      amqp::queue::Declare{.queue = name, .durable = true, .arguments = arguments.view()});
-  link.call<amqp::queue::PurgeOk>(amqp::queue::Purge{.queue = name});
-}
-
-void delete_queue(const Address& address, const std::string& name) {
-  Link(address).call<amqp::queue::DeleteOk>(amqp::queue::Delete{.queue = name});
 }
 
 }  // namespace haypile::bench::load

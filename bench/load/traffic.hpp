@@ -26,7 +26,8 @@ struct Peer {
 class Publisher final : public Peer {
  public:
   struct Options {
-    std::string queue;
+    std::string exchange;
+    std::string routing_key;
     std::size_t size_bytes = 100;
     bool persistent = true;
     std::size_t confirm_window = 1000;  // 0: no confirms
@@ -85,9 +86,5 @@ class Consumer final : public Peer {
   std::uint64_t stamp_ = 0;
   std::size_t unacked_count_ = 0;
 };
-
-// Makes the queue, durable and empty. `type`: x-queue-type, unless it is empty.
-void make_queue(const Address& address, const std::string& name, const std::string& type);
-void delete_queue(const Address& address, const std::string& name);
 
 }  // namespace haypile::bench::load
