@@ -7,6 +7,8 @@
 #include <haypile/amqp/methods.hpp>
 #include <haypile/amqp/properties.hpp>
 
+#include "counted.hpp"
+
 namespace {
 
 using namespace haypile;
@@ -18,6 +20,7 @@ void parse_publish(benchmark::State& state) {
   std::string bytes;
   amqp::append_message(bytes, 1, amqp::basic::Publish{.routing_key = "task_queue"}, raw_properties,
                        body, 131072);
+  const bench::CountAllocations count(state);
   for (auto _ : state) {
     std::string_view rest = bytes;
     amqp::Frame frame;
@@ -42,6 +45,7 @@ BENCHMARK(parse_publish);
 void parse_ack(benchmark::State& state) {
   std::string bytes;
   amqp::append_method(bytes, 1, amqp::basic::Ack{.delivery_tag = 7});
+  const bench::CountAllocations count(state);
   for (auto _ : state) {
     amqp::Frame frame;
     std::size_t size = 0;
@@ -56,6 +60,7 @@ BENCHMARK(parse_ack);
 void write_deliver(benchmark::State& state) {
   std::string out;
   std::uint64_t delivery_tag = 0;
+  const bench::CountAllocations count(state);
   for (auto _ : state) {
     if (out.size() > 1u << 16) out.clear();
     amqp::append_message(out, 1,
@@ -72,6 +77,7 @@ BENCHMARK(write_deliver);
 void validate_table(benchmark::State& state) {
   const amqp::Table table{
       {"x-queue-type", "classic"}, {"n", 1}, {"nested", amqp::Table{{"a", true}, {"b", "text"}}}};
+  const bench::CountAllocations count(state);
   for (auto _ : state) {
     amqp::TableView view;
     benchmark::DoNotOptimize(amqp::TableView::parse(table.bytes(), view));

@@ -3,6 +3,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "counted.hpp"
 #include "vhost.hpp"
 
 namespace {
@@ -21,6 +22,7 @@ void publish_deliver_ack(benchmark::State& state) {
   engine::Channel channel(vhost.engine, sink, 1);
   static_cast<void>(channel.consume("q", {.tag = "c"}));
   channel.start_consumer("c");
+  const bench::CountAllocations count(state);
   for (auto _ : state) {
     benchmark::DoNotOptimize(vhost.publish("", "q", body));
     benchmark::DoNotOptimize(channel.settle(sink.last_tag, false, engine::Settlement::ack));
@@ -37,6 +39,7 @@ void through_a_backlog(benchmark::State& state) {
   engine::Channel channel(vhost.engine, sink, 1);
   for (int i = 0; i < state.range(0); ++i)
     vhost.publish("", "q", body);
+  const bench::CountAllocations count(state);
   for (auto _ : state) {
     vhost.publish("", "q", body);
     engine::GetResult got;
@@ -57,6 +60,7 @@ void fanout(benchmark::State& state) {
     static_cast<void>(channel.consume(name, {.tag = name, .no_ack = true}));
     channel.start_consumer(name);
   }
+  const bench::CountAllocations count(state, static_cast<std::uint64_t>(state.range(0)));
   for (auto _ : state)
     vhost.publish("amq.fanout", "", body);
   state.SetItemsProcessed(state.iterations() * state.range(0));
@@ -73,6 +77,7 @@ void topic(benchmark::State& state) {
   for (int i = 0; i < state.range(0); ++i) {
     vhost.bind("amq.topic", "q", "*.region" + std::to_string(i) + ".#");
   }
+  const bench::CountAllocations count(state);
   for (auto _ : state)
     vhost.publish("amq.topic", "jobs.region0.images.resize", body);
   state.SetItemsProcessed(state.iterations());

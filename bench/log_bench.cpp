@@ -4,6 +4,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "counted.hpp"
 #include "log/data_directory.hpp"
 #include "log/log.hpp"
 #include "support.hpp"
@@ -36,6 +37,7 @@ void publish_sync_ack(benchmark::State& state) {
       .exchange = "", .routing_key = "q", .properties = "\x10", .body = body};
   const engine::QueueId queue = 1;
   std::vector<engine::LogPosition> positions;
+  const bench::CountAllocations count(state, static_cast<std::uint64_t>(state.range(1)));
   for (auto _ : state) {
     for (const engine::LogPosition position : positions)
       log.ack({queue, position});

@@ -1,62 +1,14 @@
 #include "load/link.hpp"
 
-#include <cerrno>
-#include <cstring>
-#include <stdexcept>
-#include <system_error>
+#include <utility>
 #include <variant>
-
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <haypile/amqp/table.hpp>
 
 namespace haypile::bench::load {
 
-namespace {
-constexpr std::size_t read_size = 256u << 10;
-}  // namespace
-
-Link::Link(const Address& address) : name_(address.host + ":" + address.port) {
-  connect(address);
-  try {
-    log_in(address);
-  } catch (...) {
-    ::close(descriptor_);
-    throw;
-  }
-}
-
-Link::~Link() {
-  ::close(descriptor_);
-}
-
-void Link::refuse(const std::string& why) const {
-  throw std::runtime_error(name_ + " " + why);
-}
-
-void Link::connect(const Address& address) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (::getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &found) != 0) {
-    refuse("is not known");
-  }
-  descriptor_ = ::socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, found->ai_protocol);
-  const bool is_there =
-      descriptor_ >= 0 && ::connect(descriptor_, found->ai_addr, found->ai_addrlen) == 0;
-  const std::string why = std::generic_category().message(errno);
-  ::freeaddrinfo(found);
-  if (is_there) {
-    const int on = 1;
-    ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return;
-  }
-  if (descriptor_ >= 0) ::close(descriptor_);
-  refuse("cannot be reached: " + why);
+Link::Link(const Address& address) : Stream(address.host, address.port) {
+  log_in(address);
 }
 
 void Link::log_in(const Address& address) {
@@ -87,9 +39,9 @@ void Link::log_in(const Address& address) {
 
 amqp::Method Link::wait_for_method() {
   while (true) {
-    keep_from(std::exchange(taken_, 0));
+    drop_first(std::exchange(taken_, 0));
     amqp::Frame frame;
-    const auto status = amqp::parse_frame({in_.data(), in_size_}, 0, frame, taken_);
+    const auto status = amqp::parse_frame(in(), 0, frame, taken_);
     if (status == amqp::FrameStatus::incomplete) {
       receive();
       continue;
@@ -111,37 +63,8 @@ amqp::Method Link::wait_for_method() {
 }
 
 void Link::start() {
-  keep_from(std::exchange(taken_, 0));
-  ::fcntl(descriptor_, F_SETFL, ::fcntl(descriptor_, F_GETFL) | O_NONBLOCK);
-}
-
-bool Link::flush() {
-  std::size_t sent = 0;
-  while (sent < out.size()) {
-    const ssize_t count = ::send(descriptor_, out.data() + sent, out.size() - sent, MSG_NOSIGNAL);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && errno == EAGAIN) break;
-    if (count < 0) refuse("cannot be written to: " + std::generic_category().message(errno));
-    sent += static_cast<std::size_t>(count);
-  }
-  out.erase(0, sent);
-  return out.empty();
-}
-
-void Link::receive() {
-  if (in_.size() < in_size_ + read_size) in_.resize(in_size_ + read_size);
-  const ssize_t count = ::recv(descriptor_, in_.data() + in_size_, read_size, 0);
-  if (count == 0) refuse("has closed the connection");
-  if (count < 0 && errno != EAGAIN && errno != EINTR) {
-    refuse("cannot be read from: " + std::generic_category().message(errno));
-  }
-  if (count > 0) in_size_ += static_cast<std::size_t>(count);
-}
-
-void Link::keep_from(std::size_t at) {
-  if (at == 0) return;
-  std::memmove(in_.data(), in_.data() + at, in_size_ - at);
-  in_size_ -= at;
+  drop_first(std::exchange(taken_, 0));
+  Stream::start();
 }
 
 }  // namespace haypile::bench::load

@@ -10,6 +10,8 @@
 #include <haypile/amqp/frame.hpp>
 #include <haypile/amqp/methods.hpp>
 
+#include "net/stream.hpp"
+
 namespace haypile::bench::load {
 
 struct Address {
@@ -20,16 +22,12 @@ struct Address {
 };
 
 // All calls throw std::runtime_error.
-class Link {
+class Link : public Stream {
  public:
   static constexpr std::uint16_t channel = 1;
 
   explicit Link(const Address& address);
-  ~Link();
-  Link(const Link&) = delete;
-  Link& operator=(const Link&) = delete;
 
-  int descriptor() const { return descriptor_; }
   std::uint32_t frame_max() const { return frame_max_; }
 
   // Sends a method on the channel, and waits for the one that answers it. Only before start().
@@ -37,18 +35,13 @@ class Link {
   Reply call(const Request& request) {
     return call_on<Reply>(channel, request);
   }
-  // From here on reads and writes do not wait.
   void start();
 
-  // What is to be sent; flush() takes off what has been.
-  std::string out;
-  // False if the socket takes no more for now.
-  bool flush();
   // Reads what is there and hands over every complete frame: `take(type, payload)`.
   template <class Take>
   void read(Take take) {
     receive();
-    const std::string_view bytes(in_.data(), in_size_);
+    const std::string_view bytes = in();
     std::size_t at = 0;
     amqp::Frame frame;
     for (std::size_t size = 0; true; at += size) {
@@ -57,12 +50,10 @@ class Link {
       if (status != amqp::FrameStatus::complete) refuse("sent what is no frame");
       take(frame.type, frame.payload);
     }
-    keep_from(at);
+    drop_first(at);
   }
 
  private:
-  [[noreturn]] void refuse(const std::string& why) const;
-  void connect(const Address& address);
   void log_in(const Address& address);
   // One more method of the broker; its views are valid until the next call.
   amqp::Method wait_for_method();
@@ -76,14 +67,8 @@ class Link {
       if (const auto* reply = std::get_if<Reply>(&method)) return *reply;
     }
   }
-  void receive();
-  void keep_from(std::size_t at);
 
-  const std::string name_;
-  int descriptor_ = -1;
   std::uint32_t frame_max_ = 131072;
-  std::string in_;
-  std::size_t in_size_ = 0;
   std::size_t taken_ = 0;  // while waiting for methods
 };
 

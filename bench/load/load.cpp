@@ -5,9 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include "load/topology.hpp"
 #include "load/traffic.hpp"
@@ -30,7 +28,7 @@ struct Mark {
 
 class Run {
  public:
-  explicit Run(const Options& options) : options_(options), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+  explicit Run(const Options& options) : options_(options) {
     ::prctl(PR_SET_TIMERSLACK, 1);
     for (std::size_t i = 0; i < options_.queue_count; ++i)
       queues_.push_back("haypile-perf-" + std::to_string(i));
@@ -38,10 +36,6 @@ class Run {
       make_queue(options_.address, queue, options_.queue_type);
     if (has_exchange()) TopicExchange::make(options_.address, queues_, options_.binding_count);
   }
-  ~Run() { ::close(epoll_); }
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
-
   nlohmann::ordered_json run() {
     nlohmann::ordered_json report = options_.fill_count != 0 ? fill_and_drain() : work();
     publishers_.clear();
@@ -57,14 +51,12 @@ class Run {
   const std::string& queue_of(std::size_t peer) const { return queues_[peer % queues_.size()]; }
   void add_publishers();
   void add_consumers();
-  void add(Peer& peer);
   nlohmann::ordered_json work();
   nlohmann::ordered_json fill_and_drain();
   void work_until(std::uint64_t end_ns);
   void turn(std::uint64_t now);
   void top_up(std::uint64_t now);
   void publish_what_is_due(std::uint64_t now);
-  void flush(Peer& peer);
   Mark mark() const;
   void measure(bool measures);
   std::uint64_t published_count() const;
@@ -74,7 +66,7 @@ class Run {
   nlohmann::ordered_json report(const Mark& before, const Mark& after) const;
 
   const Options options_;
-  const int epoll_;
+  Poller poller_;
   std::vector<std::string> queues_;
   std::vector<std::unique_ptr<Publisher>> publishers_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
@@ -82,13 +74,6 @@ class Run {
   std::uint64_t due_ns_ = 0;  // when the next message is, with a rate
   std::size_t next_publisher_ = 0;
 };
-
-void Run::add(Peer& peer) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.ptr = &peer;
-  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, peer.link.descriptor(), &event);
-}
 
 void Run::add_publishers() {
   for (std::size_t i = 0; i < options_.publisher_count; ++i) {
@@ -100,7 +85,7 @@ void Run::add_publishers() {
                            .size_bytes = options_.size_bytes,
                            .persistent = options_.persistent,
                            .confirm_window = options_.confirm_window}));
-    add(*publishers_.back());
+    poller_.add(*publishers_.back());
   }
 }
 
@@ -110,19 +95,8 @@ void Run::add_consumers() {
         options_.address, Consumer::Options{.queue = queue_of(i),
                                             .prefetch_count = options_.prefetch_count,
                                             .ack_every = options_.ack_every}));
-    add(*consumers_.back());
+    poller_.add(*consumers_.back());
   }
-}
-
-// What the socket does not take is written when it does.
-void Run::flush(Peer& peer) {
-  const bool waits = !peer.link.flush();
-  if (waits == peer.waits_to_write) return;
-  peer.waits_to_write = waits;
-  epoll_event event{};
-  event.events = waits ? EPOLLIN | EPOLLOUT : EPOLLIN;
-  event.data.ptr = &peer;
-  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, peer.link.descriptor(), &event);
 }
 
 void Run::turn(std::uint64_t now) {
@@ -131,13 +105,7 @@ void Run::turn(std::uint64_t now) {
     const std::uint64_t wait = due_ns_ > now ? due_ns_ - now : 0;
     timeout.tv_nsec = static_cast<long>(std::min<std::uint64_t>(wait, 100'000'000));
   }
-  epoll_event events[64];
-  const int count = ::epoll_pwait2(epoll_, events, 64, &timeout, nullptr);
-  for (int i = 0; i < count; ++i) {
-    Peer& peer = *static_cast<Peer*>(events[i].data.ptr);
-    if (events[i].events & ~static_cast<std::uint32_t>(EPOLLOUT)) peer.receive();
-    if (!peer.link.out.empty()) flush(peer);
-  }
+  poller_.turn(timeout);
 }
 
 void Run::top_up(std::uint64_t now) {
@@ -148,7 +116,7 @@ void Run::top_up(std::uint64_t now) {
       const std::uint64_t under_way = published_count() - consumed_count();
       room = std::min(room, options_.on_the_way_max - std::min(under_way, options_.on_the_way_max));
     }
-    if (room != 0 && publisher->publish(room, now, 0) != 0) flush(*publisher);
+    if (room != 0 && publisher->publish(room, now, 0) != 0) poller_.flush(*publisher);
   }
 }
 
@@ -162,7 +130,7 @@ void Run::publish_what_is_due(std::uint64_t now) {
     i = is_done ? 0 : i + 1;
   }
   for (const auto& publisher : publishers_) {
-    if (!publisher->link.out.empty()) flush(*publisher);
+    if (!publisher->link.out.empty()) poller_.flush(*publisher);
   }
 }
 

@@ -10,17 +10,15 @@
 
 #include "load/histogram.hpp"
 #include "load/link.hpp"
+#include "net/poller.hpp"
 
 namespace haypile::bench::load {
 
-struct Peer {
+struct Peer : Pollable {
   explicit Peer(const Address& address) : link(address) {}
-  virtual ~Peer() = default;
-  // The socket can be read.
-  virtual void receive() = 0;
+  Stream& stream() final { return link; }
 
   Link link;
-  bool waits_to_write = false;
 };
 
 class Publisher final : public Peer {

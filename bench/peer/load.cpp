@@ -1,12 +1,10 @@
 #include "peer/load.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "usage.hpp"
 
@@ -15,7 +13,7 @@ namespace haypile::bench::peer {
 namespace {
 
 constexpr double nanoseconds = 1e9;
-constexpr int turn_max_ms = 100;
+constexpr long turn_max_ns = 100'000'000;
 
 struct Mark {
   std::uint64_t time_ns = 0;
@@ -28,37 +26,23 @@ struct Mark {
 
 class Run {
  public:
-  Run(const Protocol& protocol, const Options& options)
-      : protocol_(protocol), options_(options), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
-  ~Run() { ::close(epoll_); }
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
+  Run(const Protocol& protocol, const Options& options) : protocol_(protocol), options_(options) {}
 
   nlohmann::ordered_json run();
 
  private:
-  void add(Peer& peer);
   void add_peers();
   void work_until(std::uint64_t end_ns);
   void turn();
-  void flush(Peer& peer);
   Mark mark() const;
   nlohmann::ordered_json report(const Mark& before, const Mark& after) const;
 
   const Protocol& protocol_;
   const Options options_;
-  const int epoll_;
+  Poller poller_;
   std::vector<std::unique_ptr<Publisher>> publishers_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
-
-void Run::add(Peer& peer) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.ptr = &peer;
-  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, peer.wire.descriptor(), &event);
-  flush(peer);
-}
 
 void Run::add_peers() {
   for (std::size_t i = 0; i < options_.consumer_count; ++i) {
@@ -66,37 +50,20 @@ void Run::add_peers() {
                                          .number = i,
                                          .size_bytes = options_.size_bytes,
                                          .prefetch_count = options_.prefetch_count}));
-    add(*workers_.back());
+    poller_.add(*workers_.back());
   }
   for (std::size_t i = 0; i < options_.publisher_count; ++i) {
     publishers_.push_back(protocol_.publisher(
         {.port = options_.port, .size_bytes = options_.size_bytes, .window = options_.window}));
-    add(*publishers_.back());
+    poller_.add(*publishers_.back());
   }
-}
-
-// What the socket does not take is written when it does.
-void Run::flush(Peer& peer) {
-  const bool waits = !peer.wire.flush();
-  if (waits == peer.waits_to_write) return;
-  peer.waits_to_write = waits;
-  epoll_event event{};
-  event.events = waits ? EPOLLIN | EPOLLOUT : EPOLLIN;
-  event.data.ptr = &peer;
-  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, peer.wire.descriptor(), &event);
 }
 
 void Run::turn() {
   for (const auto& publisher : publishers_) {
-    if (publisher->publish() != 0) flush(*publisher);
+    if (publisher->publish() != 0) poller_.flush(*publisher);
   }
-  epoll_event events[64];
-  const int count = ::epoll_wait(epoll_, events, 64, turn_max_ms);
-  for (int i = 0; i < count; ++i) {
-    Peer& peer = *static_cast<Peer*>(events[i].data.ptr);
-    if (events[i].events & ~static_cast<std::uint32_t>(EPOLLOUT)) peer.receive();
-    if (!peer.wire.out.empty()) flush(peer);
-  }
+  poller_.turn(timespec{.tv_sec = 0, .tv_nsec = turn_max_ns});
 }
 
 void Run::work_until(std::uint64_t end_ns) {

@@ -13,7 +13,7 @@ namespace haypile::bench::peer {
 namespace {
 
 constexpr std::string_view line_end = "\r\n";
-constexpr std::string_view stream = "haypile-perf";
+constexpr std::string_view jobs = "haypile-perf";
 constexpr std::string_view group = "workers";
 // "18446744073709551615-18446744073709551615"
 constexpr std::size_t id_size_max = 41;
@@ -74,7 +74,7 @@ void expect(Wire& wire, const std::string& request, char type) {
 class RedisPublisher final : public Publisher {
  public:
   explicit RedisPublisher(const Options& options) : Publisher(options) {
-    set_command(command({"XADD", stream, "*", "b", body()}));
+    set_command(command({"XADD", jobs, "*", "b", body()}));
     wire.start();
   }
 
@@ -99,10 +99,10 @@ class RedisWorker final : public Worker {
       : Worker(options),
         size_bytes_(options.size_bytes),
         read_(command({"XREADGROUP", "GROUP", group, "w" + std::to_string(options.number), "COUNT",
-                       std::to_string(options.prefetch_count), "BLOCK", "100", "STREAMS", stream,
+                       std::to_string(options.prefetch_count), "BLOCK", "100", "STREAMS", jobs,
                        ">"})),
-        ack_(command({"XACK", stream, group}, 1)),
-        delete_(command({"XDEL", stream}, 1)) {
+        ack_(command({"XACK", jobs, group}, 1)),
+        delete_(command({"XDEL", jobs}, 1)) {
     wire.start();
     wire.out += read_;
   }
@@ -172,11 +172,11 @@ class Redis final : public Protocol {
   void make_queue(std::uint16_t port) const override {
     delete_queue(port);
     Wire wire(port, 0);
-    expect(wire, command({"XGROUP", "CREATE", stream, group, "$", "MKSTREAM"}), '+');
+    expect(wire, command({"XGROUP", "CREATE", jobs, group, "$", "MKSTREAM"}), '+');
   }
   void delete_queue(std::uint16_t port) const override {
     Wire wire(port, 0);
-    expect(wire, command({"DEL", stream}), ':');
+    expect(wire, command({"DEL", jobs}), ':');
   }
   std::unique_ptr<Publisher> publisher(const Publisher::Options& options) const override {
     return std::make_unique<RedisPublisher>(options);

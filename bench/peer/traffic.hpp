@@ -9,18 +9,16 @@
 #include <string>
 #include <string_view>
 
+#include "net/poller.hpp"
 #include "peer/wire.hpp"
 
 namespace haypile::bench::peer {
 
-struct Peer {
+struct Peer : Pollable {
   Peer(std::uint16_t port, std::size_t job_size) : wire(port, job_size) {}
-  virtual ~Peer() = default;
-  // The socket can be read.
-  virtual void receive() = 0;
+  Stream& stream() final { return wire; }
 
   Wire wire;
-  bool waits_to_write = false;
 };
 
 class Publisher : public Peer {

@@ -1,0 +1,130 @@
+// A broker and its clients without sockets, clock, threads and disk.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include <haypile/amqp/frame.hpp>
+#include <haypile/amqp/methods.hpp>
+#include <haypile/amqp/table.hpp>
+
+#include "engine/engine.hpp"
+#include "engine/restore.hpp"
+#include "log/log.hpp"
+#include "session/session.hpp"
+#include "session/wire_format.hpp"
+#include "whole/null_files.hpp"
+
+namespace haypile::bench {
+
+constexpr std::uint32_t frame_max_bytes = 131072;
+
+inline void expect(bool holds, const char* what) {
+  if (!holds) throw std::runtime_error(std::string("not as expected: ") + what);
+}
+
+// As server/ puts a virtual host together, and lets it have its turn.
+class Broker {
+ public:
+  explicit Broker(std::uint64_t ring_size)
+      : log_(files_, "log", log::DirectoryId{}, options(ring_size)), engine_("/", log_, wire_) {
+    engine_.set_movable_max_bytes(8u << 20);
+    update_clock();
+    engine::Restore restore(engine_);
+    log_.recover(restore);
+  }
+  engine::Engine& engine() { return engine_; }
+  log::Log& log() { return log_; }
+  const session::Settings& settings() const { return settings_; }
+  session::Time now() const { return session::Time(std::chrono::hours(1)); }
+  void update_clock() { engine_.set_now(1'790'000'000'000); }
+  void flush() {
+    engine_.make_room();
+    log_.flush();
+  }
+
+ private:
+  static log::LogOptions options(std::uint64_t ring_size) {
+    return {.segment_size = 256u << 10,
+            .ring_size = ring_size,
+            .threaded = false,
+            .on_failure = [](const std::string& line) { throw std::runtime_error(line); }};
+  }
+  session::Settings settings_{.version = "0"};
+  NullFileSystem files_;
+  session::WireFormat wire_;
+  log::Log log_;
+  engine::Engine engine_;
+};
+
+// A client and the broker's side of its connection.
+class Client : private session::Host {
+ public:
+  Client(Broker& broker, engine::OwnerId owner)
+      : broker_(broker), session_(*this, broker.settings(), owner, broker.now()) {
+    std::string bytes(amqp::protocol_header);
+    const amqp::Table properties{{"product", "bench"}};
+    amqp::append_method(
+        bytes, 0,
+        amqp::connection::StartOk{.client_properties = properties.view(),
+                                  .mechanism = "PLAIN",
+                                  .response = std::string_view("\0guest\0guest", 12),
+                                  .locale = "en_US"});
+    amqp::append_method(bytes, 0,
+                        amqp::connection::TuneOk{.channel_max = 20, .frame_max = frame_max_bytes});
+    amqp::append_method(bytes, 0, amqp::connection::Open{.virtual_host = "/"});
+    amqp::append_method(bytes, 1, amqp::channel::Open{});
+    send(bytes);
+  }
+
+  void send(std::string_view bytes) {
+    broker_.update_clock();
+    expect(session_.receive(bytes, broker_.now()) == bytes.size(), "all bytes are used");
+  }
+  template <class M>
+  void send_method(const M& method) {
+    std::string bytes;
+    expect(amqp::append_method(bytes, 1, method), "the method can be encoded");
+    send(bytes);
+  }
+  // What came since the last call, valid until the next one.
+  std::string_view receive() {
+    received_.clear();
+    if (!session_.has_output()) return received_;
+    session_.take_output(received_, broker_.now());
+    session_.output_sent(received_.size());
+    return received_;
+  }
+  void log_advanced() {
+    if (session_.awaits_log()) session_.log_advanced();
+  }
+  // Nothing that came is an error, and there was an answer.
+  void expect_success() {
+    std::string_view bytes = receive();
+    expect(!bytes.empty(), "an answer");
+    while (!bytes.empty()) {
+      amqp::Frame frame;
+      std::size_t size = 0;
+      expect(amqp::parse_frame(bytes, frame_max_bytes, frame, size) == amqp::FrameStatus::complete,
+             "the broker sends whole frames");
+      const amqp::MethodId id = amqp::peek_method_id(frame.payload);
+      expect(id != amqp::channel::Close::id && id != amqp::connection::Close::id, "no error");
+      bytes.remove_prefix(size);
+    }
+  }
+
+ private:
+  bool may_log_in(std::string_view, std::string_view) override { return true; }
+  engine::Engine* find_vhost(std::string_view) override { return &broker_.engine(); }
+  std::string unique_name() override { return "n"; }
+  void output_ready() override {}
+
+  Broker& broker_;
+  std::string received_;
+  session::Session session_;
+};
+
+}  // namespace haypile::bench
