@@ -111,18 +111,17 @@ def median(reports, *path):
 
 
 def rate(value):
-    if value is None:
-        return "–"
     if value >= 100_000:
         return f"{value / 1000:,.0f} k"
     return f"{value:,.0f}"
 
 
 def text_of(work, reports):
+    if not any("error" not in report for report in reports):
+        return "–"
     if work[3] == "latencies":
         def pair(kind):
-            found = [median(reports, kind, share) for share in ("p50", "p99")]
-            return " / ".join("–" if value is None else f"{value:.2f}" for value in found)
+            return " / ".join(f"{median(reports, kind, share) or 0:.2f}" for share in ("p50", "p99"))
         return f"end to end {pair('end_to_end_ms')}, confirm {pair('confirm_ms')} ms"
     if work[3] == "fill":
         return f"{rate(median(reports, 'filled_per_second'))}, " \
@@ -153,7 +152,7 @@ def versions(options, kinds):
         cpu = next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
     texts = [f"{kind.name} {kind(options.bin, options.out).version()}".strip() for kind in kinds]
     return f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores of {cpu}, " \
-           f"{options.rounds} rounds of {options.seconds:g} s. " + ", ".join(texts) + ".\n"
+           f"{options.rounds} round{'s' * (options.rounds > 1)} of {options.seconds:g} s. " + ", ".join(texts) + ".\n"
 
 
 def main():

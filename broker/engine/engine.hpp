@@ -55,6 +55,8 @@ class Engine {
   Journal& journal() { return surroundings_.journal; }
   // What its messages take in memory.
   std::size_t memory_bytes() const { return surroundings_.memory.bytes; }
+  // Of that, what is ready in queues and could be moved to disk: persistent, in durable queues.
+  std::size_t movable_bytes() const { return surroundings_.movable_bytes; }
 
   // What counts as now until the next call; going back is passed over.
   void set_now(TimeMs now) { surroundings_.now = std::max(surroundings_.now, now); }

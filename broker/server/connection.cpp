@@ -54,24 +54,37 @@ void Connection::wait_readable() {
   if (reading_ || !socket_.is_open()) return;
   reading_ = true;
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
-    self->reading_ = false;
-    if (!error) self->on_readable();
+    if (error) {
+      self->reading_ = false;
+    } else if (self->publishes_) {
+      self->core_.add_publisher(self);
+    } else {
+      self->read();
+    }
   });
 }
 
-void Connection::on_readable() {
-  if (!socket_.is_open()) return;
+std::size_t Connection::read() {
+  reading_ = false;
+  if (!socket_.is_open()) return 0;
   core_.update_clock();
   const auto buffer = core_.read_buffer();
   std::ranges::copy(rest_, buffer.data());
+  const auto room = buffer.subspan(rest_.size());
+  const std::size_t size_max = publishes_ ? core_.publisher_read_size_bytes() : room.size();
+  // A large frame is read in large pieces, or copied again with each of the small ones.
+  const std::size_t size =
+      rest_.size() < size_max / 2 ? std::min(size_max, room.size()) : room.size();
   error_code error;
-  const std::size_t count = socket_.read_some(
-      asio::buffer(buffer.data() + rest_.size(), buffer.size() - rest_.size()), error);
+  const std::size_t count = socket_.read_some(asio::buffer(room.data(), size), error);
   if (error == asio::error::would_block || error == asio::error::try_again) {
-    return wait_readable();
+    wait_readable();
+  } else if (error) {
+    close(error == asio::error::eof ? "closed by the client" : error.message());
+  } else {
+    use({buffer.data(), rest_.size() + count});
   }
-  if (error) return close(error == asio::error::eof ? "closed by the client" : error.message());
-  use({buffer.data(), rest_.size() + count});
+  return count;
 }
 
 void Connection::use(std::string_view bytes) {
@@ -90,7 +103,8 @@ void Connection::after_session() {
   if (session_.finished()) output_ready();
   if (session_.finished() && !session_.closed_by_client()) return;
   if (!session_.wants_input()) return;
-  if (session_.take_published() && core_.holds_publishers_back()) {
+  publishes_ = session_.take_published();
+  if (publishes_ && core_.holds_publishers_back()) {
     session_.hold_back(core_.alarm());
     if (!std::exchange(held_back_, true)) core_.add_held_back(shared_from_this());
     return;

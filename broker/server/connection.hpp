@@ -27,6 +27,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
   // Sends what there is to send, as far as the socket takes it.
   void flush();
+  // Takes one read of what has come, and returns its size in bytes.
+  std::size_t read();
   void log_advanced();
   // While held back: the alarm is told of if there is one now, and a peer that has gone is noticed.
   void look_after();
@@ -48,7 +50,6 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void resume_reading();
   // Offers the session what it has left of the input.
   void use(std::string_view bytes);
-  void on_readable();
   void after_session();
   void await_log();
   void wait_writable();
@@ -64,10 +65,11 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   asio::steady_timer timer_;
   std::chrono::steady_clock::time_point armed_for_ = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point drain_until_{};  // once the session has finished
-  std::string rest_;      // the start of a frame whose end has not come yet
-  std::string sending_;   // taken from the session
-  std::size_t sent_ = 0;  // of sending_
-  bool reading_ = false;
+  std::string rest_;        // the start of a frame whose end has not come yet
+  std::string sending_;     // taken from the session
+  std::size_t sent_ = 0;    // of sending_
+  bool reading_ = false;    // or about to
+  bool publishes_ = false;  // did in the last read
   bool writing_ = false;
   bool held_back_ = false;  // until the broker can take more
   bool dirty_ = false;      // on the core's list, as the next one

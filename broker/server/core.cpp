@@ -13,6 +13,12 @@ namespace haypile::server {
 namespace {
 
 constexpr std::size_t read_size_bytes = 256u << 10;
+// Publishers are read at the end of a turn, when acknowledgements have been heard and have made
+// room for deliveries, and only until there is enough to do; with a backlog not even one of them
+// may fill the turn. Otherwise more would come in with each turn than go out, and queues would grow
+// although their consumers had time to spare. Who publishes too fast is held back by its socket.
+constexpr std::size_t publish_turn_bytes = 16u << 10;
+constexpr std::size_t backlog_bytes = 256u << 10;
 constexpr engine::TimeMs disk_check_interval_ms = 200;
 constexpr std::uint64_t disk_check_bytes = 1u << 20;
 constexpr std::uint64_t segments_min = 8;
@@ -163,7 +169,29 @@ void Core::schedule_flush() {
   asio::post(io_, [this] { flush(); });
 }
 
+void Core::add_publisher(std::shared_ptr<Connection> connection) {
+  publishers_.push_back(std::move(connection));
+  schedule_flush();
+}
+
+std::size_t Core::publisher_read_size_bytes() const {
+  std::size_t ready_bytes = 0;
+  for (const auto& [name, vhost] : vhosts_)
+    ready_bytes += vhost->engine().movable_bytes();
+  return ready_bytes > backlog_bytes ? publish_turn_bytes : read_size_bytes;
+}
+
+void Core::read_publishers() {
+  std::size_t bytes = 0;
+  while (!publishers_.empty() && bytes < publish_turn_bytes) {
+    const auto connection = std::move(publishers_.front());
+    publishers_.pop_front();
+    bytes += connection->read();
+  }
+}
+
 void Core::flush() {
+  read_publishers();
   flush_scheduled_ = false;
   for (const auto& [name, vhost] : vhosts_)
     vhost->flush();
@@ -175,6 +203,7 @@ void Core::flush() {
   check_disk();
   let_publishers_go_on();
   arm_engine_timer();
+  if (!publishers_.empty()) schedule_flush();
 }
 
 void Core::check_memory() {
@@ -307,6 +336,7 @@ void Core::close() {
   dirty_.clear();
   awaiting_log_.clear();
   held_back_.clear();
+  publishers_.clear();
   connections_.clear();
   if (!failed_) {
     for (const auto& [name, vhost] : vhosts_)

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -59,6 +60,9 @@ class Core {
   }
   // The engines learn what time it is; before anything that may depend on it.
   void update_clock();
+  // Has it read when those who consume have been heard, and so much at most.
+  void add_publisher(std::shared_ptr<Connection> connection);
+  std::size_t publisher_read_size_bytes() const;
   void add_held_back(std::shared_ptr<Connection> connection);
   // Has outputs and logs flushed when the handlers that are ready now have run.
   void schedule_flush();
@@ -71,6 +75,7 @@ class Core {
   void open_vhost(const std::string& name);
   engine::TimeMs now() const;
   void flush();
+  void read_publishers();
   void check_memory();
   void check_disk();
   void set_disk_alarm(bool is_out_of_space);
@@ -98,7 +103,8 @@ class Core {
   Connections dirty_;
   Connections awaiting_log_;
   Connections held_back_;
-  Connections at_hand_;  // of the list that is being gone through
+  std::deque<std::shared_ptr<Connection>> publishers_;  // with something to read
+  Connections at_hand_;                                 // of the list that is being gone through
   bool flush_scheduled_ = false;
   bool stopping_ = false;
   bool failed_ = false;
