@@ -25,6 +25,7 @@ int perf_main(int argc, char** argv) {
   app.add_option("--password", options.address.password, "To log in");
   app.add_option("--publishers", options.publisher_count, "Connections that publish");
   app.add_option("--consumers", options.consumer_count, "Connections that consume");
+  app.add_option("--name", options.name, "What the names of queues and exchange begin with");
   app.add_option("--queues", options.queue_count, "They are dealt to these in turn")
       ->check(CLI::Range(1, 10'000));
   app.add_option("--queue-type", options.queue_type, "x-queue-type, e.g. quorum");

@@ -31,16 +31,17 @@ class Run {
   explicit Run(const Options& options) : options_(options) {
     ::prctl(PR_SET_TIMERSLACK, 1);
     for (std::size_t i = 0; i < options_.queue_count; ++i)
-      queues_.push_back("haypile-perf-" + std::to_string(i));
+      queues_.push_back(options_.name + "-" + std::to_string(i));
     for (const std::string& queue : queues_)
       make_queue(options_.address, queue, options_.queue_type);
-    if (has_exchange()) TopicExchange::make(options_.address, queues_, options_.binding_count);
+    if (has_exchange())
+      make_topic_exchange(options_.address, options_.name, queues_, options_.binding_count);
   }
   nlohmann::ordered_json run() {
     nlohmann::ordered_json report = options_.fill_count != 0 ? fill_and_drain() : work();
     publishers_.clear();
     consumers_.clear();
-    if (has_exchange()) TopicExchange::remove(options_.address);
+    if (has_exchange()) delete_exchange(options_.address, options_.name);
     for (const std::string& queue : queues_)
       delete_queue(options_.address, queue);
     return report;
@@ -80,8 +81,8 @@ void Run::add_publishers() {
     const std::string& queue = queue_of(i);
     publishers_.push_back(std::make_unique<Publisher>(
         options_.address,
-        Publisher::Options{.exchange = has_exchange() ? TopicExchange::name : "",
-                           .routing_key = has_exchange() ? TopicExchange::key_of(queue) : queue,
+        Publisher::Options{.exchange = has_exchange() ? options_.name : "",
+                           .routing_key = has_exchange() ? topic_key_of(queue) : queue,
                            .size_bytes = options_.size_bytes,
                            .persistent = options_.persistent,
                            .confirm_window = options_.confirm_window}));

@@ -15,8 +15,9 @@ struct Options {
   Address address;
   std::size_t publisher_count = 1;
   std::size_t consumer_count = 1;
-  std::size_t queue_count = 1;  // publishers and consumers are dealt to them in turn
-  std::string queue_type;       // x-queue-type
+  std::string name = "haypile-perf";  // what the names of queues begin with
+  std::size_t queue_count = 1;        // publishers and consumers are dealt to them in turn
+  std::string queue_type;             // x-queue-type
   // If not 0: messages go through a topic exchange with so many bindings, each to one queue.
   std::size_t binding_count = 0;
   std::size_t size_bytes = 100;

@@ -18,8 +18,8 @@ void delete_queue(const Address& address, const std::string& name) {
   Link(address).call<amqp::queue::DeleteOk>(amqp::queue::Delete{.queue = name});
 }
 
-void TopicExchange::make(const Address& address, const std::vector<std::string>& queues,
-                         std::size_t binding_count) {
+void make_topic_exchange(const Address& address, const std::string& name,
+                         const std::vector<std::string>& queues, std::size_t binding_count) {
   Link link(address);
   link.call<amqp::exchange::DeclareOk>(
       amqp::exchange::Declare{.exchange = name, .type = "topic", .durable = true});
@@ -33,7 +33,11 @@ void TopicExchange::make(const Address& address, const std::vector<std::string>&
     bind(queues.front(), "perf.other-" + std::to_string(i) + ".*");
 }
 
-void TopicExchange::remove(const Address& address) {
+std::string topic_key_of(const std::string& queue) {
+  return "perf." + queue + ".work";
+}
+
+void delete_exchange(const Address& address, const std::string& name) {
   Link(address).call<amqp::exchange::DeleteOk>(amqp::exchange::Delete{.exchange = name});
 }
 

@@ -13,16 +13,11 @@ namespace haypile::bench::load {
 void make_queue(const Address& address, const std::string& name, const std::string& type);
 void delete_queue(const Address& address, const std::string& name);
 
-// A durable topic exchange with `binding_count` bindings, at least one a queue: with that one it
-// gets what is published with its key. The others, to the first queue, match nothing.
-class TopicExchange {
- public:
-  static constexpr const char* name = "haypile-perf";
-
-  static void make(const Address& address, const std::vector<std::string>& queues,
-                   std::size_t binding_count);
-  static void remove(const Address& address);
-  static std::string key_of(const std::string& queue) { return "perf." + queue + ".work"; }
-};
+// A durable topic exchange with `binding_count` bindings, at least one a queue, which then gets
+// what is published with its key. The others, to the first queue, match nothing.
+void make_topic_exchange(const Address& address, const std::string& name,
+                         const std::vector<std::string>& queues, std::size_t binding_count);
+std::string topic_key_of(const std::string& queue);
+void delete_exchange(const Address& address, const std::string& name);
 
 }  // namespace haypile::bench::load

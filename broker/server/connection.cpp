@@ -56,7 +56,7 @@ void Connection::wait_readable() {
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
     if (error) {
       self->reading_ = false;
-    } else if (self->publishes_) {
+    } else if (self->publishes_ && self->core_.defers_publishers()) {
       self->core_.add_publisher(self);
     } else {
       self->read();
@@ -64,9 +64,9 @@ void Connection::wait_readable() {
   });
 }
 
-std::size_t Connection::read() {
+void Connection::read() {
   reading_ = false;
-  if (!socket_.is_open()) return 0;
+  if (!socket_.is_open()) return;
   core_.update_clock();
   const auto buffer = core_.read_buffer();
   std::ranges::copy(rest_, buffer.data());
@@ -77,6 +77,7 @@ std::size_t Connection::read() {
       rest_.size() < size_max / 2 ? std::min(size_max, room.size()) : room.size();
   error_code error;
   const std::size_t count = socket_.read_some(asio::buffer(room.data(), size), error);
+  if (publishes_) core_.count_published(count);
   if (error == asio::error::would_block || error == asio::error::try_again) {
     wait_readable();
   } else if (error) {
@@ -84,7 +85,6 @@ std::size_t Connection::read() {
   } else {
     use({buffer.data(), rest_.size() + count});
   }
-  return count;
 }
 
 void Connection::use(std::string_view bytes) {

@@ -27,8 +27,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
   // Sends what there is to send, as far as the socket takes it.
   void flush();
-  // Takes one read of what has come, and returns its size in bytes.
-  std::size_t read();
+  // Takes one read of what has come.
+  void read();
   void log_advanced();
   // While held back: the alarm is told of if there is one now, and a peer that has gone is noticed.
   void look_after();

@@ -13,10 +13,11 @@ namespace haypile::server {
 namespace {
 
 constexpr std::size_t read_size_bytes = 256u << 10;
-// Publishers are read at the end of a turn, when acknowledgements have been heard and have made
-// room for deliveries, and only until there is enough to do; with a backlog not even one of them
-// may fill the turn. Otherwise more would come in with each turn than go out, and queues would grow
-// although their consumers had time to spare. Who publishes too fast is held back by its socket.
+// When so much has been read of publishers in a turn, the others wait for the next one, in which
+// the acknowledgements that have come are heard before them and make room for deliveries. With a
+// backlog no single read may be more, either. Otherwise more would come in with each turn than go
+// out, and queues would grow although their consumers had time to spare. Who publishes too fast is
+// held back by its socket.
 constexpr std::size_t publish_turn_bytes = 16u << 10;
 constexpr std::size_t backlog_bytes = 256u << 10;
 constexpr engine::TimeMs disk_check_interval_ms = 200;
@@ -181,13 +182,17 @@ std::size_t Core::publisher_read_size_bytes() const {
   return ready_bytes > backlog_bytes ? publish_turn_bytes : read_size_bytes;
 }
 
+bool Core::defers_publishers() const {
+  return published_bytes_ >= publish_turn_bytes || !publishers_.empty();
+}
+
 void Core::read_publishers() {
-  std::size_t bytes = 0;
-  while (!publishers_.empty() && bytes < publish_turn_bytes) {
+  while (!publishers_.empty() && published_bytes_ < publish_turn_bytes) {
     const auto connection = std::move(publishers_.front());
     publishers_.pop_front();
-    bytes += connection->read();
+    connection->read();
   }
+  published_bytes_ = 0;
 }
 
 void Core::flush() {

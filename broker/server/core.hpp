@@ -60,8 +60,13 @@ class Core {
   }
   // The engines learn what time it is; before anything that may depend on it.
   void update_clock();
-  // Has it read when those who consume have been heard, and so much at most.
+  // Enough has been read of publishers in this turn, or others were there before.
+  bool defers_publishers() const;
+  // To be read in its turn.
   void add_publisher(std::shared_ptr<Connection> connection);
+  // Was read of a publisher.
+  void count_published(std::size_t bytes) { published_bytes_ += bytes; }
+  // So much of one at a time, at most.
   std::size_t publisher_read_size_bytes() const;
   void add_held_back(std::shared_ptr<Connection> connection);
   // Has outputs and logs flushed when the handlers that are ready now have run.
@@ -104,6 +109,7 @@ class Core {
   Connections awaiting_log_;
   Connections held_back_;
   std::deque<std::shared_ptr<Connection>> publishers_;  // with something to read
+  std::size_t published_bytes_ = 0;                     // read from them in this turn
   Connections at_hand_;                                 // of the list that is being gone through
   bool flush_scheduled_ = false;
   bool stopping_ = false;
