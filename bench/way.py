@@ -18,16 +18,17 @@ WARM_UP_S = 1
 IN_KERNEL = [
     ("sys_recv|sys_read", "receive: the kernel's copy, TCP"),
     ("sys_send", "send: the kernel's copy, TCP, waking the client"),
-    ("sys_epoll", "epoll"),
+    ("sys_epoll", "epoll: waiting, and being woken"),
     ("sys_pwrite", "write to the log's file"),
     ("sys_fdatasync|sys_fsync", "sync"),
     ("sys_write", "waking the core"),
-    ("sys_futex", "waking the log's thread, and waiting"),
+    ("sys_futex", "waking the other thread, and waiting"),
 ]
+SESSION = "session: frames, methods, outboxes"
 # By the function itself: stacks of optimised code are not to be relied on.
 IN_PROGRAM = [
     ("haypile::amqp", "codec"),
-    ("haypile::session", "session: frames, methods, outboxes"),
+    ("haypile::session", SESSION),
     ("haypile::engine", "engine: routing, queue, delivery, settling"),
     ("XXH", "checksum"),
     ("haypile::log", "log: records, positions, piles"),
@@ -83,16 +84,21 @@ def measure(binaries, out, arguments):
     text = subprocess.run(["perf", "script", "-i", record, "-F", "tid,ip,sym,dso"], check=True,
                           capture_output=True, text=True).stdout
     os.remove(record)
-    return report, server.pid, text
+    return report, text
 
 
 def main():
     binaries, out, *arguments = sys.argv[1:]
     os.makedirs(out, exist_ok=True)
-    report, core, text = measure(binaries, out, arguments)
-    counts = collections.Counter()
+    report, text = measure(binaries, out, arguments)
+    by_thread = collections.defaultdict(collections.Counter)
     for thread, stack in samples(text):
-        counts["core" if thread == core else "log", group_of(stack)] += 1
+        by_thread[thread][group_of(stack)] += 1
+    counts = collections.Counter()
+    for groups in by_thread.values():
+        name = "core" if groups[SESSION] else "log"
+        for group, count in groups.items():
+            counts[name, group] += count
     per_sample = report["broker_cpu_us_per_message"] * 1000 / sum(counts.values())
     print(f"{report['consumed_per_second']:,.0f} messages a second, "
           f"{report['broker_cpu_us_per_message'] * 1000:.0f} ns of the processor each\n")

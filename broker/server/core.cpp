@@ -13,13 +13,13 @@ namespace haypile::server {
 namespace {
 
 constexpr std::size_t read_size_bytes = 256u << 10;
-// When so much has been read of publishers in a turn, the others wait for the next one, in which
-// the acknowledgements that have come are heard before them and make room for deliveries. With a
-// backlog no single read may be more, either. Otherwise more would come in with each turn than go
-// out, and queues would grow although their consumers had time to spare. Who publishes too fast is
-// held back by its socket.
-constexpr std::size_t publish_turn_bytes = 16u << 10;
+// With so much ready in queues, no more than so much is read of publishers in a turn, or a little
+// more; the others wait for the next one, in which the acknowledgements that have come are heard
+// before them and make room for deliveries. Otherwise more would come in with each turn than go
+// out, and the backlog would grow although its consumers had time to spare. Who publishes too fast
+// is held back by its socket.
 constexpr std::size_t backlog_bytes = 256u << 10;
+constexpr std::size_t publish_turn_bytes = 16u << 10;
 constexpr engine::TimeMs disk_check_interval_ms = 200;
 constexpr std::uint64_t disk_check_bytes = 1u << 20;
 constexpr std::uint64_t segments_min = 8;
@@ -176,18 +176,22 @@ void Core::add_publisher(std::shared_ptr<Connection> connection) {
 }
 
 std::size_t Core::publisher_read_size_bytes() const {
+  return has_backlog() ? publish_turn_bytes : read_size_bytes;
+}
+
+bool Core::has_backlog() const {
   std::size_t ready_bytes = 0;
   for (const auto& [name, vhost] : vhosts_)
     ready_bytes += vhost->engine().movable_bytes();
-  return ready_bytes > backlog_bytes ? publish_turn_bytes : read_size_bytes;
+  return ready_bytes > backlog_bytes;
 }
 
 bool Core::defers_publishers() const {
-  return published_bytes_ >= publish_turn_bytes || !publishers_.empty();
+  return !publishers_.empty() || (published_bytes_ >= publish_turn_bytes && has_backlog());
 }
 
 void Core::read_publishers() {
-  while (!publishers_.empty() && published_bytes_ < publish_turn_bytes) {
+  while (!publishers_.empty() && (published_bytes_ < publish_turn_bytes || !has_backlog())) {
     const auto connection = std::move(publishers_.front());
     publishers_.pop_front();
     connection->read();

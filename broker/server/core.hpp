@@ -60,7 +60,7 @@ class Core {
   }
   // The engines learn what time it is; before anything that may depend on it.
   void update_clock();
-  // Enough has been read of publishers in this turn, or others were there before.
+  // There is a backlog, and enough has been read of publishers in this turn.
   bool defers_publishers() const;
   // To be read in its turn.
   void add_publisher(std::shared_ptr<Connection> connection);
@@ -81,6 +81,7 @@ class Core {
   engine::TimeMs now() const;
   void flush();
   void read_publishers();
+  bool has_backlog() const;
   void check_memory();
   void check_disk();
   void set_disk_alarm(bool is_out_of_space);
