@@ -106,6 +106,45 @@ TEST_CASE("clients are told of the end") {
   CHECK_THROWS_AS(broker.connect(), BrokerError);
 }
 
+// With a backlog only a little is read of a publisher at a time, and of one after the other.
+TEST_CASE("publishers go on with a backlog, each in its order") {
+  constexpr int publishers = 3;
+  constexpr int messages_each = 300;
+  const auto body = [](int publisher, int number) {
+    // Most fit into one read; a few take many.
+    return std::to_string(publisher) + ":" + std::to_string(number) + ":" +
+           std::string(number % 100 == 50 ? 200'000 : 4'000, 'x');
+  };
+  const TemporaryDirectory directory;
+  Broker broker({.data_directory = directory.path});
+  Connection connection = connect(broker);
+  Channel channel = connection.channel();
+  channel.queue_declare("q", {.durable = true});
+  std::atomic<int> confirmed = 0;
+  std::vector<std::thread> threads;
+  for (int publisher = 0; publisher < publishers; ++publisher) {
+    threads.emplace_back([&, publisher] {
+      Connection own = connect(broker);
+      Channel publishing = own.channel();
+      publishing.confirm_select();
+      for (int number = 0; number < messages_each; ++number)
+        publishing.basic_publish("", "q", body(publisher, number), {.delivery_mode = persistent});
+      if (publishing.wait_for_confirms()) ++confirmed;
+    });
+  }
+  for (std::thread& thread : threads)
+    thread.join();
+  CHECK(confirmed == publishers);
+  CHECK(channel.queue_declare("q", {.passive = true}).message_count == publishers * messages_each);
+  std::vector<int> next(publishers);
+  for (int i = 0; i < publishers * messages_each; ++i) {
+    const std::optional<Message> message = channel.basic_get("q", true);
+    REQUIRE(message);
+    const int publisher = message->body()[0] - '0';
+    REQUIRE(message->body() == body(publisher, next[static_cast<std::size_t>(publisher)]++));
+  }
+}
+
 TEST_CASE("calls may come from many threads, and every task is done once") {
   constexpr int producers = 4;
   constexpr int tasks_each = 200;
