@@ -6,10 +6,8 @@ the median counts. Writes OUT/compare.json, and OUT/compare.md with the table. B
 import argparse
 import json
 import os
-import shutil
 import signal
 import statistics
-import subprocess
 import sys
 import time
 
@@ -47,8 +45,6 @@ AT_THE_END = [
 ]
 # These would take minutes; the rate is the same with fewer.
 SLOW = {"fill": ["--fill=200000", "--confirm-window=10000"]}
-
-
 # haypile-perf's options, as peer_perf calls them. What it does not know it cannot do.
 PEER_OPTIONS = {"publishers": "publishers", "consumers": "consumers", "size": "size",
                 "prefetch": "prefetch", "confirm-window": "window"}
@@ -66,38 +62,21 @@ def arguments_for(server, work):
         if any(option not in PEER_OPTIONS for option, _, _ in options):
             return None
         arguments = [f"--{PEER_OPTIONS[option]}={value}" for option, _, value in options]
-    return [*server.arguments, *arguments]
-
-
-def measure(server, arguments, seconds):
-    command = [f"{server.binaries}/{server.generator}", *arguments, f"--port={server.port}",
-               f"--broker-pid={server.pid}", f"--seconds={seconds}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    if done.returncode != 0:
-        return {"error": done.stderr.strip()}
-    return json.loads(done.stdout)
+    return arguments
 
 
 def one_round(options, kinds, works, results):
     for kind in kinds:
-        directory = os.path.join(options.out, "data")
-        shutil.rmtree(directory, ignore_errors=True)
-        os.makedirs(directory)
-        server = kind(options.bin, directory)
-        server.start()
-        try:
+        with servers.running(kind, options.bin, os.path.join(options.out, "data")) as server:
             time.sleep(1)
             for work in works:
                 reports = results.setdefault(work[0], {}).setdefault(kind.name, [])
                 arguments = arguments_for(server, work)
                 if arguments is None:
                     continue
-                reports.append(measure(server, arguments, options.seconds))
+                reports.append(server.load(arguments, options.seconds))
                 text = reports[-1].get("error") or text_of(work, reports[-1:])
                 print(f"{kind.name}: {work[0]}: {text}", flush=True)
-        finally:
-            server.stop()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def median(reports, *path):
@@ -152,7 +131,8 @@ def versions(options, kinds):
         cpu = next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
     texts = [f"{kind.name} {kind(options.bin, options.out).version()}".strip() for kind in kinds]
     return f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores of {cpu}, " \
-           f"{options.rounds} round{'s' * (options.rounds > 1)} of {options.seconds:g} s. " + ", ".join(texts) + ".\n"
+           f"{options.rounds} round{'s' * (options.rounds > 1)} of {options.seconds:g} s. " \
+           f"{', '.join(texts)}.\n"
 
 
 def main():

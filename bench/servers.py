@@ -3,8 +3,11 @@
 All answer a persistent message when it has been synced to the disk, but for RabbitMQ's classic
 queues: these sync now and then, and confirm before. beanstalkd syncs once for each write, Redis
 once for what has come in at a time."""
+import contextlib
+import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -18,6 +21,20 @@ def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def running(kind, binaries, directory):
+    """A server in an empty directory, which goes with it."""
+    shutil.rmtree(directory, ignore_errors=True)
+    os.makedirs(directory)
+    server = kind(binaries, directory)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def output_of(*command):
@@ -35,6 +52,16 @@ class Server:
     def __init__(self, binaries, directory):
         self.binaries = binaries
         self.directory = os.path.abspath(directory)
+
+    def load_command(self, arguments, seconds):
+        return [f"{self.binaries}/{self.generator}", *self.arguments, *arguments,
+                f"--port={self.port}", f"--broker-pid={self.pid}", f"--seconds={seconds}"]
+
+    def load(self, arguments, seconds):
+        """What the generator reports of it; only an "error" if it cannot be done."""
+        done = subprocess.run(self.load_command(arguments, seconds), capture_output=True, text=True,
+                              timeout=600)
+        return {"error": done.stderr.strip()} if done.returncode else json.loads(done.stdout)
 
     def stop(self):
         self.process.terminate()

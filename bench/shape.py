@@ -5,7 +5,6 @@ it can do the work. Writes OUT/shape.json and OUT/shape.svg (with gnuplot)."""
 import argparse
 import json
 import os
-import shutil
 import signal
 import statistics
 import subprocess
@@ -22,6 +21,23 @@ def connections(n, queues):
     return [f"--publishers={n}", f"--consumers={n}", f"--queues={queues}", *MANY]
 
 
+def sized(n):
+    window = max(10, min(1000, 2_000_000 // n))
+    return [f"--size={n}", f"--confirm-window={window}", f"--prefetch={window}"]
+
+
+def filled(n):
+    return [f"--fill={n}", "--confirm-window=10000"]
+
+
+def load(kind, options, arguments):
+    with servers.running(kind, options.bin, os.path.join(options.out, "shape-data")) as server:
+        report = server.load(arguments, options.seconds)
+    if "error" in report:
+        raise SystemExit(f"{kind.name}, {' '.join(arguments)}: {report['error']}")
+    return report
+
+
 # Panel: title, title of x, its values, and lines: title, server, arguments for x, what counts.
 PANELS = {
     "connections": (
@@ -31,53 +47,24 @@ PANELS = {
          ("bare loop", BARE, lambda n: connections(n, n) if n <= BARE_MAX else None,
           "consumed_per_second")]),
     "queues": (
-        "Queues, 16 of them in use", "queues",
-        [16, 100, 1000, 10_000],
-        [("16 publishers, 16 consumers", HAYPILE, lambda n: connections(16, n), "consumed_per_second")]),
+        "Queues, 16 of them in use", "queues", [16, 100, 1000, 10_000],
+        [("16 publishers, 16 consumers", HAYPILE, lambda n: connections(16, n),
+          "consumed_per_second")]),
     "bindings": (
         "Bindings of a topic exchange", "bindings", [1, 10, 100, 1000, 10_000],
         [("one of them matches", HAYPILE, lambda n: [f"--bindings={n}"], "consumed_per_second")]),
     "size": (
         "Bytes of a body", "bytes", [10, 100, 1000, 10_000, 100_000, 1_000_000],
-        [("Haypile", HAYPILE, lambda n: sized(n), "consumed_per_second"),
-         ("bare loop", BARE, lambda n: sized(n), "consumed_per_second")]),
+        [("Haypile", HAYPILE, sized, "consumed_per_second"),
+         ("bare loop", BARE, sized, "consumed_per_second")]),
     "backlog": (
         "Backlog: filled, then drained", "messages in the queue",
         [10_000, 100_000, 1_000_000, 10_000_000],
-        [("filled", HAYPILE, lambda n: [f"--fill={n}", "--confirm-window=10000"],
-          "filled_per_second"),
-         ("drained", HAYPILE, lambda n: [f"--fill={n}", "--confirm-window=10000"],
-          "drained_per_second")]),
+        [("filled", HAYPILE, filled, "filled_per_second"),
+         ("drained", HAYPILE, filled, "drained_per_second")]),
 }
 COLOURS = ["#264b96", "#2a9d8f"]
 BARE_COLOUR = "#aaaaaa"
-
-
-def sized(n):
-    window = max(10, min(1000, 2_000_000 // n))
-    return [f"--size={n}", f"--confirm-window={window}", f"--prefetch={window}"]
-
-
-def perf(server, arguments, seconds):
-    command = [f"{server.binaries}/haypile-perf", f"--port={server.port}",
-               f"--seconds={seconds}", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)}: {done.stderr}")
-    return json.loads(done.stdout)
-
-
-def with_server(kind, options, work):
-    directory = os.path.join(options.out, "shape-data")
-    shutil.rmtree(directory, ignore_errors=True)
-    os.makedirs(directory)
-    server = kind(options.bin, directory)
-    server.start()
-    try:
-        return work(server)
-    finally:
-        server.stop()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def measure(panel, options):
@@ -92,9 +79,7 @@ def measure(panel, options):
                 continue
             work = kind, *arguments
             if work not in reports:
-                reports[work] = [
-                    with_server(kind, options, lambda it, to=arguments: perf(it, to, options.seconds))
-                    for _ in range(options.rounds)]
+                reports[work] = [load(kind, options, arguments) for _ in range(options.rounds)]
             rate = statistics.median(report[key] for report in reports[work])
             measured.setdefault(title, []).append([x, rate])
             print(f"{panel}: {title}: {x}: {rate:,.0f}", flush=True)
@@ -129,7 +114,8 @@ def plot(panel, measured):
     scale = "set logscale y\nset yrange [*:*]\n" if panel == "size" \
         else "unset logscale y\nset yrange [0:*]\n"
     key = "top" if panel == "connections" else "bottom"
-    return (f'{data}{scale}set key {key} left reverse Left samplen 2\nset title "{title}"\nset xlabel "{x_title}" offset 0,0.6\n'
+    return (f"{data}{scale}set key {key} left reverse Left samplen 2\n"
+            f'set title "{title}"\nset xlabel "{x_title}" offset 0,0.6\n'
             f"set xrange [{values[0]}:{values[-1] * 1.2}]\n"
             "plot " + ", \\\n     ".join(plots) + "\nunset label\n")
 

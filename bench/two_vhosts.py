@@ -2,9 +2,9 @@
 
 A virtual host shares nothing with another one: its thread, its log and its log's thread are its
 own. So two daemons are what two virtual hosts in one would be. The loads have a process each."""
+import contextlib
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -19,25 +19,16 @@ CASES = [("one virtual host, one load", 1, 1), ("one virtual host, two loads", 1
 
 def measure(binaries, out, vhost_count, load_count, arguments):
     """Messages a second of all together."""
-    directory = os.path.join(out, "two-vhosts-data")
-    shutil.rmtree(directory, ignore_errors=True)
-    daemons = []
-    try:
-        for number in range(vhost_count):
-            os.makedirs(f"{directory}/{number}")
-            daemons.append(servers.Haypile(binaries, f"{directory}/{number}"))
-            daemons[-1].start()
+    with contextlib.ExitStack() as stack:
+        daemons = [stack.enter_context(servers.running(
+            servers.Haypile, binaries, os.path.join(out, f"two-vhosts-data-{number}")))
+            for number in range(vhost_count)]
         # Two loads on one virtual host have queues of their own, too.
-        loads = [subprocess.Popen([f"{binaries}/haypile-perf", f"--port={daemon.port}",
-                                   f"--name=load-{number}", f"--seconds={SECONDS}", *arguments],
-                                  stdout=subprocess.PIPE, text=True)
-                 for number in range(load_count)
-                 for daemon in [daemons[number % vhost_count]]]
+        loads = [subprocess.Popen(
+            daemons[number % vhost_count].load_command(
+                [f"--name=load-{number}", *arguments], SECONDS), stdout=subprocess.PIPE, text=True)
+            for number in range(load_count)]
         reports = [json.loads(load.communicate(timeout=60)[0]) for load in loads]
-    finally:
-        for daemon in daemons:
-            daemon.stop()
-        shutil.rmtree(directory, ignore_errors=True)
     return sum(report["consumed_per_second"] for report in reports)
 
 

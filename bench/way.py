@@ -6,7 +6,6 @@ import collections
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -64,23 +63,14 @@ def samples(text):
 
 
 def measure(binaries, out, arguments):
-    directory = os.path.join(out, "way-data")
-    shutil.rmtree(directory, ignore_errors=True)
-    os.makedirs(directory)
-    server = servers.Haypile(binaries, directory)
-    server.start()
     record = os.path.join(out, "way.perf")
-    try:
+    with servers.running(servers.Haypile, binaries, os.path.join(out, "way-data")) as server:
         load = subprocess.Popen(
-            [f"{binaries}/haypile-perf", f"--port={server.port}", f"--broker-pid={server.pid}",
-             f"--warm-up={WARM_UP_S}", f"--seconds={SECONDS}", *arguments],
+            server.load_command([f"--warm-up={WARM_UP_S}", *arguments], SECONDS),
             stdout=subprocess.PIPE, text=True)
         subprocess.run(["perf", "record", "-q", "-g", "-o", record, "-p", str(server.pid), "--",
                         "sleep", str(WARM_UP_S + SECONDS - 1)], check=True, stderr=subprocess.PIPE)
         report = json.loads(load.communicate(timeout=60)[0])
-    finally:
-        server.stop()
-        shutil.rmtree(directory, ignore_errors=True)
     text = subprocess.run(["perf", "script", "-i", record, "-F", "tid,ip,sym,dso"], check=True,
                           capture_output=True, text=True).stdout
     os.remove(record)

@@ -37,6 +37,7 @@ class Run {
     if (has_exchange())
       make_topic_exchange(options_.address, options_.name, queues_, options_.binding_count);
   }
+
   nlohmann::ordered_json run() {
     nlohmann::ordered_json report = options_.fill_count != 0 ? fill_and_drain() : work();
     publishers_.clear();

@@ -60,7 +60,7 @@ class Core {
   }
   // The engines learn what time it is; before anything that may depend on it.
   void update_clock();
-  // There is a backlog, and enough has been read of publishers in this turn.
+  // There is a backlog, and enough has been read of publishers in this turn, or some wait already.
   bool defers_publishers() const;
   // To be read in its turn.
   void add_publisher(std::shared_ptr<Connection> connection);
