@@ -53,6 +53,8 @@ class Engine {
 
   const std::string& vhost() const { return vhost_; }
   Journal& journal() { return surroundings_.journal; }
+  // What is done in this turn; whoever calls the engine begins turns and shares.
+  WorkBudget& work() { return surroundings_.work; }
   // What its messages take in memory.
   std::size_t memory_bytes() const { return surroundings_.memory.bytes; }
   // Of that, what is ready in queues and could be moved to disk: persistent, in durable queues.

@@ -7,6 +7,7 @@
 #include "engine/message.hpp"
 #include "engine/timers.hpp"
 #include "engine/wire.hpp"
+#include "engine/work.hpp"
 
 namespace haypile::engine {
 
@@ -26,6 +27,7 @@ struct Surroundings {
   // Of that, what is ready in queues and could leave memory.
   std::size_t movable_bytes = 0;
   TimeMs now = 0;
+  WorkBudget work{};
   Timers timers{};
   // Left by the queues for the engine, which takes them up before it returns to its caller.
   std::vector<DeadLetter> dead_letters{};

@@ -1,0 +1,48 @@
+// How much is done in one turn of the loop that serves all clients.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+namespace haypile::engine {
+
+// One thread serves all connections of a virtual host, in turns, and nobody may wait long for what
+// somebody else has asked for. So work is counted in units. A unit is about a microsecond: a queue
+// visited, a binding matched, a dead letter passed on, a message returned to its queue, 4 KiB
+// copied. Units do not depend on the machine's speed, so that the simulation sees the same turns.
+//
+// Each connection, and each kind of work that the engine does by itself, has a share of a turn.
+// Whoever has used up its share goes on in the next turn. Belongs to the engine's thread.
+class WorkBudget {
+ public:
+  static constexpr std::uint64_t units_per_turn = 20'000;
+  // Everybody may do that much in a turn, however many there are.
+  static constexpr std::uint64_t share_min = 200;
+
+  // `waiting_count` is how many have been stopped in the turn before, and go on in this one.
+  void begin_turn(std::size_t waiting_count) {
+    share_ = std::max(units_per_turn / (waiting_count + 1), share_min);
+    begin_share();
+  }
+  // From here on, what is done is charged to the next connection.
+  void begin_share() { share_end_ = share_ == unlimited ? unlimited : spent_ + share_; }
+
+  void spend(std::uint64_t units) { spent_ += units; }
+  void spend_bytes(std::size_t bytes) { spent_ += bytes / bytes_per_unit; }
+  bool is_share_used_up() const { return spent_ >= share_end_; }
+  // Since the beginning, in units.
+  std::uint64_t spent() const { return spent_; }
+
+ private:
+  static constexpr std::size_t bytes_per_unit = 4096;
+  static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
+
+  // Nothing is limited before the first turn begins: recovery, tests.
+  std::uint64_t share_ = unlimited;
+  std::uint64_t share_end_ = unlimited;
+  std::uint64_t spent_ = 0;
+};
+
+}  // namespace haypile::engine
