@@ -33,7 +33,7 @@ Run::Run(const Work& work)
     consumer_.send_method(amqp::basic::Consume{
         .queue = queue_name, .consumer_tag = consumer_tag, .no_ack = !work_.acked});
   }
-  broker_.flush();
+  broker_.turn();
   broker_.log().step();
   publisher_.log_advanced();
   publisher_.expect_success();
@@ -43,7 +43,7 @@ Run::Run(const Work& work)
 
 void Run::publish() {
   publisher_.send(publishes_);
-  broker_.flush();
+  broker_.turn();
   published_ += chunk_size;
 }
 
@@ -67,7 +67,7 @@ void Run::acknowledge() {
 }
 
 void Run::check() {
-  broker_.flush();
+  broker_.turn();
   engine::Queue* queue = nullptr;
   expect(!broker_.engine().find_queue(queue_name, 0, queue), "the queue is there");
   expect(queue->ready_count() == left() && queue->unacked_count() == 0, "all went its way");

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -11,11 +12,9 @@
 #include <haypile/amqp/methods.hpp>
 #include <haypile/amqp/table.hpp>
 
-#include "engine/engine.hpp"
-#include "engine/restore.hpp"
-#include "log/log.hpp"
 #include "session/session.hpp"
 #include "session/wire_format.hpp"
+#include "vhost/vhost.hpp"
 #include "whole/null_files.hpp"
 
 namespace haypile::bench {
@@ -26,38 +25,35 @@ inline void expect(bool holds, const char* what) {
   if (!holds) throw std::runtime_error(std::string("not as expected: ") + what);
 }
 
-// As server/ puts a virtual host together, and lets it have its turn.
 class Broker {
  public:
-  explicit Broker(std::uint64_t ring_size)
-      : log_(files_, "log", log::DirectoryId{}, options(ring_size)), engine_("/", log_, wire_) {
-    engine_.set_movable_max_bytes(8u << 20);
-    update_clock();
-    engine::Restore restore(engine_);
-    log_.recover(restore);
+  explicit Broker(std::uint64_t ring_size) : vhost_("/", wire_, make_log(ring_size), {}) {
+    vhost_.start(reading);
   }
-  engine::Engine& engine() { return engine_; }
-  log::Log& log() { return log_; }
+  engine::Engine& engine() { return vhost_.engine(); }
+  log::Log& log() { return *vhost_.log(); }
   const session::Settings& settings() const { return settings_; }
   session::Time now() const { return session::Time(std::chrono::hours(1)); }
-  void update_clock() { engine_.set_now(1'790'000'000'000); }
-  void flush() {
-    engine_.make_room();
-    log_.flush();
-  }
+  void update_clock() { vhost_.set_now(reading.boot); }
+  void turn() { vhost_.turn(reading); }
 
  private:
-  static log::LogOptions options(std::uint64_t ring_size) {
-    return {.segment_size = 256u << 10,
-            .ring_size = ring_size,
-            .threaded = false,
-            .on_failure = [](const std::string& line) { throw std::runtime_error(line); }};
+  static constexpr vhost::ClockReading reading{.boot = 3'600'000, .wall = 1'790'000'000'000};
+
+  std::unique_ptr<log::Log> make_log(std::uint64_t ring_size) {
+    return std::make_unique<log::Log>(files_, "log", log::DirectoryId{},
+                                      log::LogOptions{.segment_size = 256u << 10,
+                                                      .ring_size = ring_size,
+                                                      .threaded = false,
+                                                      .on_failure = [](const std::string& line) {
+                                                        throw std::runtime_error(line);
+                                                      }});
   }
+
   session::Settings settings_{.version = "0"};
   NullFileSystem files_;
   session::WireFormat wire_;
-  log::Log log_;
-  engine::Engine engine_;
+  vhost::Vhost vhost_;
 };
 
 // A client and the broker's side of its connection.

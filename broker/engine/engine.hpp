@@ -55,6 +55,7 @@ class Engine {
   Journal& journal() { return surroundings_.journal; }
   // What is done in this turn; whoever calls the engine begins turns and shares.
   WorkBudget& work() { return surroundings_.work; }
+  const WorkBudget& work() const { return surroundings_.work; }
   // What its messages take in memory.
   std::size_t memory_bytes() const { return surroundings_.memory.bytes; }
   // Of that, what is ready in queues and could be moved to disk: persistent, in durable queues.
@@ -62,6 +63,7 @@ class Engine {
 
   // What counts as now until the next call; going back is passed over.
   void set_now(TimeMs now) { surroundings_.now = std::max(surroundings_.now, now); }
+  TimeMs now() const { return surroundings_.now; }
   // When advance() wants to be called next; no_deadline if nothing is waited for.
   TimeMs next_deadline() const {
     return letters_.empty() ? surroundings_.timers.next_deadline() : surroundings_.now;

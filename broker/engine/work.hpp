@@ -23,15 +23,20 @@ class WorkBudget {
 
   // `waiting_count` is how many have been stopped in the turn before, and go on in this one.
   void begin_turn(std::size_t waiting_count) {
-    share_ = std::max(units_per_turn / (waiting_count + 1), share_min);
+    share_ = std::max(turn_ / (waiting_count + 1), std::min(turn_, share_min));
+    turn_end_ = spent_ + turn_;
     begin_share();
   }
+  // From the next turn on.
+  void set_units_per_turn(std::uint64_t units) { turn_ = units; }
   // From here on, what is done is charged to the next connection.
   void begin_share() { share_end_ = share_ == unlimited ? unlimited : spent_ + share_; }
 
   void spend(std::uint64_t units) { spent_ += units; }
   void spend_bytes(std::size_t bytes) { spent_ += bytes / bytes_per_unit; }
   bool is_share_used_up() const { return spent_ >= share_end_; }
+  // All together have done enough: whoever comes now should wait for the next turn.
+  bool is_turn_used_up() const { return spent_ >= turn_end_; }
   // Since the beginning, in units.
   std::uint64_t spent() const { return spent_; }
 
@@ -39,7 +44,9 @@ class WorkBudget {
   static constexpr std::size_t bytes_per_unit = 4096;
   static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 
+  std::uint64_t turn_ = units_per_turn;
   // Nothing is limited before the first turn begins: recovery, tests.
+  std::uint64_t turn_end_ = unlimited;
   std::uint64_t share_ = unlimited;
   std::uint64_t share_end_ = unlimited;
   std::uint64_t spent_ = 0;

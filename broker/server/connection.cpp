@@ -8,6 +8,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "server/clocks.hpp"
 #include "server/core.hpp"
 #include "server/random.hpp"
 
@@ -38,7 +39,9 @@ bool Connection::may_log_in(std::string_view user, std::string_view password) {
 }
 
 engine::Engine* Connection::find_vhost(std::string_view name) {
-  return core_.find_vhost(name);
+  vhost_ = core_.find_vhost(name);
+  update_clock();
+  return vhost_ ? &vhost_->engine() : nullptr;
 }
 
 std::string Connection::unique_name() {
@@ -51,33 +54,49 @@ void Connection::output_ready() {
 }
 
 void Connection::wait_readable() {
-  if (reading_ || !socket_.is_open()) return;
+  if (reading_ || awaits_turn_ || !socket_.is_open()) return;
   reading_ = true;
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
     if (error) {
       self->reading_ = false;
-    } else if (self->publishes_ && self->core_.defers_publishers()) {
-      self->core_.add_publisher(self);
+    } else if (self->vhost_ && self->vhost_->turns().defers(self->publishes_)) {
+      self->await_turn(self->publishes_);
     } else {
-      self->read();
+      self->read_socket();
     }
   });
 }
 
+void Connection::update_clock() {
+  if (vhost_) vhost_->set_now(read_boot_clock());
+}
+
+void Connection::await_turn(bool as_publisher) {
+  if (std::exchange(awaits_turn_, true)) return;
+  vhost_->turns().add(shared_from_this(), as_publisher);
+  core_.schedule_turn();
+}
+
 void Connection::read() {
+  awaits_turn_ = false;
+  if (reading_) return read_socket();
+  if (socket_.is_open()) resume_reading();
+}
+
+void Connection::read_socket() {
   reading_ = false;
   if (!socket_.is_open()) return;
-  core_.update_clock();
+  update_clock();
   const auto buffer = core_.read_buffer();
   std::ranges::copy(rest_, buffer.data());
   const auto room = buffer.subspan(rest_.size());
-  const std::size_t size_max = publishes_ ? core_.publisher_read_size_bytes() : room.size();
+  const std::size_t size_max = publishes_ ? vhost_->turns().read_size(room.size()) : room.size();
   // A large frame is read in large pieces, or copied again with each of the small ones.
   const std::size_t size =
       rest_.size() < size_max / 2 ? std::min(size_max, room.size()) : room.size();
   error_code error;
   const std::size_t count = socket_.read_some(asio::buffer(room.data(), size), error);
-  if (publishes_) core_.count_published(count);
+  if (publishes_) vhost_->turns().count_published(count);
   if (error == asio::error::would_block || error == asio::error::try_again) {
     wait_readable();
   } else if (error) {
@@ -88,6 +107,7 @@ void Connection::read() {
 }
 
 void Connection::use(std::string_view bytes) {
+  if (vhost_) vhost_->engine().work().begin_share();
   rest_.assign(bytes.substr(session_.receive(bytes, Clock::now())));
   after_session();
 }
@@ -99,37 +119,39 @@ void Connection::after_session() {
     drain_until_ = Clock::now() + core_.settings().close_timeout;
   }
   if (deadline() < armed_for_) arm_timer();
-  core_.schedule_flush();
+  core_.schedule_turn();
   if (session_.finished()) output_ready();
   if (session_.finished() && !session_.closed_by_client()) return;
   if (!session_.wants_input()) return;
   publishes_ = session_.take_published();
-  if (publishes_ && core_.holds_publishers_back()) {
-    session_.hold_back(core_.alarm());
-    if (!std::exchange(held_back_, true)) core_.add_held_back(shared_from_this());
+  if (publishes_ && vhost_->holds_publishers()) {
+    session_.hold_back(vhost_->alarm_text());
+    if (!std::exchange(held_back_, true)) core_.pause(*vhost_, shared_from_this());
     return;
   }
+  // It has used up its share of the turn.
+  if (session_.has_stalled()) return await_turn(false);
   wait_readable();
 }
 
-void Connection::go_on() {
+bool Connection::try_to_go_on() {
   held_back_ = false;
-  if (!socket_.is_open()) return;
+  if (!socket_.is_open()) return true;
   session_.go_on(Clock::now());
   if (deadline() < armed_for_) arm_timer();
   resume_reading();
+  return true;
 }
 
 void Connection::resume_reading() {
-  if (held_back_ || session_.finished() || !session_.wants_input()) return;
+  if (held_back_ || awaits_turn_ || session_.finished() || !session_.wants_input()) return;
   if (!session_.has_stalled()) return wait_readable();
-  core_.update_clock();
+  update_clock();
   const std::string left = std::exchange(rest_, {});
   use(left);
 }
 
 void Connection::look_after() {
-  session_.hold_back(core_.alarm());
   ::pollfd peer{socket_.native_handle(), POLLRDHUP, 0};
   if (::poll(&peer, 1, 0) > 0) close("the client has gone");
 }
@@ -164,9 +186,9 @@ void Connection::wait_writable() {
   socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const error_code& error) {
     self->writing_ = false;
     if (error) return;
-    self->core_.update_clock();
+    self->update_clock();
     self->flush();
-    self->core_.schedule_flush();  // what there was room for may have gone to the log too
+    self->core_.schedule_turn();  // what there was room for may have gone to the log too
   });
 }
 
@@ -179,7 +201,7 @@ void Connection::log_advanced() {
 
 void Connection::await_log() {
   if (!session_.awaits_log() || std::exchange(awaiting_log_, true)) return;
-  core_.await_log(shared_from_this());
+  vhost_->await_log(shared_from_this());
 }
 
 void Connection::shut_down() {
@@ -204,7 +226,7 @@ void Connection::arm_timer() {
 // A session that has finished may have something to send yet: its last word.
 void Connection::on_timer() {
   if (!socket_.is_open()) return;
-  core_.update_clock();
+  update_clock();
   const auto now = Clock::now();
   if (session_.finished()) {
     if (now >= drain_until_) return close(session_.reason());
@@ -212,13 +234,13 @@ void Connection::on_timer() {
   }
   session_.tick(now);
   if (session_.finished()) return close(session_.reason());
-  core_.schedule_flush();
+  core_.schedule_turn();
   arm_timer();
 }
 
 void Connection::close(const std::string& reason) {
   if (!socket_.is_open()) return;
-  core_.update_clock();
+  update_clock();
   const auto self = shared_from_this();  // the core lets go of it
   error_code ignored;
   socket_.shutdown(Socket::shutdown_both, ignored);

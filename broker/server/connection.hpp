@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/steady_timer.hpp>
 
 #include "server/socket.hpp"
 #include "session/session.hpp"
+#include "vhost/vhost.hpp"
 
 namespace haypile::server {
 
@@ -17,7 +19,9 @@ class Core;
 
 // Lives as long as the core knows it or a handler of the socket is under way. Used by the core's
 // thread only.
-class Connection final : public std::enable_shared_from_this<Connection>, private session::Host {
+class Connection final : public std::enable_shared_from_this<Connection>,
+                         public vhost::Participant,
+                         private session::Host {
  public:
   // The core outlives the connection.
   Connection(Core& core, Socket socket, Peer peer, engine::OwnerId id);
@@ -27,13 +31,15 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
   // Sends what there is to send, as far as the socket takes it.
   void flush();
-  // Takes one read of what has come.
-  void read();
-  void log_advanced();
-  // While held back: the alarm is told of if there is one now, and a peer that has gone is noticed.
-  void look_after();
+  // Goes on with what the session has left, or takes one read of what has come.
+  void read() override;
+  void log_advanced() override;
+  void tell_alarm(std::string_view text) override { session_.hold_back(text); }
+  // While held back: a peer that has gone is noticed.
+  void look_after() override;
   // Reading goes on if it was held back.
-  void go_on();
+  bool try_to_go_on() override;
+  bool has_gone() const override { return !socket_.is_open(); }
   // Its consumers get nothing any more: before all connections are shut down, or closed.
   void stop_deliveries() { session_.stop_deliveries(); }
   void shut_down();
@@ -46,7 +52,11 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::string unique_name() override;
   void output_ready() override;
 
+  // The engine learns what time it is; before anything that may depend on it.
+  void update_clock();
   void wait_readable();
+  void await_turn(bool as_publisher);
+  void read_socket();
   void resume_reading();
   // Offers the session what it has left of the input.
   void use(std::string_view bytes);
@@ -61,15 +71,17 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   Socket socket_;
   const Peer peer_;
   const engine::OwnerId id_;
+  vhost::Vhost* vhost_ = nullptr;  // once it is open
   session::Session session_;
   asio::steady_timer timer_;
   std::chrono::steady_clock::time_point armed_for_ = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point drain_until_{};  // once the session has finished
-  std::string rest_;        // the start of a frame whose end has not come yet
-  std::string sending_;     // taken from the session
-  std::size_t sent_ = 0;    // of sending_
-  bool reading_ = false;    // or about to
-  bool publishes_ = false;  // did in the last read
+  std::string rest_;          // the start of a frame whose end has not come yet
+  std::string sending_;       // taken from the session
+  std::size_t sent_ = 0;      // of sending_
+  bool reading_ = false;      // or about to
+  bool awaits_turn_ = false;  // its virtual host calls read()
+  bool publishes_ = false;    // did in the last read
   bool writing_ = false;
   bool held_back_ = false;  // until the broker can take more
   bool dirty_ = false;      // on the core's list, as the next one

@@ -3,8 +3,8 @@
 
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,10 +18,12 @@
 
 #include <haypile/broker.hpp>
 
+#include "log/data_directory.hpp"
 #include "server/listener.hpp"
 #include "server/socket.hpp"
-#include "server/vhost.hpp"
 #include "session/settings.hpp"
+#include "session/wire_format.hpp"
+#include "vhost/vhost.hpp"
 
 namespace haypile::server {
 
@@ -47,30 +49,16 @@ class Core {
   // For connections.
   asio::io_context& io() { return io_; }
   const session::Settings& settings() const { return settings_; }
-  engine::Engine* find_vhost(std::string_view name);
+  // Null if there is none of that name.
+  vhost::Vhost* find_vhost(std::string_view name);
   // A place to read to; what is in it is lost when the handler returns.
   std::span<char> read_buffer() { return read_buffer_; }
+  // Its output is flushed at the end of the turn.
   void add_dirty(std::shared_ptr<Connection> connection);
-  void await_log(std::shared_ptr<Connection> connection);
-  // The log has more to write than it should, or there is an alarm: publishers wait.
-  bool holds_publishers_back() const;
-  // What clients are told of the alarm; empty if there is none.
-  std::string_view alarm() const {
-    return memory_alarm_ ? "low on memory" : disk_alarm_ ? "low on disk" : "";
-  }
-  // The engines learn what time it is; before anything that may depend on it.
-  void update_clock();
-  // There is a backlog, and enough has been read of publishers in this turn, or some wait already.
-  bool defers_publishers() const;
-  // To be read in its turn.
-  void add_publisher(std::shared_ptr<Connection> connection);
-  // Was read of a publisher.
-  void count_published(std::size_t bytes) { published_bytes_ += bytes; }
-  // So much of one at a time, at most.
-  std::size_t publisher_read_size_bytes() const;
-  void add_held_back(std::shared_ptr<Connection> connection);
-  // Has outputs and logs flushed when the handlers that are ready now have run.
-  void schedule_flush();
+  // As vhost::Vhost::pause(), and has a look after it now and then.
+  void pause(vhost::Vhost& vhost, std::shared_ptr<Connection> connection);
+  // All virtual hosts get a turn when the handlers that are ready now have run.
+  void schedule_turn();
   void remove(const Connection& connection, const std::string& peer, const std::string& reason);
   void report(Severity severity, const std::string& line) const;
 
@@ -78,17 +66,12 @@ class Core {
   using Connections = std::vector<std::shared_ptr<Connection>>;
 
   void open_vhost(const std::string& name);
-  engine::TimeMs now() const;
-  void flush();
-  void read_publishers();
-  bool has_backlog() const;
-  void check_memory();
-  void check_disk();
-  void set_disk_alarm(bool is_out_of_space);
-  void let_publishers_go_on();
-  void look_after_held_back();
-  void arm_engine_timer();
-  void advance_engines();
+  vhost::VhostLimits vhost_limits() const;
+  std::unique_ptr<log::Log> make_log(const std::string& vhost);
+  void turn();
+  void report_alarms();
+  void look_after_paused();
+  void arm_vhost_timer();
   void log_advanced();
   void fail(const std::string& line);
   void close_connections(const std::string& reason);
@@ -96,34 +79,24 @@ class Core {
   asio::io_context& io_;
   const BrokerOptions options_;
   const std::size_t memory_limit_bytes_;
-  // The wall clock when the monotonic one was at 0: deadlines follow the latter, and go on by the
-  // former after a restart.
-  const std::chrono::milliseconds epoch_;
   session::Settings settings_;
+  const session::WireFormat wire_;
   std::vector<char> read_buffer_;
   std::optional<log::DataDirectory> directory_;
-  std::unordered_map<std::string, std::unique_ptr<Vhost>> vhosts_;
+  std::map<std::string, std::unique_ptr<vhost::Vhost>, std::less<>> vhosts_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_map<engine::OwnerId, std::shared_ptr<Connection>> connections_;
   engine::OwnerId last_id_ = 0;
   Connections dirty_;
-  Connections awaiting_log_;
-  Connections held_back_;
-  std::deque<std::shared_ptr<Connection>> publishers_;  // with something to read
-  std::size_t published_bytes_ = 0;                     // read from them in this turn
-  Connections at_hand_;                                 // of the list that is being gone through
-  bool flush_scheduled_ = false;
+  Connections at_hand_;  // those of dirty_ that are being flushed
+  bool turn_scheduled_ = false;
   bool stopping_ = false;
   bool failed_ = false;
-  bool memory_alarm_ = false;
-  bool disk_alarm_ = false;
-  engine::TimeMs disk_checked_at_ = 0;
-  std::uint64_t disk_checked_at_bytes_ = 0;  // of all logs
-  asio::steady_timer disk_timer_;            // while there is an alarm
+  vhost::Alarms reported_alarms_;
   asio::steady_timer stop_timer_;
-  asio::steady_timer engine_timer_;  // for what expires
-  engine::TimeMs engine_timer_set_for_ = engine::no_deadline;
-  asio::steady_timer held_back_timer_;
+  asio::steady_timer vhost_timer_;                            // for the first of their deadlines
+  engine::TimeMs vhost_timer_set_for_ = engine::no_deadline;  // on the boot clock
+  asio::steady_timer look_after_timer_;
   bool looking_after_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "simulation/books.hpp"
@@ -15,17 +16,25 @@
 namespace haypile::simulation {
 
 struct Line {
-  Line(std::unique_ptr<SimBroker::Connection> its_connection, Books& books, Events& events,
+  Line(std::shared_ptr<SimBroker::Connection> its_connection, Books& books, Events& events,
        Random& random, std::size_t its_index, std::uint64_t its_id, const Style& style)
       : index(its_index),
         id(its_id),
         connection(std::move(its_connection)),
         watch(books, events, its_id),
-        client(books.messages(), random, its_index, style) {}
+        client(books.messages(), random, its_index, style) {
+    connection->set_on_taken([this](std::string_view bytes) { watch.received(bytes); });
+  }
+  ~Line() {
+    connection->set_on_taken({});
+    connection->cut();
+  }
+  Line(const Line&) = delete;
+  Line& operator=(const Line&) = delete;
 
   const std::size_t index;  // which client it is
   const std::uint64_t id;
-  std::unique_ptr<SimBroker::Connection> connection;
+  std::shared_ptr<SimBroker::Connection> connection;
   Watch watch;
   Client client;
   std::string to_broker;

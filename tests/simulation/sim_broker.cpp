@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/restore.hpp"
 #include "support/log_fixture.hpp"
 
 namespace haypile::simulation {
@@ -43,22 +44,71 @@ session::Settings settings_for(const BrokerLimits& limits) {
   return {.version = "0", .output_max_bytes = limits.output_max_bytes};
 }
 
+std::unique_ptr<log::Log> make_log(test::MemFileSystem& files, const BrokerLimits& limits,
+                                   bool& advanced, bool& failed) {
+  return std::make_unique<log::Log>(
+      files, "log", test::directory_id,
+      log::LogOptions{.segment_size = limits.segment_size,
+                      .ring_size = limits.ring_size(),
+                      .reserve_size = limits.reserve_size(),
+                      .threaded = false,
+                      .on_durable = [&advanced] { advanced = true; },
+                      .on_failure = [&failed](const std::string&) { failed = true; }});
+}
+
 }  // namespace
 
 SimBroker::Connection::Connection(SimBroker& broker, engine::OwnerId owner)
     : broker_(broker), session_(*this, broker.settings_, owner, broker.clock_.now()) {}
 
-std::string SimBroker::Connection::receive(std::string_view bytes) {
-  broker_.update_clock();
+void SimBroker::Connection::receive(std::string_view bytes) {
   rest_ += bytes;
+  broker_.update_clock();
+  use();
+}
+
+void SimBroker::Connection::use() {
+  broker_.engine().work().begin_share();
   const std::size_t used = session_.receive(rest_, broker_.clock_.now());
-  std::string taken = rest_.substr(0, used);
+  if (on_taken_) on_taken_(std::string_view(rest_).substr(0, used));
   rest_.erase(0, used);
-  if (session_.take_published() && broker_.holds_publishers_back()) {
-    session_.hold_back("too much to do");
-    held_back_ = true;
+  after_session();
+}
+
+void SimBroker::Connection::after_session() {
+  if (session_.finished()) return;
+  if (session_.awaits_log() && !std::exchange(awaits_log_, true)) {
+    broker_.vhost_.await_log(shared_from_this());
   }
-  return taken;
+  if (session_.take_published() && broker_.vhost_.holds_publishers()) {
+    session_.hold_back(broker_.vhost_.alarm_text());
+    if (!std::exchange(held_back_, true)) broker_.vhost_.pause(shared_from_this());
+  } else if (session_.has_stalled() && session_.wants_input()) {
+    if (!std::exchange(awaits_turn_, true)) broker_.vhost_.turns().add(shared_from_this(), false);
+  }
+}
+
+void SimBroker::Connection::read() {
+  awaits_turn_ = false;
+  if (!has_gone_ && may_receive()) use();
+}
+
+bool SimBroker::Connection::try_to_go_on() {
+  held_back_ = false;
+  if (has_gone_) return true;
+  session_.go_on(broker_.clock_.now());
+  if (session_.has_stalled() && may_receive()) use();
+  return true;
+}
+
+void SimBroker::Connection::log_advanced() {
+  awaits_log_ = false;
+  if (has_gone_) return;
+  session_.log_advanced();
+  if (session_.awaits_log()) {
+    awaits_log_ = true;
+    broker_.vhost_.await_log(shared_from_this());
+  }
 }
 
 std::string SimBroker::Connection::take_output() {
@@ -72,64 +122,29 @@ void SimBroker::Connection::output_sent(std::size_t size) {
   session_.output_sent(size);
 }
 
+void SimBroker::Connection::cut() {
+  has_gone_ = true;
+  session_.disconnected();
+}
+
 SimBroker::SimBroker(test::MemFileSystem& files, const Clock& clock, const BrokerLimits& limits)
     : clock_(clock),
-      limits_(limits),
       settings_(settings_for(limits)),
-      log_(files, "log", test::directory_id,
-           log::LogOptions{.segment_size = limits.segment_size,
-                           .ring_size = limits.ring_size(),
-                           .reserve_size = limits.reserve_size(),
-                           .threaded = false,
-                           .on_durable = [this] { advanced_ = true; },
-                           .on_failure = [this](const std::string&) { failed_ = true; }}),
-      engine_("/", log_, wire_) {
-  engine_.set_movable_max_bytes(limits.movable_max_bytes);
-  update_clock();
+      vhost_("/", wire_, make_log(files, limits, advanced_, failed_),
+             {.pressure = {.memory_max_bytes = limits.memory_max_bytes,
+                           .pending_max_bytes = limits.pending_max_bytes},
+              .queue_memory_bytes = limits.movable_max_bytes}) {
+  vhost_.engine().work().set_units_per_turn(limits.work_units);
 }
 
 log::RecoveryReport SimBroker::start(engine::Recovery& witness) {
-  engine::Restore restore(engine_);
+  engine::Restore restore(engine());
   Both both(witness, restore);
-  return log_.recover(both);
+  return vhost_.start(clock_.reading(), both);
 }
 
-std::unique_ptr<SimBroker::Connection> SimBroker::connect() {
-  return std::make_unique<Connection>(*this, ++last_owner_);
-}
-
-void SimBroker::flush() {
-  engine_.make_room();
-  if (log_.is_out_of_space()) log_.look_for_space();
-  log_.flush();
-}
-
-void SimBroker::log_advanced(const std::vector<Connection*>& connections) {
-  update_clock();
-  for (Connection* connection : connections) {
-    if (connection->session_.awaits_log()) connection->session_.log_advanced();
-  }
-}
-
-void SimBroker::let_publishers_go_on(const std::vector<Connection*>& connections) {
-  if (holds_publishers_back()) return;
-  for (Connection* connection : connections) {
-    if (std::exchange(connection->held_back_, false)) connection->session_.go_on(clock_.now());
-  }
-}
-
-bool SimBroker::holds_publishers_back() const {
-  return log_.pending_bytes() > limits_.pending_max_bytes || log_.is_overfull() ||
-         log_.is_out_of_space() || engine_.memory_bytes() > limits_.memory_max_bytes;
-}
-
-void SimBroker::advance() {
-  engine_.advance(clock_.now_ms);
-}
-
-bool SimBroker::close_clean() {
-  engine_.mark_delivered();
-  return log_.close_clean();
+std::shared_ptr<SimBroker::Connection> SimBroker::connect() {
+  return std::make_shared<Connection>(*this, ++last_owner_);
 }
 
 }  // namespace haypile::simulation

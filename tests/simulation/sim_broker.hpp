@@ -1,27 +1,26 @@
-// A broker in one thread, put together as server/ does it (Core, Vhost, Connection), but for the
-// sockets, the disk, the clock and the order in which things happen, which are the simulation's.
+// A broker in one thread: the virtual host that the server runs, and connections. The sockets, the
+// disk, the clock and the order in which things happen are the simulation's.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
-#include "engine/engine.hpp"
-#include "engine/restore.hpp"
-#include "log/log.hpp"
 #include "session/session.hpp"
 #include "session/wire_format.hpp"
 #include "support/mem_file_system.hpp"
+#include "vhost/vhost.hpp"
 
 namespace haypile::simulation {
 
 struct Clock {
   engine::TimeMs now_ms = 1'790'000'000'000;
   session::Time now() const { return session::Time(std::chrono::milliseconds(now_ms)); }
+  vhost::ClockReading reading() const { return {.boot = now_ms, .wall = now_ms}; }
 };
 
 struct BrokerLimits {
@@ -33,6 +32,8 @@ struct BrokerLimits {
   // Beyond these publishers are held back.
   std::size_t pending_max_bytes = 64'000;
   std::size_t memory_max_bytes = 256'000;
+  // Of a turn.
+  std::uint64_t work_units = 20'000;
 
   std::uint64_t ring_size() const { return std::uint64_t{segment_size} * ring_segments; }
   // Clients say more before they wait than so small a ring would have room for.
@@ -41,28 +42,50 @@ struct BrokerLimits {
 
 class SimBroker {
  public:
-  class Connection final : private session::Host {
+  class Connection final : public std::enable_shared_from_this<Connection>,
+                           public vhost::Participant,
+                           private session::Host {
    public:
+    // Is told of the bytes that the session has taken, whole frames.
+    using OnTaken = std::function<void(std::string_view)>;
+
     Connection(SimBroker& broker, engine::OwnerId owner);
 
-    // Hands bytes to the session; gives those that it took, whole frames.
-    std::string receive(std::string_view bytes);
-    bool may_receive() const { return !held_back_ && session_.wants_input(); }
+    // Before anything else.
+    void set_on_taken(OnTaken on_taken) { on_taken_ = std::move(on_taken); }
+    // Hands bytes to the session.
+    void receive(std::string_view bytes);
+    bool may_receive() const { return !held_back_ && !awaits_turn_ && session_.wants_input(); }
     // What goes into the socket, to be reported by output_sent() when it has left it.
     std::string take_output();
     void output_sent(std::size_t size);
+    // The client has gone.
+    void cut();
     session::Session& session() { return session_; }
 
    private:
     friend class SimBroker;
     bool may_log_in(std::string_view, std::string_view) override { return true; }
-    engine::Engine* find_vhost(std::string_view) override { return &broker_.engine_; }
+    engine::Engine* find_vhost(std::string_view) override { return &broker_.engine(); }
     std::string unique_name() override { return "n" + std::to_string(++broker_.names_); }
     void output_ready() override {}
 
+    void read() override;
+    bool try_to_go_on() override;
+    void tell_alarm(std::string_view text) override { session_.hold_back(text); }
+    void look_after() override {}
+    void log_advanced() override;
+    bool has_gone() const override { return has_gone_; }
+    void use();
+    void after_session();
+
     SimBroker& broker_;
+    OnTaken on_taken_;
     std::string rest_;  // of the input: what the session could not use yet
     bool held_back_ = false;
+    bool awaits_turn_ = false;
+    bool awaits_log_ = false;
+    bool has_gone_ = false;
     session::Session session_;
   };
 
@@ -72,41 +95,35 @@ class SimBroker {
   // Restores what is on the disk, in the presence of `witness`. Throws what Log::recover() throws.
   log::RecoveryReport start(engine::Recovery& witness);
 
-  std::unique_ptr<Connection> connect();
-  // What Core's flush does to the log. A log that has more to be done there gets it here.
-  void flush();
+  std::shared_ptr<Connection> connect();
+  void turn() { vhost_.turn(clock_.reading()); }
+  // A turn is due though nothing has come in.
+  bool is_due() { return vhost_.next_deadline() <= clock_.now_ms || vhost_.wants_turn(); }
   // The log's threads have their turn, both or one.
-  void step_log() { log_.step(); }
-  void step_writer() { log_.step_writer(); }
-  void step_keeper() { log_.step_keeper(); }
+  void step_log() { vhost_.log()->step(); }
+  void step_writer() { vhost_.log()->step_writer(); }
+  void step_keeper() { vhost_.log()->step_keeper(); }
   // The core hears of it: true if anything has become durable since it was here last.
   bool take_advanced() { return std::exchange(advanced_, false); }
-  void log_advanced(const std::vector<Connection*>& connections);
-  void let_publishers_go_on(const std::vector<Connection*>& connections);
-  // Once its time has come.
-  void advance();
-  bool is_due() const { return engine_.next_deadline() <= clock_.now_ms; }
+  void log_advanced() { vhost_.log_advanced(clock_.now_ms); }
   // No session is left, and nothing may be called afterwards. False: it could not be written.
-  bool close_clean();
+  bool close_clean() { return vhost_.close_clean(); }
 
   bool has_failed() const { return failed_; }
-  engine::Engine& engine() { return engine_; }
-  const log::Log& log() const { return log_; }
+  engine::Engine& engine() { return vhost_.engine(); }
+  const log::Log& log() const { return *vhost_.log(); }
 
  private:
-  bool holds_publishers_back() const;
-  void update_clock() { engine_.set_now(clock_.now_ms); }
+  void update_clock() { vhost_.set_now(clock_.now_ms); }
 
   const Clock& clock_;
-  const BrokerLimits limits_;
   session::Settings settings_;
   session::WireFormat wire_;
   bool advanced_ = false;
   bool failed_ = false;
   std::uint64_t names_ = 0;
   engine::OwnerId last_owner_ = 0;
-  log::Log log_;
-  engine::Engine engine_;
+  vhost::Vhost vhost_;
 };
 
 }  // namespace haypile::simulation

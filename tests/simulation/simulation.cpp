@@ -29,6 +29,7 @@ Simulation::Simulation(const Plan& plan)
   if (random_.one_in(3)) limits_.output_max_bytes = random_.between(300, 3000);
   if (random_.one_in(4)) limits_.pending_max_bytes = random_.between(500, 5000);
   if (random_.one_in(4)) limits_.memory_max_bytes = random_.between(5000, 50'000);
+  if (random_.one_in(3)) limits_.work_units = random_.between(1, 300);
 }
 
 void Simulation::run() {
@@ -60,7 +61,7 @@ void Simulation::run_script() {
   try {
     try_to_start();
     work(400);
-    flush();
+    turn();
     step_log();
     hear_of_log();
     if (random_.one_in(2)) stop_clean();
@@ -176,7 +177,7 @@ void Simulation::fail() {
 
 void Simulation::stop_clean() {
   if (random_.one_in(2)) {
-    flush();
+    turn();
     step_log();
     hear_of_log();
   }
@@ -187,7 +188,7 @@ void Simulation::stop_clean() {
     line->connection->session().stop_deliveries();
   for (const auto& line : lines_)
     line->connection->session().shut_down(clock_.now());
-  if (random_.one_in(2)) flush();
+  if (random_.one_in(2)) turn();
   lines_.clear();
   close_ = Close::tried;
   if (!broker_->close_clean()) return;
@@ -204,7 +205,7 @@ void Simulation::audit() {
     for (bool is_quiet = false; !is_quiet;) {
       line.to_broker += line.client.take_output();
       feed(line, line.to_broker.size());
-      flush();
+      turn();
       step_log();
       hear_of_log();
       is_quiet = line.to_broker.empty() && line.to_client.empty();

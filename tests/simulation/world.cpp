@@ -15,9 +15,9 @@ void Simulation::step() {
   } else if (dice < 75) {
     move_to_client();
   } else if (dice < 83) {
-    flush();
+    turn();
   } else if (dice < 90) {
-    if (style_.writes_late && !random_.one_in(4)) return flush();
+    if (style_.writes_late && !random_.one_in(4)) return turn();
     step_log_thread();
   } else if (dice < 95) {
     hear_of_log();
@@ -63,7 +63,7 @@ void Simulation::feed(Line& line, std::size_t size) {
   const std::string bytes = line.to_broker.substr(0, size);
   line.to_broker.erase(0, bytes.size());
   books_.set_now(clock_.now_ms);
-  line.watch.received(line.connection->receive(bytes));
+  line.connection->receive(bytes);
   line.last_heard_ms = clock_.now_ms;
   collect(&line);
 }
@@ -94,10 +94,7 @@ void Simulation::pass_time() {
     line->client.send_heartbeat();
     line->to_broker += line->client.take_output();
   }
-  if (random_.one_in(2) && broker_->is_due()) {
-    broker_->advance();
-    collect(nullptr);
-  }
+  if (random_.one_in(2) && broker_->is_due()) turn();
   for (const auto& line : lines_) {
     if (line->connection->session().deadline() > clock_.now()) continue;
     line->connection->session().tick(clock_.now());
@@ -126,15 +123,14 @@ void Simulation::trouble() {
     if (!line->to_broker.empty()) feed(*line, random_.below(line->to_broker.size()));
     cut(*line);
   } else if (broker_->is_due()) {
-    broker_->advance();
-    collect(nullptr);
+    turn();
   }
 }
 
 void Simulation::cut(Line& line) {
   events_.add("cut", line.id);
   line.watch.gone();
-  line.connection->session().disconnected();
+  line.connection->cut();
   collect(nullptr);
   std::erase_if(lines_, [&](const auto& each) { return each.get() == &line; });
 }
@@ -146,10 +142,11 @@ void Simulation::remove_ended() {
   });
 }
 
-void Simulation::flush() {
-  events_.add("flush");
-  broker_->flush();
-  broker_->let_publishers_go_on(connections());
+void Simulation::turn() {
+  events_.add("turn");
+  books_.set_now(clock_.now_ms);
+  broker_->turn();
+  collect(nullptr);
 }
 
 void Simulation::step_log() {
@@ -172,16 +169,8 @@ void Simulation::step_log_thread() {
 void Simulation::hear_of_log() {
   if (!broker_->take_advanced()) return;
   events_.add("log advanced", broker_->log().durable());
-  broker_->log_advanced(connections());
-  broker_->let_publishers_go_on(connections());
+  broker_->log_advanced();
   collect(nullptr);
-}
-
-std::vector<SimBroker::Connection*> Simulation::connections() {
-  std::vector<SimBroker::Connection*> all;
-  for (const auto& line : lines_)
-    all.push_back(line->connection.get());
-  return all;
 }
 
 void Simulation::collect(Line* first) {

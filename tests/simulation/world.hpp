@@ -56,7 +56,7 @@ class Simulation {
   void move_to_client();
   void pass_time();
   void trouble();
-  void flush();
+  void turn();
   void step_log();
   void step_log_thread();
   void hear_of_log();
@@ -68,7 +68,6 @@ class Simulation {
   void remove_ended();
   // Whatever the broker was told may have given it something to say; `first` to the one who told.
   void collect(Line* first);
-  std::vector<SimBroker::Connection*> connections();
 
   const Plan plan_;
   Random random_;

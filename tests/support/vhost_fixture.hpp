@@ -1,14 +1,14 @@
-// An engine and its log on a file system in memory, without sessions.
+// A virtual host on a file system in memory, without sessions.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "engine/restore.hpp"
 #include "session/wire_format.hpp"
 #include "support/engine_fixture.hpp"
 #include "support/log_fixture.hpp"
+#include "vhost/vhost.hpp"
 
 namespace haypile::test {
 
@@ -26,17 +26,17 @@ struct VhostFixture {
   log::RecoveryReport open() {
     channels.clear();
     vhost.reset();
-    vhost = std::make_unique<Vhost>(*this);
-    return vhost->report;
+    vhost = std::make_unique<vhost::Vhost>(
+        "/", wire, std::make_unique<log::Log>(files, "log", directory_id, options), limits);
+    return vhost->start(now);
   }
   log::RecoveryReport close_and_open() {
     channels.clear();
-    engine().mark_delivered();
-    CHECK(vhost->log.close_clean());
+    CHECK(vhost->close_clean());
     return open();
   }
-  engine::Engine& engine() { return vhost->engine; }
-  log::Log& log() { return vhost->log; }
+  engine::Engine& engine() { return vhost->engine(); }
+  log::Log& log() { return *vhost->log(); }
   TestChannel& channel() {
     channels.push_back(std::make_unique<TestChannel>(engine(), 1));
     return *channels.back();
@@ -68,13 +68,10 @@ struct VhostFixture {
   void move_all() {
     engine().set_movable_max_bytes(0);
     sync();
-    engine().set_movable_max_bytes(16u << 20);
+    engine().set_movable_max_bytes(limits.queue_memory_bytes);
   }
   // Handed over, but not written: as if the log's thread had not come to it.
-  void flush() {
-    engine().make_room();
-    log().flush();
-  }
+  void flush() { vhost->turn(now); }
   void sync() {
     flush();
     log().step();
@@ -86,21 +83,13 @@ struct VhostFixture {
     return count;
   }
 
-  struct Vhost {
-    explicit Vhost(VhostFixture& fixture)
-        : log(fixture.files, "log", directory_id, fixture.options), engine("/", log, fixture.wire) {
-      engine::Restore restore(engine);
-      report = log.recover(restore);
-    }
-    log::Log log;
-    engine::Engine engine;
-    log::RecoveryReport report;
-  };
   MemFileSystem files;
   session::WireFormat wire;
   log::LogOptions options;
+  vhost::VhostLimits limits{.queue_memory_bytes = 16u << 20};
+  vhost::ClockReading now;
   std::string failure;
-  std::unique_ptr<Vhost> vhost;
+  std::unique_ptr<vhost::Vhost> vhost;
   std::vector<std::unique_ptr<TestChannel>> channels;
 };
 

@@ -1,0 +1,23 @@
+#include "vhost/pressure.hpp"
+
+namespace haypile::vhost {
+
+void Pressure::set_memory(std::size_t bytes) {
+  if (bytes > limits_.memory_max_bytes) alarms_.is_memory_low = true;
+  if (bytes < limits_.memory_max_bytes / 10 * 9) alarms_.is_memory_low = false;
+}
+
+void Pressure::set_log(const LogLoad& load) {
+  is_log_behind_ =
+      load.pending_bytes > limits_.pending_max_bytes || load.is_overfull || load.uses_reserve;
+}
+
+void Pressure::set_disk(bool uses_reserve, std::uint64_t free_bytes) {
+  if (uses_reserve || free_bytes < limits_.disk_free_min_bytes) {
+    alarms_.is_disk_low = true;
+  } else if (has_room_again(free_bytes)) {
+    alarms_.is_disk_low = false;
+  }
+}
+
+}  // namespace haypile::vhost

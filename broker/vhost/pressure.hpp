@@ -1,0 +1,64 @@
+// When those who make a broker hold more have to wait.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+
+namespace haypile::vhost {
+
+struct PressureLimits {
+  // More than that in memory, whatever it is held for.
+  std::size_t memory_max_bytes = std::numeric_limits<std::size_t>::max();
+  // The disk should have that much left.
+  std::uint64_t disk_free_min_bytes = 0;
+  // More to write than this is more than the log can do soon.
+  std::uint64_t pending_max_bytes = 16u << 20;
+};
+
+// What the log has to do.
+struct LogLoad {
+  std::uint64_t pending_bytes = 0;  // appended and not yet durable
+  bool is_overfull = false;         // its ring has more segments than it should
+  bool uses_reserve = false;        // the disk was full once, and what was set aside is not whole
+};
+
+struct Alarms {
+  bool is_memory_low = false;
+  bool is_disk_low = false;
+  bool operator==(const Alarms&) const = default;
+};
+
+// Publishers and declarers wait as long as anything is short; consumers, acknowledgements, commits
+// and heartbeats never do. An alarm stays until there is clearly more room than when it began, or
+// publishers would be stopped and started in turns. Knows numbers only.
+class Pressure {
+ public:
+  explicit Pressure(const PressureLimits& limits) : limits_(limits) {}
+
+  void set_memory(std::size_t bytes);
+  void set_log(const LogLoad& load);
+  void set_disk(bool uses_reserve, std::uint64_t free_bytes);
+
+  bool holds_publishers() const {
+    return alarms_.is_memory_low || alarms_.is_disk_low || is_log_behind_;
+  }
+  const Alarms& alarms() const { return alarms_; }
+  // What clients are told of the alarm; empty if there is none.
+  std::string_view alarm_text() const {
+    return alarms_.is_memory_low ? "low on memory" : alarms_.is_disk_low ? "low on disk" : "";
+  }
+  const PressureLimits& limits() const { return limits_; }
+  // Enough is free for the disk's alarm to end.
+  bool has_room_again(std::uint64_t free_bytes) const {
+    return free_bytes >= limits_.disk_free_min_bytes / 8 * 9;
+  }
+
+ private:
+  const PressureLimits limits_;
+  Alarms alarms_;
+  bool is_log_behind_ = false;
+};
+
+}  // namespace haypile::vhost

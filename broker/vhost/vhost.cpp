@@ -1,0 +1,152 @@
+#include "vhost/vhost.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/restore.hpp"
+
+namespace haypile::vhost {
+
+namespace {
+// Between two looks at the disk less is written than it has to have left.
+constexpr TimeMs disk_look_interval_ms = 200;
+constexpr std::uint64_t disk_look_bytes = 1u << 20;
+}  // namespace
+
+Vhost::Vhost(std::string name, const engine::Wire& wire, std::unique_ptr<log::Log> log,
+             const VhostLimits& limits)
+    : log_(std::move(log)),
+      engine_(std::move(name), log_ ? static_cast<engine::Journal&>(*log_) : nothing_, wire),
+      pressure_(limits.pressure),
+      turns_(engine_) {
+  engine_.set_movable_max_bytes(limits.queue_memory_bytes);
+}
+
+log::RecoveryReport Vhost::start(const ClockReading& now) {
+  engine::Restore restore(engine_);
+  return start(now, restore);
+}
+
+log::RecoveryReport Vhost::start(const ClockReading& now, engine::Recovery& recovery) {
+  clock_.start(now);
+  set_now(now.boot);
+  return log_ ? log_->recover(recovery) : log::RecoveryReport{};
+}
+
+void Vhost::turn(const ClockReading& now) {
+  clock_.follow(now);
+  set_now(now.boot);
+  turns_.begin(is_due());
+  if (is_due()) engine_.advance(engine_.now());
+  resume_paused();
+  turns_.run();
+  flush();
+  update_pressure();
+}
+
+bool Vhost::wants_turn() {
+  return turns_.has_waiting() || is_due() || may_go_on();
+}
+
+TimeMs Vhost::next_deadline() const {
+  TimeMs deadline = engine_.next_deadline();
+  if (alarms().is_disk_low) deadline = std::min(deadline, disk_looked_at_ + disk_look_interval_ms);
+  return deadline == engine::no_deadline ? deadline : clock_.boot_time(deadline);
+}
+
+bool Vhost::may_go_on() {
+  return has_paused() && (tries_paused_ || !holds_publishers());
+}
+
+// Those who have to wait again do so behind those who are here now.
+void Vhost::resume_paused() {
+  for (std::size_t left = paused_.size(); left > 0; --left) {
+    if (!may_go_on() || engine_.work().is_turn_used_up()) return;
+    ParticipantPtr participant = std::move(paused_.front());
+    paused_.pop_front();
+    engine_.work().begin_share();
+    if (!participant->try_to_go_on()) paused_.push_back(std::move(participant));
+  }
+  tries_paused_ = false;
+}
+
+void Vhost::look_after_paused() {
+  std::deque<ParticipantPtr> paused;
+  paused.swap(paused_);
+  for (ParticipantPtr& participant : paused) {
+    participant->look_after();
+    if (!participant->has_gone()) paused_.push_back(std::move(participant));
+  }
+}
+
+void Vhost::log_advanced(TimeMs boot) {
+  set_now(boot);
+  at_hand_.swap(awaiting_log_);
+  for (const ParticipantPtr& participant : at_hand_)
+    participant->log_advanced();
+  at_hand_.clear();
+}
+
+void Vhost::flush() {
+  if (!log_) return;
+  engine_.make_room();
+  log_->flush();
+}
+
+bool Vhost::holds_publishers() {
+  pressure_.set_memory(memory_bytes() + memory_elsewhere_bytes_);
+  if (log_) {
+    pressure_.set_log({.pending_bytes = log_->pending_bytes(),
+                       .is_overfull = log_->is_overfull(),
+                       .uses_reserve = log_->is_out_of_space()});
+  }
+  return pressure_.holds_publishers();
+}
+
+// Those who are paused from now on are told when that begins.
+void Vhost::update_pressure() {
+  if (log_) look_at_disk();
+  holds_publishers();
+  const bool is_alarm = !alarm_text().empty();
+  if (std::exchange(was_alarm_, is_alarm) || !is_alarm) return;
+  for (const ParticipantPtr& participant : paused_)
+    participant->tell_alarm(alarm_text());
+}
+
+void Vhost::look_at_disk() {
+  const std::uint64_t appended = log_->end();
+  const TimeMs now = engine_.now();
+  const bool is_time = now >= disk_looked_at_ + disk_look_interval_ms;
+  // Before an alarm a look is due when much was written, too.
+  if (!is_time && (alarms().is_disk_low || appended < disk_looked_at_bytes_ + disk_look_bytes)) {
+    return;
+  }
+  disk_looked_at_ = now;
+  disk_looked_at_bytes_ = appended;
+  const std::uint64_t free_bytes = free_disk_bytes();
+  const bool uses_reserve = log_->is_out_of_space();
+  pressure_.set_disk(uses_reserve, free_bytes);
+  if (uses_reserve && pressure_.has_room_again(free_bytes)) log_->look_for_space();
+}
+
+std::uint64_t Vhost::free_disk_bytes() const {
+  try {
+    return log_->free_disk_bytes();
+  } catch (const log::IoError&) {
+    return UINT64_MAX;  // the next write will tell
+  }
+}
+
+void Vhost::forget_participants() {
+  turns_.clear();
+  paused_.clear();
+  awaiting_log_.clear();
+}
+
+bool Vhost::close_clean() {
+  if (!log_) return true;
+  engine_.mark_delivered();
+  return log_->close_clean();
+}
+
+}  // namespace haypile::vhost

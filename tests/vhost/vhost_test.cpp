@@ -1,0 +1,207 @@
+#include "vhost/vhost.hpp"
+
+#include <doctest/doctest.h>
+
+#include "support/test_participant.hpp"
+#include "support/vhost_fixture.hpp"
+
+using namespace haypile;
+using test::TestParticipant;
+using Story = TestParticipant::Story;
+
+namespace {
+
+struct Fixture : test::VhostFixture {
+  std::shared_ptr<TestParticipant> participant(const std::string& name) {
+    return std::make_shared<TestParticipant>(name, story);
+  }
+  vhost::Vhost& host() { return *vhost; }
+  // A turn, and what it did.
+  Story turn(engine::TimeMs duration_ms = 0) {
+    story.clear();
+    now.boot += duration_ms;
+    now.wall += duration_ms;
+    host().turn(now);
+    return story;
+  }
+
+  Story story;
+};
+
+}  // namespace
+
+TEST_CASE("publishers that wait for the log go on when it has written") {
+  Fixture fixture;
+  fixture.limits.pressure.pending_max_bytes = 500;
+  fixture.open();
+  fixture.declare("q");
+  fixture.publish("q", std::string(600, 'x'));
+  CHECK(fixture.host().holds_publishers());
+  fixture.host().pause(fixture.participant("a"));
+  fixture.host().pause(fixture.participant("b"));
+  CHECK(fixture.turn().empty());
+  CHECK_FALSE(fixture.host().wants_turn());
+  fixture.log().step();
+  CHECK(fixture.host().wants_turn());
+  CHECK(fixture.turn() == Story{"a goes on", "b goes on"});
+  CHECK_FALSE(fixture.host().wants_turn());
+  CHECK_FALSE(fixture.host().has_paused());
+}
+
+TEST_CASE(
+    "when one that goes on makes it too much again, the others wait on, and come first then") {
+  Fixture fixture;
+  fixture.limits.pressure.pending_max_bytes = 500;
+  fixture.open();
+  fixture.declare("q");
+  fixture.sync();
+  for (const char* name : {"a", "b"}) {
+    const auto participant = fixture.participant(name);
+    participant->on_go_on = [&fixture] {
+      fixture.publish("q", std::string(600, 'x'));
+      return false;
+    };
+    fixture.host().pause(participant);
+  }
+  for (int i = 0; i < 3; ++i) {
+    CHECK(fixture.turn() == Story{"a goes on"});
+    fixture.log().step();
+    CHECK(fixture.turn() == Story{"b goes on"});
+    fixture.log().step();
+  }
+}
+
+TEST_CASE("whoever is paused is told of an alarm that comes later") {
+  Fixture fixture;
+  fixture.limits.pressure = {.memory_max_bytes = 10'000, .pending_max_bytes = 500};
+  fixture.open();
+  fixture.declare("q");
+  fixture.publish("q", std::string(600, 'x'));
+  REQUIRE(fixture.host().holds_publishers());
+  fixture.host().pause(fixture.participant("a"));
+  CHECK(fixture.turn().empty());
+  fixture.publish("q", std::string(10'000, 'x'), false);
+  CHECK(fixture.turn() == Story{"a hears: low on memory"});
+  CHECK(fixture.turn().empty());
+  CHECK(fixture.host().alarms().is_memory_low);
+  // What others hold counts too.
+  std::size_t count = 0;
+  REQUIRE_FALSE(fixture.engine().purge_queue("q", 0, count));
+  fixture.host().set_memory_elsewhere(10'000);
+  fixture.sync();
+  CHECK(fixture.turn().empty());
+  fixture.host().set_memory_elsewhere(0);
+  CHECK(fixture.host().wants_turn());
+  CHECK(fixture.turn() == Story{"a goes on"});
+}
+
+TEST_CASE("who waits for something else is asked when that has changed, whatever the alarm") {
+  Fixture fixture;
+  fixture.limits.pressure.memory_max_bytes = 0;
+  fixture.open();
+  fixture.host().set_memory_elsewhere(1);
+  fixture.host().pause(fixture.participant("a"));
+  const auto waits_on = fixture.participant("b");
+  waits_on->on_go_on = [] { return false; };
+  fixture.host().pause(waits_on);
+  fixture.turn();
+  CHECK(fixture.turn().empty());
+  fixture.host().try_paused();
+  CHECK(fixture.host().wants_turn());
+  CHECK(fixture.turn() == Story{"a goes on", "b goes on"});
+  CHECK(fixture.turn().empty());
+  CHECK(fixture.host().has_paused());
+}
+
+TEST_CASE("those who have gone are forgotten when the paused are looked after") {
+  Fixture fixture;
+  fixture.limits.pressure.pending_max_bytes = 0;
+  fixture.open();
+  const auto gone = fixture.participant("a");
+  fixture.host().pause(gone);
+  fixture.host().pause(fixture.participant("b"));
+  fixture.declare("q");
+  gone->is_gone = true;
+  fixture.host().look_after_paused();
+  CHECK(fixture.story == Story{"a is looked after", "b is looked after"});
+  CHECK(gone.use_count() == 1);
+  fixture.sync();
+  CHECK(fixture.turn() == Story{"b goes on"});
+}
+
+TEST_CASE("a full disk is looked at again as long as the alarm lasts") {
+  Fixture fixture;
+  fixture.limits.pressure.disk_free_min_bytes = 100'000;
+  fixture.files.set_capacity(1u << 20);
+  fixture.open();
+  CHECK(fixture.turn(1000).empty());
+  CHECK_FALSE(fixture.host().alarms().is_disk_low);
+  CHECK(fixture.host().next_deadline() == engine::no_deadline);
+
+  const std::uint64_t free_bytes = fixture.files.free_bytes("log");
+  REQUIRE(free_bytes > 100'000);
+  fixture.files.put("other", std::string(free_bytes - 99'999, 'x'));
+  fixture.turn(100);  // it is not looked at all the time
+  CHECK_FALSE(fixture.host().alarms().is_disk_low);
+  fixture.turn(100);
+  CHECK(fixture.host().alarms().is_disk_low);
+  CHECK(fixture.host().alarm_text() == "low on disk");
+  CHECK(fixture.host().next_deadline() == fixture.now.boot + 200);
+  fixture.host().pause(fixture.participant("a"));
+
+  fixture.files.drop("other");
+  fixture.turn(199);
+  CHECK(fixture.host().alarms().is_disk_low);
+  fixture.turn(1);
+  CHECK_FALSE(fixture.host().alarms().is_disk_low);
+  CHECK(fixture.host().next_deadline() == engine::no_deadline);
+  CHECK(fixture.turn() == Story{"a goes on"});
+}
+
+TEST_CASE("what expires makes a turn due, on the boot clock") {
+  Fixture fixture;
+  fixture.now = {.boot = 5000, .wall = 1'790'000'000'000};
+  fixture.open();
+  engine::Queue* queue = nullptr;
+  REQUIRE_FALSE(
+      fixture.engine().declare_queue({.name = "q", .durable = true, .arguments = {}}, 0, 0, queue));
+  REQUIRE_FALSE(fixture.engine()
+                    .publish({.message = {.exchange = "",
+                                          .routing_key = "q",
+                                          .properties = std::string_view("\0\0", 2),
+                                          .body = "x"},
+                              .traits = {.persistent = true, .ttl_ms = 700},
+                              .headers = {}})
+                    .error);
+  fixture.turn();
+  CHECK(fixture.host().next_deadline() == 5700);
+  // The wall clock may say what it wants.
+  fixture.now.wall += 3'600'000;
+  fixture.turn(699);
+  CHECK(queue->ready_count() == 1);
+  fixture.turn(1);
+  CHECK(queue->ready_count() == 0);
+  CHECK(fixture.host().next_deadline() == engine::no_deadline);
+}
+
+TEST_CASE("who waits for the log is told once") {
+  Fixture fixture;
+  fixture.open();
+  fixture.host().await_log(fixture.participant("a"));
+  fixture.host().log_advanced(fixture.now.boot);
+  fixture.host().log_advanced(fixture.now.boot);
+  CHECK(fixture.story == Story{"a hears of the log"});
+}
+
+TEST_CASE("without a log nothing is kept, and nobody waits for it") {
+  session::WireFormat wire;
+  vhost::Vhost host("/", wire, nullptr, {});
+  CHECK(host.start({}).clean);
+  engine::Queue* queue = nullptr;
+  REQUIRE_FALSE(
+      host.engine().declare_queue({.name = "q", .durable = true, .arguments = {}}, 0, 0, queue));
+  host.turn({.boot = 1000, .wall = 1000});
+  CHECK_FALSE(host.holds_publishers());
+  CHECK_FALSE(host.wants_turn());
+  CHECK(host.close_clean());
+}
