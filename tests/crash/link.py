@@ -31,10 +31,12 @@ class Refused(Exception):
 
 class Link:
     """One connection with one channel. `on_deliver(queue, tag, redelivered, body)` and
-    `on_confirm(tag, multiple)` are called from pump(); consumer tags are names of queues."""
+    `on_confirm(tag, multiple)` are called from pump(), and `on_blocked(is_blocked)` if it is given;
+    consumer tags are names of queues."""
 
-    def __init__(self, port):
+    def __init__(self, port, on_blocked=None):
         self.on_deliver = self.on_confirm = None
+        self.on_blocked = on_blocked
         self.answers = []  # names and values of other methods
         self.unsent = bytearray()
         self.data = b""
@@ -47,7 +49,8 @@ class Link:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
         self.unsent += wire.PROTOCOL
-        self.send("connection.start-ok", 0, **START_OK)
+        capabilities = {"connection.blocked": True} if on_blocked else {}
+        self.send("connection.start-ok", 0, **START_OK, properties={"capabilities": capabilities})
         self.send("connection.tune-ok", 0, channel_max=1, frame_max=FRAME_MAX)
         self.send("connection.open", 0, vhost="/")
         self.call("channel.open")
@@ -142,6 +145,8 @@ class Link:
                     self.flush()
                     raise LinkClosed
                 raise Refused(f"{name} {values}")
+            if name in ("connection.blocked", "connection.unblocked"):
+                self.on_blocked(name == "connection.blocked")
             if not name.startswith("connection.") or name == "connection.close-ok":
                 self.answers.append((name, values))
 
