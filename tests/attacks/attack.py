@@ -48,9 +48,10 @@ def run(attack):
     signal.setitimer(signal.ITIMER_REAL, attack.bound_s * scenes.SLOWER)
     try:
         wrong += act(scene)
-    except (Failure, AssertionError, OSError) as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        wrong.append(str(error) or f"{type(error).__name__} at line {place.lineno}")
+    except (Failure, AssertionError) as error:
+        wrong.append(str(error) or repr(error))
+    except Exception:  # whatever it is, the others are to be tried
+        wrong.append(" / ".join(traceback.format_exc().splitlines()[-4:]))
     except Overdue:
         wrong.append(f"not over after {attack.bound_s} s")
     signal.setitimer(signal.ITIMER_REAL, 0)
@@ -109,6 +110,8 @@ def judge(scene):
         return wrong
     if report.get("lost"):
         wrong.append(f"the probe: {report['lost']}")
+    if report.get("refused") and attack.logins:
+        wrong.append(f"a login of others: {report['refused']}")
     if not attack.while_blocked and report.get("blocked_s"):
         wrong.append(f"publishers were blocked for {report['blocked_s']} s")
     # When the probe itself did not get the processor, nobody has been hurt by the broker.

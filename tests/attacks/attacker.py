@@ -24,6 +24,16 @@ class Failure(Exception):
     """What must hold does not."""
 
 
+def ready(client, to_read=True, to_write=False, wait_s=0.2):
+    """Whether the socket can be read, and whether it can be written; select() knows 1,024 only."""
+    poll = select.poll()
+    poll.register(client, to_read * select.POLLIN | to_write * select.POLLOUT)
+    events = dict(poll.poll(wait_s * 1000)).get(client.fileno(), 0)
+    gone = events & (select.POLLHUP | select.POLLERR)
+    return (to_read and bool(events & select.POLLIN or gone),
+            to_write and bool(events & select.POLLOUT or gone))
+
+
 def method(name, channel=1, **values):
     return wire.frame(wire.METHOD, channel, wire.pack_method(name, **values))
 
@@ -106,7 +116,7 @@ class Attacker:
         view, deadline = memoryview(self.unsent + data), time.monotonic() + patience
         self.unsent = b""
         while view:
-            readable, writable, _ = select.select([self.socket], [self.socket], [], 0.2)
+            readable, writable = ready(self.socket, to_write=True)
             if readable:
                 self.take()
             if writable:
@@ -120,7 +130,7 @@ class Attacker:
         view, last = memoryview(self.unsent + data), time.monotonic()
         self.unsent = b""
         while view and time.monotonic() - last < patience:
-            if select.select([], [self.socket], [], min(0.1, patience))[1]:
+            if ready(self.socket, False, True, min(0.1, patience))[1]:
                 taken = self.put(view)
                 if taken:
                     view, last = view[taken:], time.monotonic()
@@ -163,7 +173,7 @@ class Attacker:
             if at >= 0:
                 self.tail = kept[at + len(pattern):]
                 return kept[at:]
-            if select.select([self.socket], [], [], 0.2)[0]:
+            if ready(self.socket)[0]:
                 kept = kept[-len(pattern):] + self.take(CHUNK)
             if time.monotonic() > deadline:
                 raise Failure(f"no answer within {patience} s")
@@ -189,7 +199,7 @@ class Attacker:
                 if self.received - began > due:
                     time.sleep(0.005)
                     continue
-            if select.select([self.socket], [], [], 0.05)[0]:
+            if ready(self.socket, wait_s=0.05)[0]:
                 self.take(16384 if bytes_per_second else CHUNK)
 
     def last_words(self):

@@ -196,7 +196,7 @@ def restarted(scene, count, wait_s, arguments):
     client.sends(declare("q", durable=True, arguments=arguments) + declare("dead", durable=True))
     client.sync()
     began = time.monotonic()
-    frames = publish("", "q", b"x" * 50, **PERSISTENT) * 5_000
+    frames = publish("", "q", b"x" * 200, **PERSISTENT) * 5_000
     for _ in range(count // 5_000):
         client.sends(frames)
     client.sync(patience=PATIENCE_S)

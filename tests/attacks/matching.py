@@ -93,10 +93,9 @@ attack("routing: fanout to 10,000, durable", bound_s=40)(fanout(10_000, 1, **PER
 @attack("routing: 3,500 CC keys")
 def carbon_copies(scene):
     client = scene.client()
-    client.sends(b"".join(declare(f"q{number}", arguments={"x-max-length": 1})
-                          for number in range(3_500)))
-    headers = {"CC": [f"q{number}" for number in range(3_500)]}
-    flood(client, publish("", "q0", b"x", headers=headers), count=30)
+    client.sends(b"".join(declare(f"queue {number}", durable=True) for number in range(3_500)))
+    headers = {"CC": [f"queue {number}" for number in range(3_500)]}
+    flood(client, publish("", "queue 0", b"x", headers=headers, **PERSISTENT), count=50)
 
 
 @attack("routing: 300 exchanges, each to each", bound_s=25)

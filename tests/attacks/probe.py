@@ -50,7 +50,7 @@ class Probe:
         self.confirmed, self.taken, self.sent = set(), set(), 0
         self.blocked_since, self.blocked_s, self.lag_s = None, 0, 0
         self.excused = set()  # publishes that had to wait while publishers were blocked
-        self.lost = None
+        self.lost = self.refused = None
         self.ended = False
 
     def connect(self):
@@ -151,7 +151,7 @@ class Probe:
             try:
                 log_in_once(self.port)
             except (OSError, LinkClosed) as error:
-                self.lost = self.lost or f"login: {error!r}"
+                self.refused = self.refused or repr(error)
             self.logins.add(start, time.monotonic())
             time.sleep(LOGIN_INTERVAL_S)
 
@@ -161,7 +161,7 @@ class Probe:
                 "blocked_s": round(self.blocked_s, 2), "lag_ms": round(self.lag_s * 1000, 1),
                 "confirm": self.confirms.report(), "delivery": self.deliveries.report(),
                 "round_trip": self.pings.report(), "login": self.logins.report(),
-                "lost": self.lost}
+                "lost": self.lost, "refused": self.refused}
 
 
 def log_in_once(port):

@@ -7,7 +7,6 @@ import dataclasses
 import json
 import os
 import re
-import select
 import shutil
 import signal
 import subprocess
@@ -148,7 +147,8 @@ class Scene:
             both = [one.get(name, {}).get("max_ms") or 0 for one in (self.report, report)]
             if both[0] > both[1]:
                 report[name] = self.report[name]
-        report["lost"] = self.report.get("lost") or report.get("lost")
+        for name in ("lost", "refused"):
+            report[name] = self.report.get(name) or report.get(name)
         return report
 
     def kill(self):
@@ -175,10 +175,8 @@ class Scene:
             client.call("confirm.select")
             client.pushes(publish("", "nowhere", b"x"))  # the first one may pass
             time.sleep(0.2)
+            client.read_for(0.05)
             client.tail = b""
-            if select.select([client.socket], [], [], 0)[0]:
-                client.take()
-                client.tail = b""
             client.pushes(publish("", "nowhere", b"x"))
             try:
                 client.wait_for(bytes.fromhex("003c0050"), patience=1)

@@ -11,8 +11,8 @@ from attacker import PERSISTENT, Attacker, Failure, declare, method, publish
 from logins import answer_to, opened, refused_login, start
 from scene import BIN, attack
 
-NASTY = "a\nhaypiled[1]: forged line\r\x1b[2J\x1b]0;title\x07\x9b31m‮ \x00b"
-CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f‮]")
+NASTY = "a\nhaypiled[1]: forged line\r\x1b[2J\x1b]0;title\x07\x9b31m\u202e \x00b"
+CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
 LINE_MAX = 2_000
 
 
