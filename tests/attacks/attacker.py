@@ -199,7 +199,7 @@ class Attacker:
                 if self.received - began > due:
                     time.sleep(0.005)
                     continue
-            if ready(self.socket, wait_s=0.05)[0]:
+            if ready(self.socket, wait_s=min(0.05, max(0, end - time.monotonic())))[0]:
                 self.take(16384 if bytes_per_second else CHUNK)
 
     def last_words(self):
