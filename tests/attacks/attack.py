@@ -147,6 +147,23 @@ def line(attack, wrong, scene, seconds):
             f"{seconds:5.1f} s")
 
 
+def by_kind(measured):
+    """A line of a table for each kind: how many passed, and the worst that was measured."""
+    kinds = {}
+    for name, one in measured.items():
+        kinds.setdefault(name.split(":")[0], []).append(one)
+    lines = ["| kind | attacks | hurt nobody | confirm | delivery | round trip | login | memory |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+    for kind, ones in kinds.items():
+        worst = [max((milliseconds(one["probe"], name) or 0 for one in ones), default=0)
+                 for name in ("confirm", "delivery", "round_trip", "login")]
+        times = " | ".join(f"{ms:,.0f} ms" if ms else "–" for ms in worst)
+        passed = sum(not one["wrong"] for one in ones)
+        lines.append(f"| {kind} | {len(ones)} | {passed} | {times} | "
+                     f"{max(one['peak_mib'] for one in ones):,} MiB |")
+    return "\n".join(lines)
+
+
 def main():
     signal.signal(signal.SIGALRM, on_alarm)
     chosen = [attack for attack in scenes.ATTACKS
@@ -164,6 +181,7 @@ def main():
         failed += [attack.name] if wrong else []
         measured[attack.name] = {"wrong": wrong, "notes": scene.notes, "probe": scene.report,
                                  "peak_mib": round(scene.peak_mib), "seconds": round(seconds, 1)}
+    print(by_kind(measured))
     print(f"{len(chosen) - len(failed)} of {len(chosen)} attacks hurt nobody else, "
           f"{time.monotonic() - began:.0f} s" + (f"; these did: {', '.join(failed)}" if failed else ""))
     if options.json:

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from attacker import PERSISTENT, Failure, bind, declare, exchange, method, publish
+from harness import wait_for
 from scene import BIN, attack
 
 MB = 1_000_000
@@ -40,7 +41,7 @@ def stream(client, count):
     client.call("queue.declare", queue="barrier", durable=True)
 
 
-@attack("disk: 100,000 durable bound queues", bound_s=90)
+@attack("disk: 100,000 durable bound queues", "--log-size", "8MiB", bound_s=90)
 def durable_queues(scene):
     """What others write, with them and without, and the start after a kill."""
     rates = {}
@@ -48,7 +49,7 @@ def durable_queues(scene):
         client = many_durable(scene, 100_000) if name == "with" else scene.client()
         time.sleep(1.5 if name == "with" else 0)
         before, began = written(scene.pid), time.monotonic()
-        stream(client, 200_000)
+        stream(client, 300_000)
         rates[name] = written(scene.pid) - before, time.monotonic() - began
         client.close()
     ratio = rates["with"][0] / rates["without"][0]
@@ -60,6 +61,7 @@ def durable_queues(scene):
     began = time.monotonic()
     scene.start("--log-level", "info")
     ready_s = time.monotonic() - began
+    wait_for(lambda: any("recovered" in line for line in scene.broker.program.errors), "its report")
     longest = max(len(line) for line in scene.broker.program.errors)
     scene.note(f"ready after {ready_s:.2f} s; the longest line of the log has {longest} characters")
     scene.expect(ratio <= 2, f"{ratio:.1f} times the bytes are written")

@@ -166,6 +166,12 @@ class Scene:
             return now
         return 0
 
+    def processor_s(self):
+        """What the daemon has used of the processor."""
+        with open(f"/proc/{self.pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def is_alive(self):
         return self.broker.program.process.poll() is None
 
