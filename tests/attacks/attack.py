@@ -11,134 +11,41 @@ import os
 import signal
 import sys
 import time
-import traceback
 
-parser = argparse.ArgumentParser()
-parser.add_argument("names", nargs="*")
-parser.add_argument("--bin", help="where haypiled is")
-parser.add_argument("--fast", action="store_true", help="those that are part of every test run")
-parser.add_argument("--list", action="store_true")
-parser.add_argument("--json", help="write what was measured to this file")
-parser.add_argument("--dir", help="instead of tmpfs; how long the disk takes counts then, too")
-parser.add_argument("--verbose", action="store_true", help="the daemon's log lines, too")
-options = parser.parse_args()
+KINDS = ("liveness", "matching", "letters", "backlog", "memory", "descriptors", "disk", "damage",
+         "security")
+# With --fast other tests may run beside, and a bound of time has to hold on any machine.
+FAST_SLOWER = 4
+
+
+def parse():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--bin", help="where haypiled is")
+    parser.add_argument("--fast", action="store_true", help="those that are part of every test run")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--json", help="write what was measured to this file")
+    parser.add_argument("--dir", help="for the data, instead of tmpfs; how long the disk takes "
+                                      "counts then, too")
+    parser.add_argument("--verbose", action="store_true", help="the daemon's log lines, too")
+    return parser.parse_args()
+
+
+options = parse()
 if options.bin:
     os.environ["HAYPILE_BIN"] = os.path.abspath(options.bin)
 
-import scene as scenes  # noqa: E402
-from attacker import Failure  # noqa: E402
+import judging  # noqa: E402  (what it imports asks for HAYPILE_BIN)
+from judging import NAMES, milliseconds  # noqa: E402
+from scene import ATTACKS, slow_down  # noqa: E402
 
-for module in ("liveness", "matching", "letters", "backlog", "memory", "descriptors", "disk",
-               "damage", "security"):
-    importlib.import_module(module)
-
-
-class Overdue(BaseException):
-    """Nothing that waits in an attack takes it for an error of its own."""
-
-
-def on_alarm(*_):
-    raise Overdue
-
-
-def run(attack):
-    """What is wrong, as lines, and what was measured."""
-    scene = scenes.Scene(attack, options.dir)
-    began, wrong = time.monotonic(), []
-    signal.setitimer(signal.ITIMER_REAL, attack.bound_s * scenes.SLOWER)
-    try:
-        wrong += act(scene)
-    except (Failure, AssertionError) as error:
-        wrong.append(str(error) or repr(error))
-    except Exception:  # whatever it is, the others are to be tried
-        wrong.append(" / ".join(traceback.format_exc().splitlines()[-4:]))
-    except Overdue:
-        wrong.append(f"not over after {attack.bound_s} s")
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    try:
-        scene.end_probe()
-        scene.look_at_memory()
-        wrong += judge(scene)
-    except OSError as error:
-        wrong.append(f"at the end: {error!r}")
-    finally:
-        if options.verbose and scene.broker:
-            print("\n".join(scene.broker.program.errors[-20:])[:4000])
-        scene.clean_up()
-    return wrong, scene, time.monotonic() - began
-
-
-def act(scene):
-    attack = scene.attack
-    if attack.probe:
-        scene.start()
-        scene.put_kept()
-        scene.begin_probe()
-    attack.run(scene)
-    if not attack.probe:
-        return []
-    scene.end_probe()
-    if not scene.is_alive():
-        said = scene.broker.program.errors[-1:] or [""]
-        return [f"the daemon has ended with {scene.broker.program.process.poll()}: {said[0]}"[:300]]
-    return restart(scene) if attack.restart else []
-
-
-def restart(scene):
-    """All that was confirmed is there after a kill, and nothing is damaged."""
-    for client in scene.clients:
-        client.close()
-    scene.kill()
-    wrong = []
-    code, said, errors = scene.haypiled("--check", scene.data)
-    if code != 0:
-        wrong.append(f"--check ends with {code}: {(said + errors)[-200:]}")
-    began = time.monotonic()
-    scene.start()
-    if time.monotonic() - began > scenes.START_S:
-        wrong.append(f"a start takes {time.monotonic() - began:.1f} s")
-    scene.check_kept()
-    scene.check_probes((scene.report or {}).get("missing", []))
-    return wrong
-
-
-def judge(scene):
-    attack, report, wrong = scene.attack, scene.report, []
-    if attack.memory_mib and not scenes.SANITIZED and scene.peak_mib > attack.memory_mib:
-        wrong.append(f"{scene.peak_mib:.0f} MiB resident, allowed are {attack.memory_mib:.0f}")
-    if report is None:
-        return wrong
-    if report.get("lost"):
-        wrong.append(f"the probe: {report['lost']}")
-    if report.get("refused") and attack.logins:
-        wrong.append(f"a login of others: {report['refused']}")
-    if not attack.while_blocked and report.get("blocked_s"):
-        wrong.append(f"publishers were blocked for {report['blocked_s']} s")
-    # When the probe itself did not get the processor, nobody has been hurt by the broker.
-    lag_ms = report.get("lag_ms", 0)
-    if lag_ms > 30:
-        scene.note(f"the probe was late by {lag_ms:.0f} ms itself, which is allowed for")
-    limits = []
-    if attack.latency:
-        limits += [(name, scenes.LATENCY_MS) for name in ("confirm", "delivery", "round_trip")]
-    if attack.logins:
-        limits.append(("login", scenes.LOGIN_MS))
-    for name, limit_ms in limits:
-        taken_ms = milliseconds(report, name)
-        if taken_ms is not None and taken_ms > limit_ms * scenes.SLOWER + lag_ms:
-            worst = ", ".join(f"{ms} ms at {at} s" for ms, at in report[name]["worst"])
-            wrong.append(f"{name} of others: {worst}")
-    return wrong
-
-
-def milliseconds(report, name):
-    return (report or {}).get(name, {}).get("max_ms")
+for kind in KINDS:
+    importlib.import_module(kind)
 
 
 def line(attack, wrong, scene, seconds):
     times = []
-    for name, title in (("confirm", "confirm"), ("delivery", "delivery"), ("round_trip", "rtt"),
-                        ("login", "login")):
+    for name, title in zip(NAMES, ("confirm", "delivery", "rtt", "login")):
         taken_ms = milliseconds(scene.report, name)
         if taken_ms is not None:
             times.append(f"{title} {taken_ms:5.0f} ms")
@@ -156,7 +63,7 @@ def by_kind(measured):
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for kind, ones in kinds.items():
         worst = [max((milliseconds(one["probe"], name) or 0 for one in ones), default=0)
-                 for name in ("confirm", "delivery", "round_trip", "login")]
+                 for name in NAMES]
         times = " | ".join(f"{ms:,.0f} ms" if ms else "–" for ms in worst)
         passed = sum(not one["wrong"] for one in ones)
         lines.append(f"| {kind} | {len(ones)} | {passed} | {times} | "
@@ -165,8 +72,9 @@ def by_kind(measured):
 
 
 def main():
-    signal.signal(signal.SIGALRM, on_alarm)
-    chosen = [attack for attack in scenes.ATTACKS
+    if options.fast:
+        slow_down(FAST_SLOWER)
+    chosen = [attack for attack in ATTACKS
               if (attack.fast or not options.fast)
               and (not options.names or any(attack.name.startswith(n) for n in options.names))]
     if options.list or not chosen:
@@ -174,7 +82,7 @@ def main():
         return 0 if chosen else 2
     began, failed, measured = time.monotonic(), [], {}
     for attack in chosen:
-        wrong, scene, seconds = run(attack)
+        wrong, scene, seconds = judging.run(attack, options.dir, options.verbose)
         print(line(attack, wrong, scene, seconds), flush=True)
         for text in scene.notes + [f"wrong: {text}" for text in wrong]:
             print(f"    {text}", flush=True)

@@ -32,6 +32,12 @@ KEPT_COUNT = 50
 ATTACKS = []
 
 
+def slow_down(factor):
+    """All bounds of time become longer."""
+    global SLOWER
+    SLOWER *= factor
+
+
 @dataclasses.dataclass
 class Attack:
     name: str
