@@ -338,6 +338,8 @@ Error Engine::unbind(const BindingDefinition& given, OwnerId requester) {
   Binding wanted;
   Exchange* source = nullptr;
   if (Error error = resolve(definition, requester, wanted, source)) {
+    // What is missing has no binding left.
+    if (error.code == ErrorCode::not_found) return {};
     // What another connection keeps to itself is not told to be there, unless it is bound.
     const bool locked = error.code == ErrorCode::resource_locked;
     source = find_exchange(definition.source);

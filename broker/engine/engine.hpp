@@ -89,7 +89,7 @@ class Engine {
   Error purge_queue(std::string_view name, OwnerId requester, std::size_t& message_count);
 
   Error bind(const BindingDefinition& binding, OwnerId requester);
-  // Unbinding what is not bound is no error.
+  // Unbinding what is not bound is no error, nor is it when an end of the binding is missing.
   Error unbind(const BindingDefinition& binding, OwnerId requester);
 
   PublishResult publish(const PublishRequest& request);

@@ -16,12 +16,20 @@ std::optional<engine::ExchangeType> exchange_type(std::string_view name) {
   return std::nullopt;
 }
 
+// RabbitMQ takes line feeds and carriage returns out of names where things are declared, bound and
+// deleted.
+std::string in_one_line(std::string_view name) {
+  std::string line(name);
+  std::erase_if(line, [](char c) { return c == '\n' || c == '\r'; });
+  return line;
+}
+
 engine::BindingDefinition exchange_binding(std::string_view source, std::string_view destination,
                                            std::string_view routing_key,
                                            amqp::TableView arguments) {
-  return {.source = std::string(source),
+  return {.source = in_one_line(source),
           .destination_kind = engine::DestinationKind::exchange,
-          .destination = std::string(destination),
+          .destination = in_one_line(destination),
           .routing_key = std::string(routing_key),
           .arguments = std::string(arguments.bytes())};
 }
@@ -29,20 +37,21 @@ engine::BindingDefinition exchange_binding(std::string_view source, std::string_
 }  // namespace
 
 Fault Channel::handle(const amqp::exchange::Declare& method) {
-  if (method.exchange.empty()) {
+  const std::string name = in_one_line(method.exchange);
+  if (name.empty()) {
     return {ReplyCode::access_refused, "operation not permitted on the default exchange"};
   }
   if (method.passive) {
-    if (Fault fault = engine_.check_exchange(method.exchange)) return fault;
+    if (Fault fault = engine_.check_exchange(name)) return fault;
   } else {
     const auto type = exchange_type(method.type);
     if (!type) {
-      return {ReplyCode::precondition_failed,
-              "unknown type '" + std::string(method.type) + "' for exchange '" +
-                  std::string(method.exchange) + "'; expected direct, fanout, topic or headers"};
+      return {ReplyCode::precondition_failed, "unknown type '" + std::string(method.type) +
+                                                  "' for exchange '" + name +
+                                                  "'; expected direct, fanout, topic or headers"};
     }
     if (Fault fault =
-            engine_.declare_exchange({.name = std::string(method.exchange),
+            engine_.declare_exchange({.name = name,
                                       .type = *type,
                                       .durable = method.durable,
                                       .auto_delete = method.auto_delete,
@@ -56,7 +65,9 @@ Fault Channel::handle(const amqp::exchange::Declare& method) {
 }
 
 Fault Channel::handle(const amqp::exchange::Delete& method) {
-  if (Fault fault = engine_.delete_exchange(method.exchange, method.if_unused)) return fault;
+  if (Fault fault = engine_.delete_exchange(in_one_line(method.exchange), method.if_unused)) {
+    return fault;
+  }
   if (!method.no_wait) send_when_durable(amqp::exchange::DeleteOk{});
   return {};
 }
@@ -82,7 +93,7 @@ Fault Channel::handle(const amqp::exchange::Unbind& method) {
 }
 
 Fault Channel::resolve_queue(std::string_view given, std::string& name) const {
-  name = given.empty() ? last_queue_ : std::string(given);
+  name = given.empty() ? last_queue_ : in_one_line(given);
   if (!name.empty()) return {};
   return {ReplyCode::not_found, "no queue named, and none declared before on this channel"};
 }
@@ -95,15 +106,15 @@ Fault Channel::declare_queue(const amqp::queue::Declare& method, engine::Queue*&
     if (!fault) queue->touch();
     return fault;
   }
-  if (method.queue.starts_with("amq.")) {
-    return {ReplyCode::access_refused,
-            "queue name '" + std::string(method.queue) + "' contains reserved prefix 'amq.*'"};
-  }
-  if (method.exclusive) link_.has_exclusive_queues = true;
-  engine::QueueDefinition definition{.name = std::string(method.queue),
+  engine::QueueDefinition definition{.name = in_one_line(method.queue),
                                      .durable = method.durable,
                                      .auto_delete = method.auto_delete,
                                      .arguments = std::string(method.arguments.bytes())};
+  if (definition.name.starts_with("amq.")) {
+    return {ReplyCode::access_refused,
+            "queue name '" + definition.name + "' contains reserved prefix 'amq.*'"};
+  }
+  if (method.exclusive) link_.has_exclusive_queues = true;
   if (definition.name.empty()) definition.name = "amq.gen-" + link_.host.unique_name();
   return engine_.declare_queue(definition, method.exclusive ? link_.owner : 0, link_.owner, queue);
 }
@@ -144,7 +155,7 @@ Fault Channel::resolve_binding(std::string_view queue, std::string_view routing_
 
 Fault Channel::handle(const amqp::queue::Bind& method) {
   engine::BindingDefinition binding;
-  binding.source = method.exchange;
+  binding.source = in_one_line(method.exchange);
   binding.arguments = method.arguments.bytes();
   if (Fault fault = resolve_binding(method.queue, method.routing_key, binding)) return fault;
   if (Fault fault = engine_.bind(binding, link_.owner)) return fault;
@@ -154,7 +165,7 @@ Fault Channel::handle(const amqp::queue::Bind& method) {
 
 Fault Channel::handle(const amqp::queue::Unbind& method) {
   engine::BindingDefinition binding;
-  binding.source = method.exchange;
+  binding.source = in_one_line(method.exchange);
   binding.arguments = method.arguments.bytes();
   if (Fault fault = resolve_binding(method.queue, method.routing_key, binding)) return fault;
   if (Fault fault = engine_.unbind(binding, link_.owner)) return fault;

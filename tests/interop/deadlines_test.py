@@ -134,12 +134,12 @@ class AcrossARestart(BrokerTest):
             channels = {}
 
             def look(name):
-                """Declaring would be a use, unbinding is not."""
+                """Declaring would be a use, binding is not."""
                 channel = channels.get(name)
                 if channel is None or not channel.is_open:
                     channel = channels[name] = connection.channel()
                 try:
-                    channel.queue_unbind(name, "amq.direct", "never bound")
+                    channel.queue_bind(name, "amq.direct", "never sent")
                 except ChannelClosedByBroker as closed:
                     self.assertEqual(closed.reply_code, 404)
                     gone[name] = time.time()

@@ -319,7 +319,6 @@ class Deadlines(PikaTest):
 
         def gone():
             try:
-                other.queue_unbind(unused, "amq.direct", "key")
                 other.queue_bind(unused, "amq.direct", "key")
             except ChannelClosedByBroker as error:
                 return error.reply_code == 404

@@ -266,3 +266,36 @@ TEST_CASE("what is not supported says so with 540") {
     peer.expect_close(0, 540, "immediate");
   }
 }
+
+TEST_CASE("unbinding is ok whatever is missing") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.open();
+  peer.declare("q");
+  for (const std::string_view exchange : {"amq.direct", "none"}) {
+    for (const std::string_view name : {"q", "gone"}) {
+      peer.send(1, amqp::queue::Unbind{.queue = name, .exchange = exchange, .routing_key = "k"});
+      peer.expect(1, amqp::queue::UnbindOk{});
+      peer.send(
+          1, amqp::exchange::Unbind{.destination = name, .source = exchange, .routing_key = "k"});
+      peer.expect(1, amqp::exchange::UnbindOk{});
+    }
+  }
+}
+
+TEST_CASE("line feeds and carriage returns are taken out of the names of queues and exchanges") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.open();
+  peer.send(1, amqp::queue::Declare{.queue = "a\nb\r"});
+  CHECK(peer.expect_any<amqp::queue::DeclareOk>(1).queue == "ab");
+  peer.send(1, amqp::exchange::Declare{.exchange = "x\r\ny", .type = "direct"});
+  peer.expect(1, amqp::exchange::DeclareOk{});
+  peer.send(1, amqp::queue::Bind{.queue = "\nab", .exchange = "x\ny", .routing_key = "k"});
+  peer.expect(1, amqp::queue::BindOk{});
+  peer.publish(1, "xy", "k", "m");
+  CHECK(peer.drain("ab") == "m");
+  peer.send(1, amqp::queue::Delete{.queue = "ab\n"});
+  peer.expect(1, amqp::queue::DeleteOk{});
+  CHECK(broker.engine.queue_count() == 0);
+}

@@ -54,10 +54,6 @@ REASONS = {
         "exchange.declare: type 'Direct'",
         "exchange.declare: type 'x-delayed-message'",
     ],
-    "a missing side is 404 for unbind as it is for bind": [
-        "queue.unbind: missing things",
-        "exchange.unbind: missing things",
-    ],
     "16 MiB are the limit, and 406 comes with the header; RabbitMQ's limit is 128 MiB": [
         "publish: larger than 16 MiB",
         "content: body declared larger than the broker takes",
