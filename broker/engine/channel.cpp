@@ -1,16 +1,20 @@
 #include "engine/channel.hpp"
 
-#include <iterator>
-#include <unordered_set>
+#include <algorithm>
 #include <utility>
 
 #include "engine/engine.hpp"
+#include "engine/invariant.hpp"
 #include "engine/queue.hpp"
+#include "engine/settling.hpp"
 
 namespace haypile::engine {
 
 Channel::Channel(Engine& engine, DeliverySink& sink, std::uint64_t owner)
-    : engine_(engine), sink_(sink), owner_(owner) {
+    : engine_(engine),
+      sink_(sink),
+      owner_(owner),
+      memory_(engine.surroundings_.memory, sizeof(Channel)) {
   engine_.channels_.insert(this);
 }
 
@@ -39,7 +43,10 @@ Error Channel::consume(std::string_view queue_name, ConsumerOptions options) {
   }
   auto consumer = std::make_unique<Consumer>(std::move(options), *queue, *this, prefetch_count_);
   Consumer& added = *consumer;
+  added.memory_ = MemoryShare(engine_.surroundings_.memory,
+                              2 * (sizeof(Consumer) + added.options().tag.size()));
   consumers_.emplace(added.options().tag, std::move(consumer));
+  added.parking_ = running_.insert(running_.end(), &added);
   queue->add_consumer(added);
   return {};
 }
@@ -82,6 +89,7 @@ void Channel::cancel(std::string_view tag) {
   if (found == consumers_.end()) return;
   std::unique_ptr<Consumer> consumer = std::move(found->second);
   consumers_.erase(found);
+  forget(*consumer);
   Queue& queue = consumer->queue();
   queue.remove_consumer(*consumer);
   queue.dispatch();  // it may have been the one that all others waited for
@@ -94,6 +102,7 @@ void Channel::queue_deleted(Consumer& consumer) {
   const auto found = consumers_.find(consumer.options().tag);
   std::unique_ptr<Consumer> gone = std::move(found->second);
   consumers_.erase(found);
+  forget(*gone);
   sink_.consumer_cancelled(gone->options().tag);
   keep_cancelled(std::move(gone));
 }
@@ -117,6 +126,7 @@ Error Channel::get(std::string_view queue_name, bool no_ack, GetResult& out) {
   } else {
     out.message = entry.message;
     out.delivery_tag = unacked_.add(std::move(entry), *queue, nullptr);
+    ++got_[queue];
   }
   return {};
 }
@@ -140,32 +150,29 @@ void Channel::deliver(Consumer& consumer, Entry&& entry) {
       sink_has_room_;
 }
 
-Error Channel::take(std::uint64_t delivery_tag, bool multiple, std::vector<TakenMessage>& taken) {
-  if (multiple && delivery_tag == 0) {
-    taken = unacked_.take_all();
-    return {};
-  }
-  if (multiple) {
-    if (unacked_.contains(delivery_tag)) taken = unacked_.take_until(delivery_tag);
-  } else {
-    TakenMessage message;
-    if (unacked_.take(delivery_tag, message)) {
-      message.delivery_tag = delivery_tag;
-      taken.push_back(std::move(message));
-    }
-  }
-  if (!taken.empty()) return {};
+namespace {
+
+// So many messages are settled in the call that says so; what is more goes on by itself.
+constexpr std::uint64_t settled_at_once = 1000;
+
+Error unknown_tag(std::uint64_t delivery_tag) {
   return {ErrorCode::precondition_failed, "unknown delivery tag " + std::to_string(delivery_tag)};
 }
 
+}  // namespace
+
 Error Channel::settle(std::uint64_t delivery_tag, bool multiple, Settlement how) {
-  UnackedMessage message;
-  if (multiple || !unacked_.take(delivery_tag, message)) {
-    std::vector<TakenMessage> taken;
-    if (Error error = take(delivery_tag, multiple, taken)) return error;
-    finish_all(taken, how);
+  if (multiple && delivery_tag == 0) {
+    finish_until(unacked_.last_tag(), how);
     return {};
   }
+  if (multiple) {
+    if (!unacked_.contains(delivery_tag)) return unknown_tag(delivery_tag);
+    finish_until(delivery_tag, how);
+    return {};
+  }
+  UnackedMessage message;
+  if (!unacked_.take(delivery_tag, message)) return unknown_tag(delivery_tag);
   const bool channel_was_full = !has_room();
   Queue& queue = *message.queue;
   Consumer* consumer = message.consumer;
@@ -174,7 +181,7 @@ Error Channel::settle(std::uint64_t delivery_tag, bool multiple, Settlement how)
   if (consumer && consumer->cancelled_) {
     remove_cancelled(*consumer);
   } else if (consumer) {
-    queue.wake(*consumer);
+    wake(*consumer);
   }
   queue.dispatch();
   engine_.bury();
@@ -182,76 +189,111 @@ Error Channel::settle(std::uint64_t delivery_tag, bool multiple, Settlement how)
   return {};
 }
 
+void Channel::finish_until(std::uint64_t last, Settlement how) {
+  const bool channel_was_full = !has_room();
+  Touched touched;
+  TakenMessage message;
+  for (std::uint64_t i = 0; i < settled_at_once && unacked_.take_first(last, message); ++i) {
+    touched.add(message.queue, message.consumer);
+    engine_.work().spend(1);
+    finish(message, how);
+  }
+  if (unacked_.any_until(last)) {
+    engine_.settle_later({.messages = unacked_.split(last),
+                          .how = how,
+                          .channel = this,
+                          .paused_queues = queues_paused_by(how)});
+  }
+  go_on_after(touched, channel_was_full);
+}
+
+// Of messages that come back, all queues that any may be of.
+std::vector<Queue*> Channel::queues_paused_by(Settlement how) const {
+  std::vector<Queue*> queues;
+  if (how != Settlement::requeue) return queues;
+  const auto add = [&](const auto& consumers) {
+    for (const auto& [key, consumer] : consumers) {
+      if (consumer->unacked_count_ > 0) queues.push_back(&consumer->queue());
+    }
+  };
+  add(consumers_);
+  add(cancelled_);
+  for (const auto& [queue, count] : got_)
+    queues.push_back(queue);
+  for (Queue* queue : queues)
+    queue->pause();
+  return queues;
+}
+
 // Settles one message; waking and dispatching is left to the caller.
 void Channel::finish(UnackedMessage& message, Settlement how) {
   if (message.consumer) {
     --message.consumer->unacked_count_;
     --unacked_count_;
+  } else if (const auto got = got_.find(message.queue); --got->second == 0) {
+    got_.erase(got);
   }
-  switch (how) {
-    case Settlement::ack:
-      message.queue->settle(message.entry);
-      break;
-    case Settlement::drop:
-      message.queue->reject(message.entry);
-      break;
-    case Settlement::requeue:
-      message.queue->requeue(std::move(message.entry));
-      break;
-  }
+  message.queue->take_back(std::move(message.entry), how);
 }
 
-namespace {
-
-// Each stays where it comes first: the same calls have to give the same order.
-template <class T>
-void make_unique(std::vector<T>& items) {
-  if (items.size() < 2) return;
-  std::unordered_set<T> seen;
-  std::erase_if(items, [&](T item) { return !seen.insert(item).second; });
-}
-
-}  // namespace
-
-void Channel::finish_all(std::vector<TakenMessage>& messages, Settlement how) {
-  const bool channel_was_full = !has_room();
-  std::vector<Queue*> queues;
-  std::vector<Consumer*> consumers;
-  for (TakenMessage& message : messages) {
-    finish(message, how);
-    if (queues.empty() || queues.back() != message.queue) queues.push_back(message.queue);
-    Consumer* consumer = message.consumer;
-    if (!consumer) continue;
-    if (consumers.empty() || consumers.back() != consumer) consumers.push_back(consumer);
-  }
-  make_unique(queues);
-  make_unique(consumers);
-  for (Consumer* consumer : consumers) {
+void Channel::go_on_after(Touched& touched, bool channel_was_full) {
+  for (Consumer* consumer : touched.consumers()) {
     if (consumer->cancelled_) {
       remove_cancelled(*consumer);
     } else {
-      consumer->queue().wake(*consumer);
+      wake(*consumer);
     }
   }
   if (channel_was_full) wake_consumers();
-  for (Queue* queue : queues)
+  for (Queue* queue : touched.queues())
     queue->dispatch();
   engine_.bury();
-  for (Queue* queue : queues)
+  for (Queue* queue : touched.queues())
     engine_.reap(*queue);
+}
+
+void Channel::go_on_settling(Settling& settling, const Portion& portion) {
+  const bool channel_was_full = !has_room();
+  Touched touched;
+  TakenMessage message;
+  while (!portion.is_used_up() &&
+         settling.messages.take_first(settling.messages.last_tag(), message)) {
+    touched.add(message.queue, message.consumer);
+    engine_.work().spend(1);
+    finish(message, settling.how);
+  }
+  go_on_after(touched, channel_was_full);
 }
 
 Error Channel::hold(std::uint64_t delivery_tag, bool multiple, Settlement how) {
   std::vector<TakenMessage> taken;
-  if (Error error = take(delivery_tag, multiple, taken)) return error;
+  if (multiple) {
+    const bool all = delivery_tag == 0;
+    if (!all && !unacked_.contains(delivery_tag)) return unknown_tag(delivery_tag);
+    taken = unacked_.take_until(all ? unacked_.last_tag() : delivery_tag);
+  } else {
+    TakenMessage message;
+    if (!unacked_.take(delivery_tag, message)) return unknown_tag(delivery_tag);
+    message.delivery_tag = delivery_tag;
+    taken.push_back(std::move(message));
+  }
+  engine_.work().spend(taken.size());
   if (!taken.empty()) held_.push_back({std::move(taken), how});
   return {};
 }
 
+// All at once: they are part of a group of the journal.
 void Channel::settle_held() {
   std::vector<Held> held = std::exchange(held_, {});
-  for (Held& each : held)
-    finish_all(each.messages, each.how);
+  for (Held& each : held) {
+    const bool channel_was_full = !has_room();
+    Touched touched;
+    for (TakenMessage& message : each.messages) {
+      touched.add(message.queue, message.consumer);
+      finish(message, each.how);
+    }
+    go_on_after(touched, channel_was_full);
+  }
 }
 
 void Channel::release_held() {
@@ -263,8 +305,7 @@ void Channel::release_held() {
 }
 
 void Channel::recover() {
-  std::vector<TakenMessage> messages = unacked_.take_all();
-  finish_all(messages, Settlement::requeue);
+  finish_until(unacked_.last_tag(), Settlement::requeue);
 }
 
 void Channel::resume() {
@@ -274,20 +315,63 @@ void Channel::resume() {
   engine_.bury();
 }
 
-// First all rejoin their lines, then the queues give out: one consumer's queue must not use up the
-// credit of the channel before another consumer is back in its line.
+void Channel::park(Consumer& consumer) {
+  if (consumer.is_parked_ || has_room()) return;
+  parked_.splice(parked_.end(), running_, consumer.parking_);
+  consumer.is_parked_ = true;
+}
+
+void Channel::unpark(Consumer& consumer) {
+  if (!std::exchange(consumer.is_parked_, false)) return;
+  running_.splice(running_.end(), parked_, consumer.parking_);
+}
+
+void Channel::forget(Consumer& consumer) {
+  (consumer.is_parked_ ? parked_ : running_).erase(consumer.parking_);
+}
+
+void Channel::wake(Consumer& consumer) {
+  if (!consumer.has_credit()) return park(consumer);
+  unpark(consumer);
+  consumer.queue().wake(consumer);
+}
+
+std::size_t Channel::free_credit() const {
+  return prefetch_count_all_ == 0 ? parked_.size() : prefetch_count_all_ - unacked_count_;
+}
+
+// As many as there is credit for rejoin their lines, then their queues give out: one consumer's
+// queue must not use up the credit of the channel before another consumer is back in its line. Whom
+// nothing comes of makes room for the next ones; who gets something parks behind all others.
 void Channel::wake_consumers() {
-  if (!has_room()) return;
+  while (has_room() && !parked_.empty()) {
+    const std::size_t count = std::min(free_credit(), parked_.size());
+    engine_.work().spend(count);
+    awake_.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      Consumer& consumer = *parked_.front();
+      unpark(consumer);
+      consumer.queue().wake(consumer);
+      awake_.push_back(&consumer.queue());
+    }
+    for (Queue* queue : awake_)
+      queue->dispatch();
+  }
+}
+
+void Channel::check_invariants() const {
+  unacked_.check_invariants();
+  expect_invariant(parked_.size() + running_.size() == consumers_.size(),
+                   "each consumer is in one list");
+  for (const Consumer* consumer : parked_) {
+    expect_invariant(consumer->is_parked_ && !has_room(), "who is parked waits for the channel");
+  }
+  std::size_t unacked_count = 0;
   for (const auto& [tag, consumer] : consumers_)
-    consumer->queue().wake(*consumer);
-  if (consumers_.empty()) return;
-  // Each time another one is first: the same queue must not get all the credit there is.
-  const auto first =
-      std::next(consumers_.begin(), static_cast<std::ptrdiff_t>(wakes_++ % consumers_.size()));
-  for (auto it = first; it != consumers_.end(); ++it)
-    it->second->queue().dispatch();
-  for (auto it = consumers_.begin(); it != first; ++it)
-    it->second->queue().dispatch();
+    unacked_count += consumer->unacked_count_;
+  for (const auto& [pointer, consumer] : cancelled_)
+    unacked_count += consumer->unacked_count_;
+  expect_invariant(unacked_count == unacked_count_, "a channel's unacked are its consumers'");
 }
 
 // It is nobody's consumer any more, but what it was given refers to it.
@@ -304,22 +388,25 @@ void Channel::remove_cancelled(const Consumer& consumer) {
 void Channel::close() {
   if (!reply_name_.empty()) engine_.remove_reply_channel(std::exchange(reply_name_, {}));
   // Out of the lines first: what goes back must not come to this channel again.
-  std::vector<Queue*> left;
+  Touched left;
   for (const auto& [tag, consumer] : consumers_) {
     consumer->queue().remove_consumer(*consumer);
     consumer->cancelled_ = true;
-    left.push_back(&consumer->queue());
+    left.add(&consumer->queue(), nullptr);
   }
-  std::unordered_map<std::string_view, std::unique_ptr<Consumer>> ended;
-  ended.swap(consumers_);
+  parked_.clear();
+  running_.clear();
   release_held();
   recover();
+  engine_.orphan_settlings(*this);
+  consumers_.clear();
   cancelled_.clear();
-  make_unique(left);
-  for (Queue* queue : left)
+  got_.clear();
+  unacked_count_ = 0;
+  for (Queue* queue : left.queues())
     queue->dispatch();
   engine_.bury();
-  for (Queue* queue : left)
+  for (Queue* queue : left.queues())
     engine_.consumer_left(*queue);
 }
 

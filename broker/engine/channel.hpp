@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,11 +13,15 @@
 #include "engine/consumer.hpp"
 #include "engine/error.hpp"
 #include "engine/message.hpp"
+#include "engine/settlement.hpp"
 #include "engine/unacked.hpp"
 
 namespace haypile::engine {
 
 class Engine;
+class Portion;
+class Touched;
+struct Settling;
 
 // Views are valid during the call only.
 struct Delivery {
@@ -37,8 +42,6 @@ class DeliverySink {
   // The consumer is gone with its queue.
   virtual void consumer_cancelled(std::string_view consumer_tag) = 0;
 };
-
-enum class Settlement : std::uint8_t { ack, drop, requeue };
 
 // What basic.get found.
 struct GetResult {
@@ -86,7 +89,8 @@ class Channel {
   // `multiple`: all tags up to that one; tag 0 with it: all. Fails with precondition_failed on a
   // tag that is unknown or was settled before.
   Error settle(std::uint64_t delivery_tag, bool multiple, Settlement how);
-  // All unacked messages go back to their places.
+  // All unacked messages go back to their places. Many of them take several turns, in which their
+  // queues give nothing out.
   void recover();
 
   // In a transaction: takes the messages out as settle() does, and fails as it does; they are
@@ -103,6 +107,8 @@ class Channel {
   }
   // There is room in the output again.
   void resume();
+  // Throws std::logic_error if its books do not agree.
+  void check_invariants() const;
   // Ends the consumers and gives back all that is unacked. Can be called twice.
   void close();
 
@@ -122,7 +128,8 @@ class Channel {
   bool has_room() const {
     return sink_has_room_ && (prefetch_count_all_ == 0 || unacked_count_ < prefetch_count_all_);
   }
-  Error take(std::uint64_t delivery_tag, bool multiple, std::vector<TakenMessage>& taken);
+  void finish_until(std::uint64_t last, Settlement how);
+  std::vector<Queue*> queues_paused_by(Settlement how) const;
   // All it was given and has not settled for good.
   template <class Visit>
   void each_in_hand(Visit visit) {
@@ -133,8 +140,16 @@ class Channel {
     }
   }
   void finish(UnackedMessage& message, Settlement how);
-  void finish_all(std::vector<TakenMessage>& messages, Settlement how);
+  void go_on_after(Touched& touched, bool channel_was_full);
+  void go_on_settling(Settling& settling, const Portion& portion);
+  // The consumer could have a message, but for the channel's credit: it gets some in its turn.
+  void park(Consumer& consumer);
+  void unpark(Consumer& consumer);
+  // The consumer may have credit again.
+  void wake(Consumer& consumer);
   void wake_consumers();
+  std::size_t free_credit() const;
+  void forget(Consumer& consumer);
   void keep_cancelled(std::unique_ptr<Consumer> consumer);
   void remove_cancelled(const Consumer& consumer);
   void queue_deleted(Consumer& consumer);
@@ -142,16 +157,21 @@ class Channel {
   Engine& engine_;
   DeliverySink& sink_;
   std::uint64_t owner_;
+  MemoryShare memory_;
   std::uint32_t prefetch_count_ = 0;
   std::uint32_t prefetch_count_all_ = 0;
   std::uint32_t unacked_count_ = 0;  // given to consumers; basic.get is outside
   bool sink_has_room_ = true;
   bool stopped_ = false;
-  std::size_t wakes_ = 0;  // of all consumers
+  std::list<Consumer*> parked_;  // the longest first
+  std::list<Consumer*> running_;
+  std::vector<Queue*> awake_;  // of the consumers that are being woken
   Unacked unacked_;
   std::unordered_map<std::string_view, std::unique_ptr<Consumer>> consumers_;
   // With messages still unacked.
   std::unordered_map<const Consumer*, std::unique_ptr<Consumer>> cancelled_;
+  // What basic.get has brought from which queue, of what is not settled.
+  std::unordered_map<Queue*, std::size_t> got_;
   std::vector<Held> held_;
   std::string reply_name_;
   std::string reply_tag_;

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <list>
 #include <string>
+#include <utility>
+
+#include "engine/message.hpp"
 
 namespace haypile::engine {
 
@@ -39,6 +42,7 @@ class Consumer {
   friend class Channel;
   friend class Line;
 
+  MemoryShare memory_;
   ConsumerOptions options_;
   Queue* queue_;
   Channel* channel_;
@@ -48,6 +52,8 @@ class Consumer {
   bool in_line_ = false;  // this and what follows are kept by the queue's line
   ConsumerGroup* group_ = nullptr;
   std::list<Consumer*>::iterator place_{};  // in one of the group's lists
+  bool is_parked_ = false;                  // this and what follows are kept by the channel
+  std::list<Consumer*>::iterator parking_{};
 };
 
 }  // namespace haypile::engine

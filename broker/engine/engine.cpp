@@ -21,6 +21,9 @@ const char* text(ExchangeType type) {
   return "?";
 }
 
+// What one call does of a long job; the rest is advance()'s.
+constexpr std::uint64_t units_at_once = 1000;
+
 std::string text(bool value) {
   return value ? "true" : "false";
 }
@@ -191,7 +194,7 @@ Error Engine::declare_queue(const QueueDefinition& wanted, OwnerId owner, OwnerI
   QueueDefinition definition = wanted;
   // An exclusive queue goes with its connection at the latest: nothing of it is worth keeping.
   if (owner != 0) definition.durable = false;
-  if (!queues_.contains(wanted.name)) return create_queue(std::move(definition), owner, queue);
+  if (!has_queue(wanted.name)) return create_queue(std::move(definition), owner, queue);
   if (Error error = find_queue(wanted.name, requester, queue)) return error;
   if (Error error = check_same(*queue, definition, owner)) return error;
   queue->touch();
@@ -215,8 +218,17 @@ Error Engine::create_queue(QueueDefinition definition, OwnerId owner, Queue*& qu
   return {};
 }
 
+bool Engine::has_queue(std::string_view name) {
+  Queue* queue = named_queue(name);
+  if (!queue) return false;
+  if (gone_owners_.empty() || queue->owner() == 0) return true;
+  if (std::ranges::count(gone_owners_, queue->owner()) == 0) return true;
+  remove_queue(*queue);
+  return false;
+}
+
 Error Engine::find_queue(std::string_view name, OwnerId requester, Queue*& queue) {
-  Queue* found = named_queue(name);
+  Queue* found = has_queue(name) ? named_queue(name) : nullptr;
   if (!found) return missing_queue(name);
   const OwnerId owner = found->owner();
   if (owner != 0 && owner != requester) {
@@ -231,7 +243,7 @@ Error Engine::find_queue(std::string_view name, OwnerId requester, Queue*& queue
 Error Engine::delete_queue(std::string_view name, OwnerId requester, bool if_unused, bool if_empty,
                            std::size_t& message_count) {
   message_count = 0;
-  if (!queues_.contains(name)) return {};
+  if (!has_queue(name)) return {};
   Queue* queue = nullptr;
   if (Error error = find_queue(name, requester, queue)) return error;
   const auto refuse = [&](const char* why) {
@@ -246,6 +258,7 @@ Error Engine::delete_queue(std::string_view name, OwnerId requester, bool if_unu
 }
 
 void Engine::remove_queue(Queue& queue) {
+  work().spend(1 + queue.incoming().size());
   std::vector<std::string> sources;
   while (!queue.incoming().empty()) {
     Binding& binding = *queue.incoming().back();
@@ -254,16 +267,19 @@ void Engine::remove_queue(Queue& queue) {
   }
   auto node = queues_.extract(queues_.find(queue.name()));
   if (last_named_ == &queue) last_named_ = nullptr;
+  const std::vector<Consumer*> consumers = queue.close();  // as long as its backlogs are there
   if (queue.durable()) surroundings_.journal.delete_queue(queue.definition().id);
-  for (Consumer* consumer : queue.close())
+  for (Consumer* consumer : consumers)
     consumer->channel().queue_deleted(*consumer);
-  if (!letters_.empty()) forget_letters(queue);
   if (queue.owner() != 0) {
     const auto owned = exclusive_.find(queue.owner());
     owned->second.erase(queue.name());
     if (owned->second.empty()) exclusive_.erase(owned);
   }
-  if (queue.unacked_count() > 0) deleted_.emplace(&queue, std::move(node.mapped()));
+  const bool has_messages = queue.ready_count() > 0;
+  if (has_messages) emptying_.push_back(&queue);
+  if (has_messages || queue.is_held()) deleted_.emplace(&queue, std::move(node.mapped()));
+  if (emptying_.size() == 1) go_on_emptying(Portion(work(), units_at_once));
   sweep(std::move(sources));
 }
 
@@ -354,17 +370,15 @@ Error Engine::unbind(const BindingDefinition& given, OwnerId requester) {
 }
 
 void Engine::connection_closed(OwnerId owner) {
-  while (true) {
-    const auto owned = exclusive_.find(owner);
-    if (owned == exclusive_.end()) return;
-    remove_queue(*owned->second.begin()->second);
-  }
+  if (!exclusive_.contains(owner)) return;
+  gone_owners_.push_back(owner);
+  go_on_removing(Portion(work(), units_at_once));
 }
 
 void Engine::mark_delivered() {
-  // Those that are left when this is not enough are in their old queues again.
-  for (int i = 0; i < 100 && !letters_.empty(); ++i)
-    bury();
+  // Dead letters that have not been passed on are in their old queues again at the next start.
+  while (!settlings_.empty())
+    go_on_settling(Portion(work(), units_at_once));
   for (const auto& [name, queue] : queues_)
     queue->mark_delivered();
 }

@@ -20,6 +20,7 @@
 #include "engine/journal.hpp"
 #include "engine/queue.hpp"
 #include "engine/router.hpp"
+#include "engine/settling.hpp"
 #include "engine/surroundings.hpp"
 #include "engine/wire.hpp"
 
@@ -58,18 +59,23 @@ class Engine {
   const WorkBudget& work() const { return surroundings_.work; }
   // What its messages take in memory.
   std::size_t memory_bytes() const { return surroundings_.memory.bytes; }
-  // Of that, what is ready in queues and could be moved to disk: persistent, in durable queues.
+  // What its queues, exchanges, bindings, consumers and channels take besides.
+  std::size_t definition_bytes() const { return surroundings_.memory.definition_bytes; }
+  // Of memory_bytes(), what is ready in queues and could be moved to disk: persistent, in durable
+  // queues.
   std::size_t movable_bytes() const { return surroundings_.movable_bytes; }
 
   // What counts as now until the next call; going back is passed over.
   void set_now(TimeMs now) { surroundings_.now = std::max(surroundings_.now, now); }
   TimeMs now() const { return surroundings_.now; }
+  // What has to be added to that for the time on the wall, which is what messages tell of.
+  void set_wall_offset(std::int64_t offset_ms) { surroundings_.wall_offset_ms = offset_ms; }
   // When advance() wants to be called next; no_deadline if nothing is waited for.
   TimeMs next_deadline() const {
-    return letters_.empty() ? surroundings_.timers.next_deadline() : surroundings_.now;
+    return has_work_left() ? surroundings_.now : surroundings_.timers.next_deadline();
   }
-  // Expires messages and queues that are due by now, a portion at a time: next_deadline() may have
-  // come already.
+  // Goes on with what is left to do, a share of a turn at a time: dead letters, messages and queues
+  // that are due by now. next_deadline() may have come already.
   void advance(TimeMs now);
 
   // An exchange that is there already must be the same in all that matters.
@@ -102,17 +108,23 @@ class Engine {
   // Whether a channel takes replies under that name (Channel::consume_replies()).
   bool has_reply_channel(std::string_view name) const { return reply_channels_.contains(name); }
 
-  // Deletes the connection's exclusive queues. Its channels are closed already.
+  // The connection's exclusive queues are gone. Its channels are closed already.
   void connection_closed(OwnerId owner);
   // Lets old messages leave the log, and memory, when the journal is running out of room or what is
   // ready in queues takes more memory than movable_max_bytes. Not while a group is open.
   void make_room();
   void set_movable_max_bytes(std::size_t bytes) { movable_max_bytes_ = bytes; }
 
+  // The dead letters that went no further since it was called last.
+  CutLetters take_cut_letters() { return letter_limits_.take_cut(); }
+
   // At a clean stop, after all channels are closed.
   void mark_delivered();
 
   std::size_t queue_count() const { return queues_.size(); }
+
+  // Throws std::logic_error if its books do not agree. Goes through all that there is.
+  void check_invariants();
 
  private:
   friend class Channel;
@@ -124,15 +136,28 @@ class Engine {
     reply_channels_.emplace(name, &channel);
   }
   void remove_reply_channel(const std::string& name) { reply_channels_.erase(name); }
-  // Passes on what queues have given up; before each return to the outside. So many letters at a
-  // time: what is left is advance()'s.
+  // Passes on what queues have given up; before each return to the outside.
   void bury() {
-    if (!surroundings_.dead_letters.empty() || !letters_.empty()) bury_some();
+    if (surroundings_.letters.has_fresh()) bury_fresh();
   }
+  void settle_later(Settling settling) { settlings_.push_back(std::move(settling)); }
+  // The channel closes: what it left to be settled goes on without it.
+  void orphan_settlings(Channel& channel);
+  bool has_work_left() const {
+    return !surroundings_.letters.empty() || !settlings_.empty() || !emptying_.empty() ||
+           !gone_owners_.empty();
+  }
+  void go_on_settling(const Portion& portion);
+  void go_on_without_channel(Settling& settling, const Portion& portion);
+  void go_on_emptying(const Portion& portion);
+  void go_on_removing(const Portion& portion);
+  // Whether anything stands under that name. What belongs to a connection that has gone does not,
+  // and is removed.
+  bool has_queue(std::string_view name);
   void consumer_left(Queue& queue);  // may delete it
-  // Frees a deleted one when nothing of it is unacked.
+  // Frees a deleted one when nothing of it is in anybody's hands.
   void reap(Queue& queue) {
-    if (queue.closed() && queue.unacked_count() == 0) deleted_.erase(&queue);
+    if (queue.closed() && !queue.is_held() && queue.ready_count() == 0) deleted_.erase(&queue);
   }
 
   void create_predeclared();
@@ -157,11 +182,15 @@ class Engine {
   void apply_rules(const PublishRequest& request, bool& rejected, bool& timed);
   bool store(const PublishRequest& request);
   void put(const MessageView& view, const MessageTraits& traits);
-  void bury_some();
-  void take_up(std::deque<DeadLetter>::const_iterator before);
-  void forget_letters(Queue& queue);
+  void bury_fresh();
+  void pass_on_letters(std::uint64_t units);
+  void look_after(Queue& queue);
   void bury(const DeadLetter& letter);
   void pass_on(const DeadLetter& letter);
+  void leave_out(const std::vector<std::string>& names);
+  TimeMs wall_time() const {
+    return surroundings_.now + static_cast<TimeMs>(surroundings_.wall_offset_ms);
+  }
   void move_out(LogPosition boundary);
   Error resolve(const BindingDefinition& definition, OwnerId requester, Binding& binding,
                 Exchange*& source);
@@ -179,14 +208,15 @@ class Engine {
   Router router_;
   // By connection and name.
   std::unordered_map<OwnerId, std::map<std::string_view, Queue*>> exclusive_;
-  // Queues with messages still unacked.
+  // Queues with messages that somebody still holds.
   std::unordered_map<const Queue*, std::unique_ptr<Queue>> deleted_;
   StringMap<Channel*> reply_channels_;
   std::unordered_set<Channel*> channels_;
   std::size_t movable_max_bytes_ = 8u << 20;
-  // Dead letters in the order in which they are to be passed on. Only what is too much for one call
-  // stays here; the journal has those in the queues that gave them up.
-  std::deque<DeadLetter> letters_;
+  DeadLetterLimits letter_limits_;
+  std::deque<Settling> settlings_;
+  std::deque<Queue*> emptying_;      // of deleted_: queues with messages left
+  std::deque<OwnerId> gone_owners_;  // of exclusive_
   unsigned group_depth_ = 0;
   Queue* last_named_ = nullptr;  // found by name last
   std::vector<Queue*> targets_;  // of the message at hand

@@ -23,10 +23,34 @@ struct MessageTraits {
   static constexpr std::uint64_t no_ttl = std::numeric_limits<std::uint64_t>::max();
 };
 
-// What the messages of a vhost take in memory, and where they get it. Outlives them.
+// What a vhost takes in memory, and where its messages get it. Outlives them.
 struct MemoryUse {
-  std::size_t bytes = 0;
+  std::size_t bytes = 0;             // messages, and the entries that hold them
+  std::size_t definition_bytes = 0;  // queues, exchanges, bindings, consumers, channels
   MessagePool pool{};
+};
+
+// What something else than a message takes, for as long as it is there.
+class MemoryShare {
+ public:
+  MemoryShare() = default;
+  MemoryShare(MemoryUse& memory, std::size_t bytes) : memory_(&memory), bytes_(bytes) {
+    memory.definition_bytes += bytes;
+  }
+  MemoryShare(MemoryShare&& other) noexcept
+      : memory_(std::exchange(other.memory_, nullptr)), bytes_(other.bytes_) {}
+  MemoryShare& operator=(MemoryShare other) noexcept {
+    std::swap(memory_, other.memory_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~MemoryShare() {
+    if (memory_) memory_->definition_bytes -= bytes_;
+  }
+
+ private:
+  MemoryUse* memory_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 // Immutable; head and bytes are one allocation. Counted without locks: a message belongs to the
@@ -86,12 +110,19 @@ class Message {
   std::uint8_t priority_;
 };
 
-// Shares ownership of a Message.
+// Shares ownership of a Message. Each one counts as memory, wherever it is: in a queue, unacked, a
+// dead letter, output that waits. So what is counted is what is held.
 class MessagePtr {
  public:
+  // Of the largest there is around one, an entry of Unacked, and a third of it for what containers
+  // have ready.
+  static constexpr std::size_t entry_bytes = 64;
+
   MessagePtr() = default;
   explicit MessagePtr(Message* message) : message_(message) {
-    if (message_) ++message_->references_;
+    if (!message_) return;
+    ++message_->references_;
+    message_->memory_.bytes += entry_bytes;
   }
   MessagePtr(const MessagePtr& other) : MessagePtr(other.message_) {}
   MessagePtr(MessagePtr&& other) noexcept : message_(std::exchange(other.message_, nullptr)) {}
@@ -100,7 +131,9 @@ class MessagePtr {
     return *this;
   }
   ~MessagePtr() {
-    if (message_ && --message_->references_ == 0) destroy(message_);
+    if (!message_) return;
+    message_->memory_.bytes -= entry_bytes;
+    if (--message_->references_ == 0) destroy(message_);
   }
 
   const Message& operator*() const { return *message_; }

@@ -24,8 +24,10 @@ void Engine::move_out(LogPosition boundary) {
   };
   for (Channel* channel : channels_)
     channel->each_in_hand([&](UnackedMessage& message) { add(message.queue, message.entry); });
-  for (DeadLetter& letter : letters_)
-    add(letter.queue, letter.entry);
+  for (Settling& settling : settlings_) {
+    settling.messages.each([&](UnackedMessage& message) { add(message.queue, message.entry); });
+  }
+  surroundings_.letters.each([&](DeadLetter& letter) { add(letter.queue, letter.entry); });
 
   Journal& journal = surroundings_.journal;
   journal.begin_move(boundary);

@@ -9,10 +9,16 @@
 namespace haypile::engine {
 
 namespace {
-// How many queues a call to advance() looks after.
-constexpr int queues_per_advance = 16;
-// Dead letters that one call passes on.
-constexpr int letters_per_call = 1000;
+
+// What one call passes on of the letters that it has caused, in units; the others are advance()'s.
+constexpr std::uint64_t letter_units_per_call = 500;
+// What one call to advance() does at most, and how much of one job before it is the turn of the
+// next.
+constexpr std::uint64_t units_per_advance = 10'000;
+constexpr std::uint64_t units_per_job = 1000;
+// Properties are decoded and put together again, which is more work than copying them.
+constexpr std::size_t decoded_bytes_per_unit = 256;
+
 }  // namespace
 
 Error Engine::check_publish(std::string_view name) const {
@@ -87,7 +93,7 @@ void Engine::apply_rules(const PublishRequest& request, bool& rejected, bool& ti
     if (!queue->refuses(request.message.body.size())) return false;
     if (queue->options().overflow == Overflow::reject_publish_dlx &&
         queue->options().dead_letter_exchange) {
-      surroundings_.dead_letters.push_back({queue, Entry{keep(request)}, DeathReason::maxlen});
+      queue->refuse({keep(request)});
     }
     return true;
   };
@@ -127,91 +133,114 @@ void Engine::put(const MessageView& view, const MessageTraits& traits) {
   const LogPosition position =
       durable_targets_.empty() ? 0 : surroundings_.journal.publish(view, durable_targets_);
   const MessagePtr message = Message::make(view, traits, position, surroundings_.memory);
+  work().spend(targets_.size());
+  work().spend_bytes(message->payload_size());
   for (Queue* queue : targets_)
     queue->push(message);
 }
 
-// A queue that a dead letter comes to may have to give up others: those are next, before its
-// siblings, so that few wait even where letters multiply.
-void Engine::bury_some() {
-  take_up(letters_.end());
-  for (int i = 0; i < letters_per_call && !letters_.empty(); ++i) {
-    const DeadLetter letter = std::move(letters_.front());
-    letters_.pop_front();
+// The letters of others are not for this call to pass on. Whoever causes more than can be passed on
+// goes on in the next turn.
+void Engine::bury_fresh() {
+  DeadLetters& letters = surroundings_.letters;
+  const bool others_wait = letters.has_waiting();
+  letters.line_up_last();
+  if (!others_wait) pass_on_letters(letter_units_per_call);
+  if (letters.is_full()) work().use_up_share();
+}
+
+void Engine::pass_on_letters(std::uint64_t units) {
+  const Portion portion(work(), units);
+  DeadLetters& letters = surroundings_.letters;
+  DeadLetter letter;
+  while (!portion.is_used_up() && letters.take(letter)) {
     bury(letter);
-    take_up(letters_.begin());
+    letters.line_up_first();
   }
 }
 
-void Engine::take_up(std::deque<DeadLetter>::const_iterator before) {
-  std::vector<DeadLetter>& fresh = surroundings_.dead_letters;
-  if (fresh.empty()) return;
-  letters_.insert(before, std::make_move_iterator(fresh.begin()),
-                  std::make_move_iterator(fresh.end()));
-  fresh.clear();
-}
-
-// The queue is deleted, and with it what it had given up and nobody has taken yet.
-void Engine::forget_letters(Queue& queue) {
-  std::erase_if(letters_, [&](const DeadLetter& letter) {
-    if (letter.queue != &queue) return false;
-    queue.forget(letter.entry);
-    return true;
-  });
-}
-
 void Engine::bury(const DeadLetter& letter) {
-  const Group group(*this);
-  pass_on(letter);
-  letter.queue->forget(letter.entry);
+  Queue& queue = *letter.queue;
+  {
+    const Group group(*this);
+    if (!queue.closed()) pass_on(letter);
+    queue.bury(letter.entry);
+  }
+  reap(queue);
 }
 
 // Without an exchange, or a queue, that takes it a dead letter is dropped, as in RabbitMQ.
 void Engine::pass_on(const DeadLetter& letter) {
   const QueueOptions& options = letter.queue->options();
+  const std::string& name = letter.queue->name();
+  const Message& message = *letter.entry.message;
+  work().spend(2 + message.properties().size() / decoded_bytes_per_unit);
   Exchange* exchange = find_exchange(*options.dead_letter_exchange);
   if (!exchange && !options.dead_letter_exchange->empty()) return;
-  const Message& message = *letter.entry.message;
-  const std::string properties = surroundings_.wire.after_death(
-      message.view(), {.queue = letter.queue->name(),
+  DeadMessage dead = surroundings_.wire.after_death(
+      message.view(), {.queue = name,
                        .reason = letter.reason,
-                       .time = surroundings_.now,
+                       .wall_time = wall_time(),
                        .keys_replaced = options.dead_letter_routing_key.has_value()});
-  if (properties.empty()) return;
-  std::vector<std::string> copies;
-  std::string_view key = message.routing_key();
-  if (options.dead_letter_routing_key) {
-    key = *options.dead_letter_routing_key;
-  } else {
-    copies = surroundings_.wire.carbon_copies(properties);
-  }
-  const std::vector<std::string_view> more_keys(copies.begin(), copies.end());
-  PublishRequest request{.message = {.exchange = *options.dead_letter_exchange,
-                                     .routing_key = key,
-                                     .properties = properties,
-                                     .body = message.body()},
-                         .traits = surroundings_.wire.traits(properties),
-                         .headers = surroundings_.wire.headers(properties),
-                         .more_keys = more_keys};
+  if (dead.properties.empty() || !letter_limits_.may_go_on(dead.stations.size(), name)) return;
+  const std::vector<std::string_view> more_keys(dead.carbon_copies.begin(),
+                                                dead.carbon_copies.end());
+  PublishRequest request{
+      .message = {.exchange = *options.dead_letter_exchange,
+                  .routing_key = options.dead_letter_routing_key ? *options.dead_letter_routing_key
+                                                                 : message.routing_key(),
+                  .properties = dead.properties,
+                  .body = message.body()},
+      .traits = dead.traits,
+      .headers = exchange ? surroundings_.wire.headers(dead.properties) : std::string_view{},
+      .more_keys = more_keys};
   route(request, exchange);
-  if (letter.reason != DeathReason::rejected) {
-    std::erase_if(targets_, [&](const Queue* queue) {
-      return surroundings_.wire.goes_round(properties, queue->name());
-    });
+  leave_out(dead.stations);
+  targets_.resize(letter_limits_.grant_copies(targets_.size(), dead.mark, surroundings_.now, name));
+  if (targets_.empty()) return;
+  if (dead.mark.original != 0) {
+    dead.properties = surroundings_.wire.with_mark(dead.properties, dead.mark);
+    request.message.properties = dead.properties;
   }
   store(request);
 }
 
+// Takes queues of those names out of targets_.
+void Engine::leave_out(const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  std::vector<const Queue*> queues;
+  for (const std::string& name : names) {
+    if (const Queue* queue = look_up(name)) queues.push_back(queue);
+  }
+  if (queues.empty()) return;
+  std::ranges::sort(queues);
+  std::erase_if(targets_,
+                [&](const Queue* queue) { return std::ranges::binary_search(queues, queue); });
+}
+
+// All that is left to do takes turns.
 void Engine::advance(TimeMs now) {
   set_now(now);
-  bury();
-  for (int i = 0; i < queues_per_advance; ++i) {
-    Queue* queue = surroundings_.timers.due(surroundings_.now);
-    if (!queue) return;
-    queue->on_deadline();
-    bury();
-    if (queue->is_overdue()) remove_queue(*queue);
+  work().begin_share();
+  const Portion portion(work(), units_per_advance);
+  while (!portion.is_used_up() && !work().is_share_used_up()) {
+    pass_on_letters(units_per_job);
+    go_on_settling(Portion(work(), units_per_job));
+    go_on_emptying(Portion(work(), units_per_job));
+    go_on_removing(Portion(work(), units_per_job));
+    if (Queue* queue = surroundings_.timers.due(surroundings_.now)) {
+      look_after(*queue);
+    } else if (!has_work_left()) {
+      return;
+    }
   }
+}
+
+void Engine::look_after(Queue& queue) {
+  work().spend(1);
+  queue.on_deadline();
+  bury();
+  if (queue.is_overdue()) remove_queue(queue);
 }
 
 }  // namespace haypile::engine

@@ -6,14 +6,25 @@
 #include <utility>
 
 #include "engine/channel.hpp"
+#include "engine/invariant.hpp"
 
 namespace haypile::engine {
 
 namespace {
 // A backlog that expires all at once is dropped in portions: others have work to do, too.
-constexpr std::size_t portion = 1000;
+constexpr std::uint64_t portion_units = 1000;
+// Whoever polls a queue that expires uses it all the time. The log is told of a use that lies ahead
+// by this share of the time, and then of none until it has come: a queue may live that much longer
+// after a restart, but never shorter.
+constexpr std::uint64_t use_log_share = 10;
 // Of a message in hand whose queue has been deleted: the journal has been told.
 constexpr StoredId released = std::numeric_limits<StoredId>::max();
+
+// A queue's hash tables, and what stands beside it, are about as much again.
+std::size_t memory_of(const QueueDefinition& definition) {
+  return 2 * (sizeof(Queue) + definition.name.size() + definition.arguments.size());
+}
+
 }  // namespace
 
 Queue::Queue(QueueDefinition definition, QueueOptions options, OwnerId owner,
@@ -22,6 +33,7 @@ Queue::Queue(QueueDefinition definition, QueueOptions options, OwnerId owner,
       options_(std::move(options)),
       owner_(owner),
       surroundings_(surroundings),
+      memory_(surroundings.memory, memory_of(definition_)),
       ready_(options_.priority_max, definition_.durable, surroundings),
       has_rules_(options_.overflow != Overflow::drop_head || is_timed()),
       guarded_(options_.is_limited() || is_timed()) {}
@@ -55,9 +67,12 @@ void Queue::restore(MessagePtr message, bool redelivered, std::uint32_t delivery
 }
 
 bool Queue::pop(Entry& out) {
-  while (guarded_ && !drop_expired()) {
+  // What is behind more than a portion of what has expired is not to be had yet.
+  if (guarded_ && !drop_expired()) {
+    arm();
+    return false;
   }
-  if (ready_.empty()) return false;
+  if (ready_.empty() || pauses_ > 0) return false;
   ready_.pop(out);
   ++unacked_count_;
   if (guarded_) {
@@ -93,12 +108,36 @@ void Queue::reject(const Entry& entry) {
   drop(entry, DeathReason::rejected);
 }
 
+void Queue::take_back(Entry&& entry, Settlement how) {
+  switch (how) {
+    case Settlement::ack:
+      return settle(entry);
+    case Settlement::drop:
+      return reject(entry);
+    case Settlement::requeue:
+      return requeue(std::move(entry));
+  }
+}
+
+void Queue::resume() {
+  if (--pauses_ == 0 && !closed_) dispatch();
+}
+
 std::size_t Queue::purge() {
   const std::size_t count = ready_.size();
   ready_.each_in_memory([this](const Entry& entry) { forget(entry); });
-  if (!closed_) ready_.drop_backlogs();
+  ready_.drop_backlogs();
   ready_.clear();
   return count;
+}
+
+void Queue::empty_some(const Portion& portion) {
+  Entry entry;
+  while (!portion.is_used_up() && !ready_.empty()) {
+    ready_.pop(entry);
+    surroundings_.work.spend(1);
+    forget(entry);
+  }
 }
 
 void Queue::forget(const Entry& entry) {
@@ -140,6 +179,7 @@ void Queue::add_consumer(Consumer& consumer) {
   exclusive_consumer_ = consumer.options().exclusive;
   if (options_.single_active_consumer && !active_) active_ = &consumer;
   if (options_.expires_ms && line_.size() == 1 && durable()) {
+    logged_use_ = 0;
     surroundings_.journal.set_unused_since(definition_.id, 0);
   }
 }
@@ -156,14 +196,23 @@ void Queue::wake(Consumer& consumer) {
 }
 
 Consumer* Queue::next_consumer() {
+  if (pauses_ > 0) return nullptr;
   if (options_.single_active_consumer) {
-    return active_ && active_->has_credit() ? active_ : nullptr;
+    if (!active_ || active_->has_credit()) return active_;
+    active_->channel().park(*active_);
+    return nullptr;
   }
   while (Consumer* consumer = line_.front()) {
     if (consumer->has_credit()) return consumer;
-    line_.leave(*consumer);
+    step_aside(*consumer);
   }
   return nullptr;
+}
+
+// It has no credit.
+void Queue::step_aside(Consumer& consumer) {
+  line_.leave(consumer);
+  consumer.channel().park(consumer);
 }
 
 // `consumer` is what next_consumer() gave.
@@ -173,15 +222,12 @@ void Queue::give(Consumer& consumer, Entry&& entry) {
   if (consumer.has_credit()) {
     line_.rotate(consumer);
   } else {
-    line_.leave(consumer);
+    step_aside(consumer);
   }
 }
 
 void Queue::dispatch() {
-  if (guarded_) {
-    drop_excess();
-    if (!drop_expired()) return arm();
-  }
+  if (guarded_ && !(drop_excess() && drop_expired())) return arm();
   while (!ready_.empty()) {
     Consumer* consumer = next_consumer();
     if (!consumer) break;
@@ -208,50 +254,84 @@ TimeMs Queue::expiry(const Message& message) const {
   return std::min(by_queue, message.expires_at());
 }
 
+// Dead letters are given up no faster than they are passed on.
+bool Queue::may_give_up() const {
+  return !options_.dead_letter_exchange || !surroundings_.letters.is_full();
+}
+
 bool Queue::drop_expired() {
-  std::size_t count = 0;
+  const Portion portion(surroundings_.work, portion_units);
+  bool is_done = true;
   ready_.pop_while(
       [&](const Entry& entry) {
-        return expiry(*entry.message) <= surroundings_.now && count++ < portion;
+        if (expiry(*entry.message) > surroundings_.now) return false;
+        is_done = may_give_up() && !portion.is_used_up();
+        return is_done;
       },
       [&](const Entry& entry) { drop(entry, DeathReason::expired); });
-  return count <= portion;
+  return is_done;
 }
 
 // Whoever refuses new messages never has too many, but for those that come back.
-void Queue::drop_excess() {
-  if (options_.overflow != Overflow::drop_head) return;
-  while (ready_.size() > options_.length_max || ready_.bytes() > options_.length_max_bytes) {
+bool Queue::is_too_long() const {
+  return options_.overflow == Overflow::drop_head &&
+         (ready_.size() > options_.length_max ||
+          (options_.length_max_bytes != QueueOptions::unlimited &&
+           ready_.bytes() > options_.length_max_bytes));
+}
+
+// While messages come back, the head is not known yet.
+bool Queue::drop_excess() {
+  if (pauses_ > 0) return true;
+  const Portion portion(surroundings_.work, portion_units);
+  while (is_too_long()) {
+    if (!may_give_up() || portion.is_used_up()) return false;
     Entry entry;
     ready_.pop(entry);
     drop(entry, DeathReason::maxlen);
   }
+  return true;
 }
 
 void Queue::drop(const Entry& entry, DeathReason reason) {
+  surroundings_.work.spend(1);
   if (closed_ || !options_.dead_letter_exchange) {
     forget(entry);
   } else {
-    surroundings_.dead_letters.push_back({this, entry, reason});
+    ++letter_count_;
+    surroundings_.letters.add({this, entry, reason});
   }
+}
+
+void Queue::refuse(Entry entry) {
+  ++letter_count_;
+  surroundings_.letters.add({this, std::move(entry), DeathReason::maxlen});
+}
+
+void Queue::bury(const Entry& entry) {
+  --letter_count_;
+  forget(entry);
 }
 
 void Queue::arm() {
   if (closed_) return;
-  TimeMs deadline = no_deadline;
+  // Too long: it could not give up all that is too much at once.
+  TimeMs deadline = is_too_long() && pauses_ == 0 ? surroundings_.now : no_deadline;
   ready_.each_front(
       [&](const Entry& entry) { deadline = std::min(deadline, expiry(*entry.message)); });
   if (options_.expires_ms && line_.size() == 0) {
     deadline = std::min(deadline, used_at_ + *options_.expires_ms);
   }
-  surroundings_.timers.arm(*this, timer_, deadline);
+  // Who is late is no more urgent than who is due now: they take turns.
+  surroundings_.timers.arm(*this, timer_, std::max(deadline, surroundings_.now));
 }
 
 void Queue::note_use() {
   if (closed_) return;
   used_at_ = surroundings_.now;
-  if (durable() && line_.size() == 0) {
-    surroundings_.journal.set_unused_since(definition_.id, used_at_);
+  if (durable() && line_.size() == 0 && used_at_ > logged_use_) {
+    logged_use_ = used_at_ + *options_.expires_ms / use_log_share;
+    surroundings_.journal.set_unused_since(definition_.id, logged_use_);
   }
   arm();
 }
@@ -259,6 +339,7 @@ void Queue::note_use() {
 void Queue::restore_unused_since(TimeMs time) {
   if (!options_.expires_ms) return;
   used_at_ = time != 0 ? time : surroundings_.now;
+  logged_use_ = time;
   arm();
 }
 
@@ -275,10 +356,22 @@ bool Queue::is_overdue() const {
 
 std::vector<Consumer*> Queue::close() {
   closed_ = true;
-  purge();
+  ready_.forget_backlogs();
   surroundings_.timers.disarm(*this, timer_);
   active_ = nullptr;
   return line_.take_all();
+}
+
+void Queue::check_invariants(std::size_t unacked_count, std::size_t letter_count) const {
+  expect_invariant(unacked_count == unacked_count_, "a queue knows how many are unacked");
+  expect_invariant(letter_count == letter_count_, "a queue knows how many it has given up");
+  std::size_t in_memory = 0;
+  ready_.each_in_memory([&](const Entry& entry) {
+    expect_invariant(entry.place < next_place_, "places rise");
+    ++in_memory;
+  });
+  expect_invariant(in_memory <= ready_.size(), "what is in memory is part of what is ready");
+  expect_invariant(!closed_ || line_.size() == 0, "nobody consumes from a deleted queue");
 }
 
 void Queue::mark_delivered() {

@@ -11,6 +11,7 @@
 #include "engine/message.hpp"
 #include "engine/queue_options.hpp"
 #include "engine/ready_messages.hpp"
+#include "engine/settlement.hpp"
 #include "engine/surroundings.hpp"
 
 namespace haypile::engine {
@@ -68,6 +69,18 @@ class Queue {
   void settle(const Entry& entry);
   // A consumer does not want it.
   void reject(const Entry& entry);
+  // One of these three.
+  void take_back(Entry&& entry, Settlement how);
+  // Messages are coming back to it: until resume(), which says that all are there, it gives out
+  // nothing. May be nested.
+  void pause() { ++pauses_; }
+  void resume();
+  // Gives up a message that never was in it (x-overflow=reject-publish-dlx).
+  void refuse(Entry entry);
+  // What it gave up has been passed on, and is gone for good.
+  void bury(const Entry& entry);
+  // Whether anything that came out of it is not gone for good: unacked, or a dead letter.
+  bool is_held() const { return unacked_count_ + letter_count_ + pauses_ > 0; }
   // Drops all that is ready, without dead-lettering; returns how many.
   std::size_t purge();
 
@@ -97,10 +110,21 @@ class Queue {
   // and not settled. Call moved_out() when the journal's move has ended, and nothing before.
   void move_out(LogPosition boundary, std::vector<Entry*>& in_hand);
   void moved_out() { ready_.moved_out(); }
-  // Lets go of all ready messages and takes no more; unacked ones are settled by their channels.
+  // Takes no more messages; unacked ones are settled by their channels, ready ones are left for
+  // empty_some().
   // Returns the consumers that were left; they are no longer the queue's.
   std::vector<Consumer*> close();
   bool closed() const { return closed_; }
+  // Of one that is closed: lets go of its ready messages, as many as the portion has room for.
+  void empty_some(const Portion& portion);
+
+  // Throws std::logic_error if its books do not agree, or if others hold another number of its
+  // messages unacked, or as dead letters.
+  void check_invariants(std::size_t unacked_count, std::size_t letter_count) const;
+  template <class Visit>
+  void each_ready(Visit visit) const {
+    ready_.each_in_memory(visit);
+  }
 
   // At a clean stop: notes in the journal which of the ready messages had been delivered.
   void mark_delivered();
@@ -110,12 +134,16 @@ class Queue {
   friend class Router;
 
   Consumer* next_consumer();
+  void step_aside(Consumer& consumer);
   void give(Consumer& consumer, Entry&& entry);
   bool is_full_for(std::size_t body_size);
   TimeMs expiry(const Message& message) const;
   // False if there is more to drop than should be done in one go: on_deadline() will.
   bool drop_expired();
-  void drop_excess();
+  // The same for what is too much.
+  bool drop_excess();
+  bool is_too_long() const;
+  bool may_give_up() const;
   void drop(const Entry& entry, DeathReason reason);
   Copy copy_of(const Entry& entry) const {
     return {definition_.id, entry.message->position(), entry.stored, entry.message->payload_size()};
@@ -127,6 +155,7 @@ class Queue {
   const QueueOptions options_;
   OwnerId owner_;
   Surroundings& surroundings_;
+  MemoryShare memory_;
   ReadyMessages ready_;
   const bool has_rules_;
   // Has limits, or messages that expire: those of any other queue need no looking after.
@@ -135,10 +164,13 @@ class Queue {
   bool closed_ = false;
   std::uint64_t next_place_ = 1;
   std::size_t unacked_count_ = 0;
+  std::size_t pauses_ = 0;
+  std::size_t letter_count_ = 0;  // given up, and not passed on yet
   Line line_;
   Consumer* active_ = nullptr;  // the single active consumer
   Timer timer_;
   TimeMs used_at_ = 0;              // kept if the queue expires
+  TimeMs logged_use_ = 0;           // the use that the journal knows of, which may lie ahead
   std::vector<Binding*> incoming_;  // kept by Exchange; owned by the bindings' sources
   std::uint64_t routing_mark_ = 0;  // the last routing that found this queue
 };

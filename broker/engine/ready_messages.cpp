@@ -83,6 +83,14 @@ void ReadyMessages::drop_backlogs() {
   });
 }
 
+void ReadyMessages::forget_backlogs() {
+  for_each_used([this](unsigned priority) {
+    Backlog*& backlog = level(priority).backlog;
+    if (backlog) size_ -= backlog->unread_count();
+    backlog = nullptr;
+  });
+}
+
 void ReadyMessages::clear() {
   for_each_used([this](unsigned priority) {
     Level& level = this->level(priority);

@@ -89,6 +89,8 @@ class ReadyMessages {
   }
   // Backlogs, too: what they have not read is no longer in the queue (purged).
   void drop_backlogs();
+  // What of the backlogs is not in memory has gone with the queue, and they themselves have too.
+  void forget_backlogs();
   // Backlogs are left alone; after the queue is deleted they may be gone already.
   void clear();
 

@@ -1,8 +1,9 @@
 // What all queues of a vhost share.
 #pragma once
 
-#include <vector>
+#include <cstdint>
 
+#include "engine/dead_letters.hpp"
 #include "engine/journal.hpp"
 #include "engine/message.hpp"
 #include "engine/timers.hpp"
@@ -10,14 +11,6 @@
 #include "engine/work.hpp"
 
 namespace haypile::engine {
-
-// A message that its queue has given up, and that goes to the queue's dead-letter exchange. Until
-// then the journal has it in that queue.
-struct DeadLetter {
-  Queue* queue = nullptr;
-  Entry entry;
-  DeathReason reason = DeathReason::rejected;
-};
 
 // Outlives the queues.
 struct Surroundings {
@@ -29,8 +22,10 @@ struct Surroundings {
   TimeMs now = 0;
   WorkBudget work{};
   Timers timers{};
-  // Left by the queues for the engine, which takes them up before it returns to its caller.
-  std::vector<DeadLetter> dead_letters{};
+  // What the queues have given up, for the engine, which passes it on.
+  DeadLetters letters{};
+  // What has to be added to `now` for the time on the wall.
+  std::int64_t wall_offset_ms = 0;
 };
 
 }  // namespace haypile::engine

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/invariant.hpp"
+
 namespace haypile::engine {
 
 namespace {
@@ -56,6 +58,60 @@ std::vector<TakenMessage> Unacked::take_until(std::uint64_t delivery_tag) {
   }
   trim();
   return taken;
+}
+
+bool Unacked::any_until(std::uint64_t last) const {
+  if (!stragglers_.empty()) return stragglers_.begin()->first <= last;
+  return in_window_ > 0 && first_tag_ <= last;  // the first one of a window is never settled
+}
+
+bool Unacked::take_first(std::uint64_t last, TakenMessage& out) {
+  if (!any_until(last)) return false;
+  if (!stragglers_.empty()) {
+    auto node = stragglers_.extract(stragglers_.begin());
+    out = {std::move(node.mapped()), node.key()};
+    return true;
+  }
+  out = {std::move(window_.front()), first_tag_};
+  --in_window_;
+  window_.pop_front();
+  ++first_tag_;
+  trim();
+  return true;
+}
+
+Unacked Unacked::split(std::uint64_t last) {
+  Unacked part;
+  if (last >= last_tag()) {
+    part.first_tag_ = last_tag() + 1;
+    std::swap(part, *this);
+    return part;
+  }
+  while (!stragglers_.empty() && stragglers_.begin()->first <= last)
+    part.stragglers_.insert(part.stragglers_.end(), stragglers_.extract(stragglers_.begin()));
+  part.first_tag_ = first_tag_;
+  for (; first_tag_ <= last; ++first_tag_) {
+    if (window_.front().queue) {
+      ++part.in_window_;
+      --in_window_;
+    }
+    part.window_.push_back(std::move(window_.front()));
+    window_.pop_front();
+  }
+  trim();
+  return part;
+}
+
+void Unacked::check_invariants() const {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < window_.size(); ++i)
+    count += window_[i].queue ? 1 : 0;
+  expect_invariant(count == in_window_, "what is unacked in the window is counted");
+  expect_invariant(window_.empty() || window_[0].queue, "a window begins with what is unacked");
+  expect_invariant(stragglers_.empty() || stragglers_.rbegin()->first < first_tag_,
+                   "stragglers are behind the window");
+  expect_invariant(window_.size() <= std::max(window_size_min, settled_share_max * in_window_ + 1),
+                   "a window is not much longer than what is in it");
 }
 
 void Unacked::put_back(TakenMessage message) {

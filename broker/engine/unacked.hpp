@@ -40,6 +40,13 @@ class Unacked {
 
   // Takes out the message with that tag; false if there is none.
   bool take(std::uint64_t delivery_tag, UnackedMessage& out);
+  // Takes out the first one, if its tag is not above that; false if there is none.
+  bool take_first(std::uint64_t last, TakenMessage& out);
+  // Splits off all up to and including that tag; they keep their tags. All of them at once cost
+  // nothing.
+  Unacked split(std::uint64_t last);
+  // Whether there are any up to that tag.
+  bool any_until(std::uint64_t last) const;
   // Takes out all up to and including that tag, in the order of their tags.
   std::vector<TakenMessage> take_until(std::uint64_t delivery_tag);
   std::vector<TakenMessage> take_all() { return take_until(last_tag()); }
@@ -53,6 +60,9 @@ class Unacked {
   // Whether it has not been settled.
   bool contains(std::uint64_t delivery_tag) const;
   std::size_t size() const { return in_window_ + stragglers_.size(); }
+  std::uint64_t last_tag() const { return first_tag_ + window_.size() - 1; }
+  // Throws std::logic_error if its books do not agree.
+  void check_invariants() const;
   // All that are unacked.
   template <class Visit>
   void each(Visit visit) {
@@ -64,7 +74,6 @@ class Unacked {
   }
 
  private:
-  std::uint64_t last_tag() const { return first_tag_ + window_.size() - 1; }
   void trim();
 
   Ring<UnackedMessage> window_;  // a settled one has no queue

@@ -37,6 +37,10 @@ class WorkBudget {
   bool is_share_used_up() const { return spent_ >= share_end_; }
   // All together have done enough: whoever comes now should wait for the next turn.
   bool is_turn_used_up() const { return spent_ >= turn_end_; }
+  // Whoever is at work now has left others more to do than they can keep up with.
+  void use_up_share() {
+    if (share_ != unlimited) share_end_ = std::min(share_end_, spent_);
+  }
   // Since the beginning, in units.
   std::uint64_t spent() const { return spent_; }
 
@@ -50,6 +54,17 @@ class WorkBudget {
   std::uint64_t share_ = unlimited;
   std::uint64_t share_end_ = unlimited;
   std::uint64_t spent_ = 0;
+};
+
+// So many units are for one kind of work.
+class Portion {
+ public:
+  Portion(const WorkBudget& work, std::uint64_t units) : work_(work), end_(work.spent() + units) {}
+  bool is_used_up() const { return work_.spent() >= end_; }
+
+ private:
+  const WorkBudget& work_;
+  const std::uint64_t end_;
 };
 
 }  // namespace haypile::engine

@@ -15,6 +15,7 @@ namespace haypile::server {
 namespace {
 
 constexpr std::size_t read_size_bytes = 256u << 10;
+constexpr engine::TimeMs cut_letters_interval_ms = 60'000;
 constexpr std::uint64_t segments_min = 8;
 constexpr std::chrono::seconds stop_timeout{2};
 constexpr std::chrono::seconds look_after_interval{1};
@@ -153,6 +154,7 @@ void Core::turn() {
     connection->flush();
   at_hand_.clear();
   report_alarms();
+  report_cut_letters();
   for (const auto& [name, vhost] : vhosts_) {
     if (vhost->wants_turn()) schedule_turn();
   }
@@ -178,6 +180,17 @@ void Core::report_alarms() {
                               : "there is room on the disk again: publishers go on");
   }
   reported_alarms_ = alarms;
+}
+
+void Core::report_cut_letters() {
+  const engine::TimeMs now = read_boot_clock();
+  if (now < cut_letters_reported_at_ + cut_letters_interval_ms) return;
+  for (const auto& [name, vhost] : vhosts_) {
+    const engine::CutLetters cut = vhost->engine().take_cut_letters();
+    if (!cut.any()) continue;
+    cut_letters_reported_at_ = now;
+    report(Severity::warning, "vhost '" + name + "': " + to_text(cut));
+  }
 }
 
 // Set anew only when it has to go off earlier, or has gone off.

@@ -70,6 +70,7 @@ class Core {
   std::unique_ptr<log::Log> make_log(const std::string& vhost);
   void turn();
   void report_alarms();
+  void report_cut_letters();
   void look_after_paused();
   void arm_vhost_timer();
   void log_advanced();
@@ -93,6 +94,7 @@ class Core {
   bool stopping_ = false;
   bool failed_ = false;
   vhost::Alarms reported_alarms_;
+  engine::TimeMs cut_letters_reported_at_ = 0;  // on the boot clock
   asio::steady_timer stop_timer_;
   asio::steady_timer vhost_timer_;                            // for the first of their deadlines
   engine::TimeMs vhost_timer_set_for_ = engine::no_deadline;  // on the boot clock

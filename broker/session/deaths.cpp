@@ -31,9 +31,16 @@ bool has_text(const amqp::TableView& table, std::string_view key, std::string_vi
   return value && value->as_string() == wanted;
 }
 
-amqp::ArrayView deaths_in(const amqp::Properties& properties) {
-  const auto value = properties.headers ? properties.headers->find("x-death") : std::nullopt;
+amqp::ArrayView deaths_in(const amqp::TableView& headers) {
+  const auto value = headers.find("x-death");
   return (value ? value->as_array() : std::nullopt).value_or(amqp::ArrayView());
+}
+
+// 0 if it is not there, or negative.
+std::uint64_t number_in(const amqp::TableView& table, std::string_view key) {
+  const auto value = table.find(key);
+  const std::int64_t number = (value ? value->as_int64() : std::nullopt).value_or(0);
+  return number > 0 ? static_cast<std::uint64_t>(number) : 0;
 }
 
 // Its fields in RabbitMQ's order.
@@ -47,7 +54,7 @@ amqp::Table new_entry(const engine::MessageView& message, const amqp::Properties
   entry.set("queue", death.queue);
   entry.set("reason", text(death.reason));
   entry.set("routing-keys", keys);
-  entry.set("time", amqp::Timestamp{death.time / 1000});
+  entry.set("time", amqp::Timestamp{death.wall_time / 1000});
   return entry;
 }
 
@@ -67,7 +74,7 @@ bool add_death(const engine::MessageView& message, const amqp::Properties& prope
   headers = properties.headers ? amqp::Table(*properties.headers) : amqp::Table();
   std::vector<amqp::Value> deaths(1);  // the first one is this one
   bool is_new = true;
-  for (const amqp::ValueView& value : deaths_in(properties)) {
+  for (const amqp::ValueView& value : deaths_in(headers.view())) {
     const auto entry = value.as_table();
     if (entry && is_new && has_text(*entry, "queue", death.queue) &&
         has_text(*entry, "reason", text(death.reason))) {
@@ -80,6 +87,8 @@ bool add_death(const engine::MessageView& message, const amqp::Properties& prope
   if (deaths.size() > engine::dead_letter_count_max) return false;
   if (is_new) deaths.front() = new_entry(message, properties, death);
   if (death.keys_replaced) headers.erase("CC");
+  // Whom a consumer has rejected is an original again.
+  if (death.reason == engine::DeathReason::rejected) headers.erase(copies_header);
   headers.set("x-death", deaths);
   if (!had_died) {
     headers.set("x-first-death-exchange", message.exchange);
@@ -89,14 +98,29 @@ bool add_death(const engine::MessageView& message, const amqp::Properties& prope
   return true;
 }
 
-bool died_unasked_in(const amqp::Properties& properties, std::string_view queue) {
-  for (const amqp::ValueView& value : deaths_in(properties)) {
+std::vector<std::string> stations_in(const amqp::TableView& headers) {
+  std::vector<std::string> stations;
+  for (const amqp::ValueView& value : deaths_in(headers)) {
     const auto entry = value.as_table();
     if (!entry) continue;
-    if (has_text(*entry, "reason", rejected)) return false;
-    if (has_text(*entry, "queue", queue)) return true;
+    if (has_text(*entry, "reason", rejected)) break;
+    const auto queue = entry->find("queue");
+    const auto name = queue ? queue->as_string() : std::nullopt;
+    if (name) stations.emplace_back(*name);
   }
-  return false;
+  return stations;
+}
+
+engine::CopyMark mark_in(const amqp::TableView& headers) {
+  const auto value = headers.find(copies_header);
+  const auto table = value ? value->as_table() : std::nullopt;
+  if (!table) return {};
+  return {.original = number_in(*table, "original"), .count = number_in(*table, "count")};
+}
+
+amqp::Table to_table(const engine::CopyMark& mark) {
+  return {{"original", static_cast<std::int64_t>(mark.original)},
+          {"count", static_cast<std::int64_t>(mark.count)}};
 }
 
 }  // namespace haypile::session

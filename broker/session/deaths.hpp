@@ -2,7 +2,9 @@
 // writes them.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <haypile/amqp/properties.hpp>
 #include <haypile/amqp/table.hpp>
@@ -17,8 +19,13 @@ namespace haypile::session {
 bool add_death(const engine::MessageView& message, const amqp::Properties& properties,
                const engine::Death& death, amqp::Table& headers);
 
-// Whether x-death says that the message has died in that queue, and that no consumer has rejected
-// it since: then it would go round for ever.
-bool died_unasked_in(const amqp::Properties& properties, std::string_view queue);
+// The queues that x-death says the message has died in since a consumer rejected it last, the last
+// one first: where it came to again it would go round for ever.
+std::vector<std::string> stations_in(const amqp::TableView& headers);
+
+// The header that marks copies, with the fields of an engine::CopyMark.
+inline constexpr std::string_view copies_header = "x-death-copies";
+engine::CopyMark mark_in(const amqp::TableView& headers);
+amqp::Table to_table(const engine::CopyMark& mark);
 
 }  // namespace haypile::session

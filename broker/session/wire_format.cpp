@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
+#include <utility>
 
 #include <haypile/amqp/table.hpp>
 
@@ -45,6 +47,13 @@ amqp::Properties decode(std::string_view raw) {
   amqp::Properties properties;
   static_cast<void>(amqp::decode_properties(raw, properties));
   return properties;
+}
+
+// False if nobody could read what comes out: there is more in its headers than there may be.
+bool encode(const amqp::Properties& properties, std::string& raw) {
+  raw.clear();
+  amqp::append_properties(raw, properties);
+  return amqp::validate_properties(raw) == amqp::DecodeError::none;
 }
 
 }  // namespace
@@ -92,32 +101,49 @@ std::string_view WireFormat::headers(std::string_view properties) const {
   return headers_in(properties);
 }
 
-std::vector<std::string> WireFormat::carbon_copies(std::string_view properties) const {
-  return strings_in_header(decode(properties), "CC");
-}
-
-std::string WireFormat::after_death(const engine::MessageView& message,
-                                    const engine::Death& death) const {
+engine::DeadMessage WireFormat::after_death(const engine::MessageView& message,
+                                            const engine::Death& death) const {
   amqp::Properties properties = decode(message.properties);
   amqp::Table headers;
-  if (!add_death(message, properties, death, headers)) return {};
+  engine::DeadMessage dead;
+  if (!add_death(message, properties, death, headers)) return dead;
+  dead.mark = mark_in(headers.view());
   properties.headers = headers.view();
-  properties.expiration.reset();
-  std::string raw;
-  amqp::append_properties(raw, properties);
-  amqp::Properties again;
-  if (amqp::decode_properties(raw, again) == amqp::DecodeError::none) return raw;
-  // More values than a table may have: the story of its death is worth more than its headers.
-  properties.headers.reset();
-  add_death(message, properties, death, headers);
-  properties.headers = headers.view();
-  raw.clear();
-  amqp::append_properties(raw, properties);
-  return raw;
+  const auto original_expiration = std::exchange(properties.expiration, std::nullopt);
+  if (!encode(properties, dead.properties)) {
+    // More values than a table may have: the story of its death is worth more than its headers.
+    properties.headers.reset();
+    properties.expiration = original_expiration;
+    add_death(message, properties, death, headers);
+    if (dead.mark.original != 0) headers.set(copies_header, to_table(dead.mark));
+    properties.headers = headers.view();
+    properties.expiration.reset();
+    encode(properties, dead.properties);
+  }
+  dead.traits = traits_of(properties);
+  if (!death.keys_replaced) dead.carbon_copies = strings_in_header(properties, "CC");
+  dead.stations = stations_in(headers.view());
+  return dead;
 }
 
-bool WireFormat::goes_round(std::string_view properties, std::string_view queue) const {
-  return died_unasked_in(decode(properties), queue);
+std::string WireFormat::with_mark(std::string_view raw, const engine::CopyMark& mark) const {
+  amqp::Properties properties = decode(raw);
+  const amqp::Table old = properties.headers ? amqp::Table(*properties.headers) : amqp::Table();
+  amqp::Table headers = old;
+  std::string marked;
+  headers.set(copies_header, to_table(mark));
+  properties.headers = headers.view();
+  if (encode(properties, marked)) return marked;
+  // One more than a table may have: the mark bounds what becomes of it, so that others go.
+  headers = amqp::Table{{copies_header, to_table(mark)}};
+  const auto deaths = old.view().find("x-death");
+  if (deaths) headers.set("x-death", *deaths);
+  properties.headers = headers.view();
+  if (encode(properties, marked)) return marked;
+  headers.erase("x-death");
+  properties.headers = headers.view();
+  encode(properties, marked);
+  return marked;
 }
 
 std::string_view headers_in(std::string_view properties) {

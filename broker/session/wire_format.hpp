@@ -16,10 +16,9 @@ class WireFormat final : public engine::Wire {
   std::string in_order(std::string_view table) const override;
   engine::MessageTraits traits(std::string_view properties) const override;
   std::string_view headers(std::string_view properties) const override;
-  std::vector<std::string> carbon_copies(std::string_view properties) const override;
-  std::string after_death(const engine::MessageView& message,
-                          const engine::Death& death) const override;
-  bool goes_round(std::string_view properties, std::string_view queue) const override;
+  engine::DeadMessage after_death(const engine::MessageView& message,
+                                  const engine::Death& death) const override;
+  std::string with_mark(std::string_view properties, const engine::CopyMark& mark) const override;
 };
 
 // Of properties that have been checked: an `expiration` that is no number counts as none.

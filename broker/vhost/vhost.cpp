@@ -29,12 +29,14 @@ log::RecoveryReport Vhost::start(const ClockReading& now) {
 
 log::RecoveryReport Vhost::start(const ClockReading& now, engine::Recovery& recovery) {
   clock_.start(now);
+  engine_.set_wall_offset(clock_.offset());
   set_now(now.boot);
   return log_ ? log_->recover(recovery) : log::RecoveryReport{};
 }
 
 void Vhost::turn(const ClockReading& now) {
   clock_.follow(now);
+  engine_.set_wall_offset(clock_.offset());
   set_now(now.boot);
   turns_.begin(is_due());
   if (is_due()) engine_.advance(engine_.now());

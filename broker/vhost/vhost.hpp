@@ -77,7 +77,7 @@ class Vhost {
   void log_advanced(TimeMs boot);
 
   // What it holds in memory, all in all.
-  std::size_t memory_bytes() const { return engine_.memory_bytes(); }
+  std::size_t memory_bytes() const { return engine_.memory_bytes() + engine_.definition_bytes(); }
   // What others hold that counts against the same limit.
   void set_memory_elsewhere(std::size_t bytes) { memory_elsewhere_bytes_ = bytes; }
 

@@ -252,6 +252,7 @@ TEST_CASE_FIXTURE(Fixture, "random work keeps every message") {
         }
       }
       REQUIRE(queue.ready_count() + queue.unacked_count() + acked == published);
+      if (step % 50 == 0) REQUIRE_NOTHROW(f.engine.check_invariants());
     }
     f.channels.clear();
     REQUIRE(queue.unacked_count() == 0);

@@ -161,20 +161,24 @@ void check_dead_letter(std::string_view raw) {
   const session::WireFormat wire;
   const engine::MessageView message{
       .exchange = "e", .routing_key = "k", .properties = raw, .body = "b"};
-  static_cast<void>(wire.goes_round(raw, "q"));
-  static_cast<void>(wire.carbon_copies(raw));
   std::string twice(raw);
   for (const bool keys_replaced : {false, true}) {
-    engine::MessageView dead = message;
-    dead.properties = twice;
-    const std::string after = wire.after_death(dead, {.queue = "q",
-                                                      .reason = engine::DeathReason::expired,
-                                                      .time = 1,
-                                                      .keys_replaced = keys_replaced});
-    if (after.empty()) return;
-    expect(amqp::validate_properties(after) == DecodeError::none, "a dead letter is well-formed");
-    expect(wire.goes_round(after, "q"), "it remembers where it died");
-    twice = after;
+    engine::MessageView dying = message;
+    dying.properties = twice;
+    const engine::DeadMessage dead =
+        wire.after_death(dying, {.queue = "q",
+                                 .reason = engine::DeathReason::expired,
+                                 .wall_time = 1,
+                                 .keys_replaced = keys_replaced});
+    if (dead.properties.empty()) return;
+    expect(amqp::validate_properties(dead.properties) == DecodeError::none,
+           "a dead letter is well-formed");
+    expect(!dead.stations.empty() && dead.stations.front() == "q", "it remembers where it died");
+    twice = wire.with_mark(dead.properties, {.original = 5, .count = 7});
+    expect(amqp::validate_properties(twice) == DecodeError::none, "a marked one is well-formed");
+    dying.properties = twice;
+    const auto mark = wire.after_death(dying, {.queue = "r"}).mark;
+    expect(mark.original == 0, "whom a consumer rejects is an original");
   }
 }
 

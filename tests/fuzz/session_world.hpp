@@ -43,6 +43,7 @@ struct World {
     engine.advance(now_ms += duration_ms);
     for (int calls = 0; engine.next_deadline() <= now_ms; engine.advance(now_ms))
       expect(++calls < 10'000, "the engine comes to rest");
+    engine.check_invariants();
   }
 };
 

@@ -259,13 +259,15 @@ TEST_CASE_FIXTURE(Fixture, "a chain of queues that all overflow is no recursion"
                   {"x-dead-letter-exchange", ""},
                   {"x-dead-letter-routing-key", "q" + std::to_string(i + 1)}});
   }
-  for (int i = 0; i < 300; ++i)
+  for (int i = 0; i < 100; ++i)
     peer.publish(1, "", "q0", "m" + std::to_string(i));
-  CHECK(peer.drain("q0") == "m299");
-  CHECK(peer.drain("q1") == "m298");
-  // A story of 256 deaths is the longest that is told.
-  CHECK(peer.drain("q256") == "m43");
-  CHECK(peer.drain("q257") == "");
+  while (broker.engine.next_deadline() <= broker.now_ms)
+    broker.wait(0);
+  CHECK(peer.drain("q0") == "m99");
+  CHECK(peer.drain("q1") == "m98");
+  // That many hops are the most.
+  CHECK(peer.drain("q64") == "m35");
+  CHECK(peer.drain("q65") == "");
 }
 
 TEST_CASE_FIXTURE(Fixture, "where dead letters multiply others are served in between") {
@@ -326,8 +328,10 @@ TEST_CASE("a message with as many headers as there may be dies persistent, and c
   amqp::append_properties(raw, {.headers = amqp::TableView::unchecked(headers),
                                 .delivery_mode = std::uint8_t{2},
                                 .message_id = "kept"});
-  const std::string after = wire.after_death(
-      {.exchange = "", .routing_key = "q", .properties = raw, .body = ""}, {.queue = "q"});
+  const std::string after =
+      wire.after_death({.exchange = "", .routing_key = "q", .properties = raw, .body = ""},
+                       {.queue = "q"})
+          .properties;
   amqp::Properties properties;
   REQUIRE(amqp::decode_properties(after, properties) == amqp::DecodeError::none);
   CHECK(wire.traits(after).persistent);

@@ -156,3 +156,25 @@ TEST_CASE_FIXTURE(Fixture, "an unused queue is deleted: no consumer, no get, not
   CHECK(broker.engine.queue_count() == 0);
   CHECK(broker.engine.next_deadline() == engine::no_deadline);
 }
+
+TEST_CASE_FIXTURE(Fixture,
+                  "whoever polls a queue that expires is logged a tenth of the time apart") {
+  peer.declare("q", true, {{"x-expires", 10'000}});
+  const std::vector<engine::TimeMs>& logged = broker.journal.unused_since;
+  const engine::TimeMs start = broker.now_ms;
+  CHECK(logged == std::vector<engine::TimeMs>{start + 1000});
+  for (int i = 0; i < 3000; ++i) {
+    broker.wait(1);
+    CHECK_FALSE(peer.get("q"));
+    // What is logged is never before the last use.
+    REQUIRE(logged.back() >= broker.now_ms);
+  }
+  CHECK(logged.size() == 3);
+  broker.wait(9'999);
+  CHECK_FALSE(peer.get("q"));
+  broker.wait(9'999);
+  peer.declare("q", true, {{"x-expires", 10'000}});
+  broker.wait(10'000);
+  peer.send(1, amqp::queue::Declare{.queue = "q", .passive = true});
+  peer.expect_close(1, 404, "no queue 'q' in vhost '/'");
+}

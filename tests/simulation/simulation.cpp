@@ -9,6 +9,13 @@
 
 namespace haypile::simulation {
 
+namespace {
+// Looking at all of the engine's books takes longer than a step.
+constexpr std::size_t invariant_interval = 16;
+// What queues, exchanges, consumers and channels may take.
+constexpr std::size_t definitions_size = 60'000;
+}  // namespace
+
 Simulation::Simulation(const Plan& plan)
     : plan_(plan), random_(plan.seed), events_(plan.events_max) {
   limits_.segment_size = 4096u << (random_.one_in(4) ? random_.below(3) : 0);
@@ -28,7 +35,9 @@ Simulation::Simulation(const Plan& plan)
   style_.keeps_late = random_.one_in(3);
   if (random_.one_in(3)) limits_.output_max_bytes = random_.between(300, 3000);
   if (random_.one_in(4)) limits_.pending_max_bytes = random_.between(500, 5000);
-  if (random_.one_in(4)) limits_.memory_max_bytes = random_.between(5000, 50'000);
+  if (random_.one_in(4)) {
+    limits_.memory_max_bytes = definitions_size + random_.between(5000, 50'000);
+  }
   if (random_.one_in(3)) limits_.work_units = random_.between(1, 300);
 }
 
@@ -160,6 +169,7 @@ void Simulation::crash() {
 void Simulation::work(std::size_t steps) {
   for (std::size_t i = 0; i < steps; ++i) {
     step();
+    if (i % invariant_interval == 0) broker_->engine().check_invariants();
     books_.note_end(broker_->log().end());
     if (broker_->has_failed()) return fail();
   }
@@ -208,7 +218,7 @@ void Simulation::audit() {
       turn();
       step_log();
       hear_of_log();
-      is_quiet = line.to_broker.empty() && line.to_client.empty();
+      is_quiet = line.to_broker.empty() && line.to_client.empty() && !broker_->is_due();
       line.connection->output_sent(line.to_client.size());
       line.client.receive(std::exchange(line.to_client, {}));
       collect(&line);

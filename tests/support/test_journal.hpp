@@ -1,6 +1,8 @@
 // A journal whose durable position the test decides.
 #pragma once
 
+#include <vector>
+
 #include "engine/journal.hpp"
 
 namespace haypile::test {
@@ -28,7 +30,11 @@ class TestJournal final : public engine::UnboundedJournal {
   void release(const engine::Copy&) override {}
   void mark_delivered(const engine::Copy&) override { ++end_; }
   void set_delivery_count(const engine::Copy&, std::uint32_t) override { ++end_; }
-  void set_unused_since(engine::QueueId, engine::TimeMs) override { ++end_; }
+  void set_unused_since(engine::QueueId, engine::TimeMs time) override {
+    ++end_;
+    unused_since.push_back(time);
+  }
+  std::vector<engine::TimeMs> unused_since;  // each time it was told
   void begin_group() override { ++groups; }
   void end_group() override {}
   int groups = 0;

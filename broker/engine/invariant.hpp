@@ -1,0 +1,13 @@
+// What has to hold whatever happened; looked at by the simulation, the fuzzers and the tests.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace haypile::engine {
+
+inline void expect_invariant(bool holds, const char* what) {
+  if (!holds) throw std::logic_error(std::string("this does not hold: ") + what);
+}
+
+}  // namespace haypile::engine

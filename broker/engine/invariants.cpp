@@ -1,0 +1,70 @@
+// That the books of a virtual host agree with each other.
+#include <unordered_map>
+#include <unordered_set>
+
+#include "engine/engine.hpp"
+#include "engine/invariant.hpp"
+
+namespace haypile::engine {
+
+namespace {
+
+// Goes through all that there is, and adds it up.
+class Count {
+ public:
+  void add(const Entry& entry) {
+    expect_invariant(static_cast<bool>(entry.message), "an entry has a message");
+    bytes_ += MessagePtr::entry_bytes;
+    if (seen_.insert(&*entry.message).second) bytes_ += entry.message->size();
+  }
+  void add_unacked(const UnackedMessage& message) {
+    add(message.entry);
+    ++unacked_[message.queue];
+  }
+  void add_letter(const DeadLetter& letter) {
+    add(letter.entry);
+    ++letters_[letter.queue];
+  }
+  std::size_t unacked(const Queue& queue) { return unacked_[&queue]; }
+  std::size_t letters(const Queue& queue) { return letters_[&queue]; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::unordered_set<const Message*> seen_;
+  std::unordered_map<const Queue*, std::size_t> unacked_;
+  std::unordered_map<const Queue*, std::size_t> letters_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace
+
+void Engine::check_invariants() {
+  Count count;
+  const auto add_unacked = [&](const UnackedMessage& message) { count.add_unacked(message); };
+  for (Channel* channel : channels_) {
+    channel->check_invariants();
+    channel->each_in_hand(add_unacked);
+  }
+  for (Settling& settling : settlings_) {
+    settling.messages.check_invariants();
+    settling.messages.each(add_unacked);
+  }
+  surroundings_.letters.each([&](const DeadLetter& letter) { count.add_letter(letter); });
+  const auto check = [&](Queue& queue) {
+    queue.check_invariants(count.unacked(queue), count.letters(queue));
+    queue.each_ready([&](const Entry& entry) { count.add(entry); });
+  };
+  for (const auto& [name, queue] : queues_) {
+    expect_invariant(!queue->closed() && queue->name() == name, "a queue is known by its name");
+    check(*queue);
+  }
+  for (const auto& [pointer, queue] : deleted_) {
+    expect_invariant(queue->closed() && (queue->is_held() || queue->ready_count() > 0),
+                     "a deleted queue is kept as long as something of it is left, and no longer");
+    check(*queue);
+  }
+  // Sessions may hold more.
+  expect_invariant(count.bytes() <= memory_bytes(), "what is held is counted");
+}
+
+}  // namespace haypile::engine

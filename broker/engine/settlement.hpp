@@ -1,0 +1,10 @@
+// What becomes of a message that was given out.
+#pragma once
+
+#include <cstdint>
+
+namespace haypile::engine {
+
+enum class Settlement : std::uint8_t { ack, drop, requeue };
+
+}  // namespace haypile::engine
