@@ -60,6 +60,7 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
   append_mark(batch_, RecordType::start);
   hand_over();
   writer_->run(std::exchange(batches_, {}), {});
+  unwritten_batch_bytes_ = 0;
   if (options_.threaded) start_threads();
   return report;
 }
@@ -265,6 +266,7 @@ void Log::hand_over() {
   const std::uint64_t offset = offset_;
   batch_.resize(align(batch_.size()), '\0');
   offset_ += batch_.size();
+  unwritten_batch_bytes_.fetch_add(batch_.size(), std::memory_order_relaxed);
   {
     const std::lock_guard lock(mutex_);
     batches_.push_back({base_ / segment_size_, offset, std::move(batch_),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -66,6 +67,11 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void flush();
   // Appended and not yet durable, in bytes.
   std::uint64_t pending_bytes() const { return end() - durable(); }
+  // What waits to be written, in memory.
+  std::size_t memory_bytes() const {
+    return batch_.size() + unwritten_batch_bytes_.load(std::memory_order_relaxed) +
+           pending_pile_bytes_;
+  }
   // The disk is full, and part of the reserve in use: publishers ought to wait.
   bool is_out_of_space() const { return !space_->has_reserve(); }
   // Looks whether that is over, as soon as the keeper comes to it.
@@ -184,9 +190,11 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void hand_over(Chore chore);
   void start_threads();
   void stop_threads();
+  void run(void (Log::*thread)());
   void run_writer();
   void run_keeper();
   void write_batches();
+  void give_buffers_back();
   bool has_chore() const {
     return !chores_.empty() &&
            (chores_.front().after <= durable() || HAYPILE_CANARY(checkpoint_ahead_of_log));
@@ -237,6 +245,8 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::unique_ptr<Space> space_;
   std::unique_ptr<Keeper> keeper_;
   std::unique_ptr<Writer> writer_;
+
+  std::atomic<std::uint64_t> unwritten_batch_bytes_{0};  // handed over
 
   std::mutex mutex_;  // for what follows, down to failed_
   std::condition_variable writer_wake_;

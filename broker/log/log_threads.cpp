@@ -1,4 +1,6 @@
 // Who does what was handed over: the writer's thread and the keeper's, or step().
+#include <exception>
+#include <string>
 #include <utility>
 
 #include "engine/canary.hpp"
@@ -29,15 +31,9 @@ void Log::step_keeper() {
   if (!failed_ && space_->wants_spare()) make_spare();
 }
 
-// Also gives the buffers back.
 void Log::write_batches() {
   {
     const std::lock_guard lock(mutex_);
-    for (WriteBatch& batch : at_hand_) {
-      if (buffers_.size() >= buffer_count_max) break;
-      if (batch.bytes.capacity() <= buffer_size_max) buffers_.push_back(std::move(batch.bytes));
-    }
-    at_hand_.clear();
     if (failed_) return;
     at_hand_.swap(batches_);
   }
@@ -55,6 +51,20 @@ void Log::write_batches() {
   } catch (const IoError& error) {
     if (!HAYPILE_CANARY(error_not_final)) fail(error);
   }
+  give_buffers_back();
+}
+
+void Log::give_buffers_back() {
+  std::uint64_t size = 0;
+  const std::lock_guard lock(mutex_);
+  for (WriteBatch& batch : at_hand_) {
+    size += batch.bytes.size();
+    if (buffers_.size() < buffer_count_max && batch.bytes.capacity() <= buffer_size_max) {
+      buffers_.push_back(std::move(batch.bytes));
+    }
+  }
+  at_hand_.clear();
+  unwritten_batch_bytes_.fetch_sub(size, std::memory_order_relaxed);
 }
 
 // The lock is held before and after.
@@ -110,8 +120,17 @@ void Log::run_keeper() {
 
 void Log::start_threads() {
   const SignalsBlocked blocked;
-  writer_thread_ = std::thread([this] { run_writer(); });
-  keeper_thread_ = std::thread([this] { run_keeper(); });
+  writer_thread_ = std::thread([this] { run(&Log::run_writer); });
+  keeper_thread_ = std::thread([this] { run(&Log::run_keeper); });
+}
+
+// A want of memory is as final as a write that has failed.
+void Log::run(void (Log::*thread)()) {
+  try {
+    (this->*thread)();
+  } catch (const std::exception& error) {
+    fail(IoError(std::string("the log cannot go on: ") + error.what()));
+  }
 }
 
 // The writer first: what it writes is what the keeper waits for.

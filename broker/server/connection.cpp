@@ -90,12 +90,9 @@ void Connection::read_socket() {
   const auto buffer = core_.read_buffer();
   std::ranges::copy(rest_, buffer.data());
   const auto room = buffer.subspan(rest_.size());
-  const std::size_t size_max = publishes_ ? vhost_->turns().read_size(room.size()) : room.size();
-  // A large frame is read in large pieces, or copied again with each of the small ones.
-  const std::size_t size =
-      rest_.size() < size_max / 2 ? std::min(size_max, room.size()) : room.size();
   error_code error;
-  const std::size_t count = socket_.read_some(asio::buffer(room.data(), size), error);
+  const std::size_t count =
+      socket_.read_some(asio::buffer(room.data(), read_size(room.size())), error);
   if (publishes_) vhost_->turns().count_published(count);
   if (error == asio::error::would_block || error == asio::error::try_again) {
     wait_readable();
@@ -104,6 +101,17 @@ void Connection::read_socket() {
   } else {
     use({buffer.data(), rest_.size() + count});
   }
+}
+
+// What is read and cannot be used yet has to be kept: little of those who have not logged in, and
+// of each when memory is low.
+std::size_t Connection::read_size(std::size_t room) const {
+  if (!vhost_) return std::min<std::size_t>(room, session::handshake_frame_max_bytes);
+  const bool is_tight = vhost_->alarms().is_memory_low;
+  const std::size_t size = vhost_->turns().read_size(room, publishes_, is_tight);
+  // A large frame is read in large pieces, or copied again with each of the small ones.
+  if (rest_.size() < size / 2) return size;
+  return is_tight ? std::min<std::size_t>(room, core_.settings().frame_max_bytes) : room;
 }
 
 void Connection::use(std::string_view bytes) {

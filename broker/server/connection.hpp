@@ -57,6 +57,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void wait_readable();
   void await_turn(bool as_publisher);
   void read_socket();
+  std::size_t read_size(std::size_t room) const;
   void resume_reading();
   // Offers the session what it has left of the input.
   void use(std::string_view bytes);

@@ -1,6 +1,7 @@
 #include "server/core.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::size_t read_size_bytes = 256u << 10;
 constexpr engine::TimeMs cut_letters_interval_ms = 60'000;
+constexpr std::size_t flushes_per_turn = 500;
 constexpr std::uint64_t segments_min = 8;
 constexpr std::chrono::seconds stop_timeout{2};
 constexpr std::chrono::seconds look_after_interval{1};
@@ -28,7 +30,11 @@ Core::Core(asio::io_context& io, BrokerOptions options)
       memory_limit_bytes_(options_.memory_limit_bytes != 0 ? options_.memory_limit_bytes
                                                            : machine_memory_bytes() / 2),
       stop_timer_(io),
-      vhost_timer_(io),
+      vhost_timer_(io,
+                   [this] {
+                     vhost_timer_set_for_ = engine::no_deadline;
+                     schedule_turn();
+                   }),
       look_after_timer_(io) {
   settings_.product = options_.product;
   // Whoever goes by that name looks at the version too: of one that has all that is here.
@@ -146,19 +152,35 @@ void Core::schedule_turn() {
 }
 
 void Core::turn() {
+  if (failed_) return;
   for (const auto& [name, vhost] : vhosts_)
     vhost->turn(read_clocks());
   turn_scheduled_ = false;
-  at_hand_.swap(dirty_);
-  for (const auto& connection : at_hand_)
-    connection->flush();
-  at_hand_.clear();
+  flush_dirty();
   report_alarms();
   report_cut_letters();
+  return_memory();
   for (const auto& [name, vhost] : vhosts_) {
     if (vhost->wants_turn()) schedule_turn();
   }
   if (!turn_scheduled_) arm_vhost_timer();
+}
+
+// Some of them, when there are many: each write takes its time.
+void Core::flush_dirty() {
+  for (std::size_t left = std::min(dirty_.size(), flushes_per_turn); left > 0; --left) {
+    const std::shared_ptr<Connection> connection = std::move(dirty_.front());
+    dirty_.pop_front();
+    connection->flush();
+  }
+  if (!dirty_.empty()) schedule_turn();
+}
+
+void Core::return_memory() {
+  std::size_t bytes = 0;
+  for (const auto& [name, vhost] : vhosts_)
+    bytes += vhost->memory_bytes();
+  memory_return_.look(read_boot_clock(), bytes);
 }
 
 void Core::report_alarms() {
@@ -198,15 +220,10 @@ void Core::arm_vhost_timer() {
   engine::TimeMs deadline = engine::no_deadline;
   for (const auto& [name, vhost] : vhosts_)
     deadline = std::min(deadline, vhost->next_deadline());
+  deadline = std::min(deadline, memory_return_.next_look());
   if (deadline >= vhost_timer_set_for_ || stopping_) return;
   vhost_timer_set_for_ = deadline;
-  const engine::TimeMs now = read_boot_clock();
-  vhost_timer_.expires_after(std::chrono::milliseconds(deadline > now ? deadline - now : 0));
-  vhost_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    vhost_timer_set_for_ = engine::no_deadline;
-    schedule_turn();
-  });
+  vhost_timer_.set(deadline);
 }
 
 void Core::log_advanced() {
@@ -218,6 +235,8 @@ void Core::log_advanced() {
 
 void Core::fail(const std::string& line) {
   if (std::exchange(failed_, true)) return;
+  for (const auto& [name, vhost] : vhosts_)
+    vhost->abandon();
   report(Severity::error, line);
   for (const auto& listener : listeners_)
     listener->close();
@@ -227,7 +246,7 @@ void Core::fail(const std::string& line) {
 
 void Core::stop() {
   if (std::exchange(stopping_, true)) return;
-  vhost_timer_.cancel();
+  vhost_timer_.close();
   look_after_timer_.cancel();
   for (const auto& listener : listeners_)
     listener->close();
@@ -245,10 +264,17 @@ void Core::stop() {
 
 void Core::close_connections(const std::string& reason) {
   const auto all = connections_;
-  for (const auto& [id, connection] : all)
-    connection->stop_deliveries();
-  for (const auto& [id, connection] : all)
-    connection->close(reason);
+  const auto each = [&](const auto& action) {
+    for (const auto& [id, connection] : all) {
+      try {
+        action(*connection);
+      } catch (const std::exception&) {
+        // The broker has failed before, and the others are to be closed whatever comes.
+      }
+    }
+  };
+  each([](Connection& connection) { connection.stop_deliveries(); });
+  each([&](Connection& connection) { connection.close(reason); });
 }
 
 void Core::close() {

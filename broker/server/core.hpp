@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,7 +20,9 @@
 #include <haypile/broker.hpp>
 
 #include "log/data_directory.hpp"
+#include "server/boot_timer.hpp"
 #include "server/listener.hpp"
+#include "server/memory_return.hpp"
 #include "server/socket.hpp"
 #include "session/settings.hpp"
 #include "session/wire_format.hpp"
@@ -63,14 +66,14 @@ class Core {
   void report(Severity severity, const std::string& line) const;
 
  private:
-  using Connections = std::vector<std::shared_ptr<Connection>>;
-
   void open_vhost(const std::string& name);
   vhost::VhostLimits vhost_limits() const;
   std::unique_ptr<log::Log> make_log(const std::string& vhost);
   void turn();
+  void flush_dirty();
   void report_alarms();
   void report_cut_letters();
+  void return_memory();
   void look_after_paused();
   void arm_vhost_timer();
   void log_advanced();
@@ -88,16 +91,16 @@ class Core {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_map<engine::OwnerId, std::shared_ptr<Connection>> connections_;
   engine::OwnerId last_id_ = 0;
-  Connections dirty_;
-  Connections at_hand_;  // those of dirty_ that are being flushed
+  std::deque<std::shared_ptr<Connection>> dirty_;
   bool turn_scheduled_ = false;
   bool stopping_ = false;
   bool failed_ = false;
   vhost::Alarms reported_alarms_;
   engine::TimeMs cut_letters_reported_at_ = 0;  // on the boot clock
+  MemoryReturn memory_return_;
   asio::steady_timer stop_timer_;
-  asio::steady_timer vhost_timer_;                            // for the first of their deadlines
-  engine::TimeMs vhost_timer_set_for_ = engine::no_deadline;  // on the boot clock
+  BootTimer vhost_timer_;  // for the first of their deadlines
+  engine::TimeMs vhost_timer_set_for_ = engine::no_deadline;
   asio::steady_timer look_after_timer_;
   bool looking_after_ = false;
 };

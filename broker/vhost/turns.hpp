@@ -1,6 +1,7 @@
 // Whose input is worked off when.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <utility>
@@ -35,9 +36,11 @@ class Turns {
   void clear();
   bool has_waiting() const { return !waiting_.empty() || !publishers_.empty(); }
 
-  // How much to read of a publisher at a time, at most; `size_max` without a backlog.
-  std::size_t read_size(std::size_t size_max) const {
-    return has_backlog() && size_max > publish_turn_bytes ? publish_turn_bytes : size_max;
+  // How much to read of somebody at a time, at most `size_max`: little if memory `is_tight`, and of
+  // publishers while there is a backlog.
+  std::size_t read_size(std::size_t size_max, bool publishes, bool is_tight) const {
+    const bool is_little = is_tight || (publishes && has_backlog());
+    return is_little ? std::min(size_max, publish_turn_bytes) : size_max;
   }
   // So much was read of a publisher.
   void count_published(std::size_t bytes) { published_bytes_ += bytes; }

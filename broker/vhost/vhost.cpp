@@ -35,6 +35,7 @@ log::RecoveryReport Vhost::start(const ClockReading& now, engine::Recovery& reco
 }
 
 void Vhost::turn(const ClockReading& now) {
+  if (is_abandoned_) return;
   clock_.follow(now);
   engine_.set_wall_offset(clock_.offset());
   set_now(now.boot);
@@ -42,11 +43,13 @@ void Vhost::turn(const ClockReading& now) {
   if (is_due()) engine_.advance(engine_.now());
   resume_paused();
   turns_.run();
+  if (is_abandoned_) return;
   flush();
   update_pressure();
 }
 
 bool Vhost::wants_turn() {
+  if (is_abandoned_) return false;
   return turns_.has_waiting() || is_due() || may_go_on();
 }
 
@@ -62,7 +65,7 @@ bool Vhost::may_go_on() {
 
 // Those who have to wait again do so behind those who are here now.
 void Vhost::resume_paused() {
-  for (std::size_t left = paused_.size(); left > 0; --left) {
+  for (std::size_t left = paused_.size(); left > 0 && has_paused(); --left) {
     if (!may_go_on() || engine_.work().is_turn_used_up()) return;
     ParticipantPtr participant = std::move(paused_.front());
     paused_.pop_front();
@@ -82,6 +85,7 @@ void Vhost::look_after_paused() {
 }
 
 void Vhost::log_advanced(TimeMs boot) {
+  if (is_abandoned_) return;
   set_now(boot);
   at_hand_.swap(awaiting_log_);
   for (const ParticipantPtr& participant : at_hand_)
@@ -139,6 +143,11 @@ std::uint64_t Vhost::free_disk_bytes() const {
   }
 }
 
+void Vhost::abandon() {
+  is_abandoned_ = true;
+  forget_participants();
+}
+
 void Vhost::forget_participants() {
   turns_.clear();
   paused_.clear();
@@ -146,6 +155,7 @@ void Vhost::forget_participants() {
 }
 
 bool Vhost::close_clean() {
+  if (is_abandoned_) return false;
   if (!log_) return true;
   engine_.mark_delivered();
   return log_->close_clean();

@@ -77,10 +77,16 @@ class Vhost {
   void log_advanced(TimeMs boot);
 
   // What it holds in memory, all in all.
-  std::size_t memory_bytes() const { return engine_.memory_bytes() + engine_.definition_bytes(); }
+  std::size_t memory_bytes() const {
+    const std::size_t log_bytes = log_ ? log_->memory_bytes() : 0;
+    return engine_.memory_bytes() + engine_.definition_bytes() + log_bytes;
+  }
   // What others hold that counts against the same limit.
   void set_memory_elsewhere(std::size_t bytes) { memory_elsewhere_bytes_ = bytes; }
 
+  // Nothing can be relied upon any more, such as after a want of memory in the middle of something.
+  // What was appended since the last turn is never written, and nobody hears that it is durable.
+  void abandon();
   // Lets go of all that wait for something.
   void forget_participants();
   // At a clean stop, when no session uses it any more; nothing may be called afterwards. False: the
@@ -105,6 +111,7 @@ class Vhost {
   std::size_t memory_elsewhere_bytes_ = 0;
   std::deque<ParticipantPtr> paused_;
   bool tries_paused_ = false;
+  bool is_abandoned_ = false;
   bool was_alarm_ = false;  // at the end of the last turn
   std::vector<ParticipantPtr> awaiting_log_;
   std::vector<ParticipantPtr> at_hand_;     // those of awaiting_log_ that are being told

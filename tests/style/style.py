@@ -11,7 +11,7 @@ TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "dev
              "client", "bench", "tests", "docs", "build"}
 
 STANDARD = re.compile(r"<[a-z_0-9]+>$")
-POSIX = re.compile(r"<((sys|netinet)/[a-z_]+|fcntl|unistd|poll|netdb|spawn|signal|pthread)\.h>$")
+POSIX = re.compile(r"<((sys|netinet)/[a-z_]+|fcntl|unistd|malloc|poll|netdb|spawn|signal|pthread)\.h>$")
 AMQP = re.compile(r"<haypile/amqp/[a-z_/]+\.hpp>$")
 CLIENT = re.compile(r"<haypile/(client|connection|channel|message|options|error)\.hpp>$")
 BROKER = re.compile(r"<haypile/broker\.hpp>$")

@@ -98,11 +98,13 @@ TEST_CASE("with a backlog publishers wait in a line, and little is read of them 
   constexpr std::size_t size_max = 1u << 20;
   turns.count_published(vhost::Turns::publish_turn_bytes);
   CHECK_FALSE(turns.defers(true));
-  CHECK(turns.read_size(size_max) == size_max);
+  CHECK(turns.read_size(size_max, true, false) == size_max);
+  CHECK(turns.read_size(size_max, false, true) == vhost::Turns::publish_turn_bytes);
   fixture.fill();
   CHECK(turns.defers(true));
   CHECK_FALSE(turns.defers(false));
-  CHECK(turns.read_size(size_max) == vhost::Turns::publish_turn_bytes);
+  CHECK(turns.read_size(size_max, true, false) == vhost::Turns::publish_turn_bytes);
+  CHECK(turns.read_size(size_max, false, false) == size_max);
   fixture.turn();
 
   for (const char* name : {"a", "b", "c", "d"}) {

@@ -193,6 +193,74 @@ TEST_CASE("who waits for the log is told once") {
   CHECK(fixture.story == Story{"a hears of the log"});
 }
 
+TEST_CASE("after a failure nothing is written, confirmed or closed any more") {
+  Fixture fixture;
+  fixture.open();
+  fixture.declare("q");
+  fixture.publish("q", "before");
+  fixture.sync();
+  const engine::LogPosition durable = fixture.log().durable();
+  fixture.host().await_log(fixture.participant("a"));
+  fixture.host().pause(fixture.participant("b"));
+  fixture.publish("q", "after");
+  fixture.host().abandon();
+  CHECK(fixture.turn().empty());
+  CHECK_FALSE(fixture.host().wants_turn());
+  fixture.log().step();
+  fixture.host().log_advanced(fixture.now.boot);
+  CHECK(fixture.story.empty());
+  CHECK(fixture.log().durable() == durable);
+  CHECK_FALSE(fixture.host().close_clean());
+  fixture.open();
+  CHECK(fixture.channel().get("q") == "before*");
+  CHECK(fixture.channel().get("q") == "nothing");
+}
+
+TEST_CASE("a failure may come out of anybody's turn") {
+  Fixture fixture;
+  fixture.open();
+  fixture.declare("q");
+  fixture.sync();
+  const engine::LogPosition end = fixture.log().end();
+  const auto failing = fixture.participant("a");
+  SUBCASE("") {
+    failing->on_go_on = [&fixture] {
+      fixture.publish("q", "half");
+      fixture.host().abandon();
+      return true;
+    };
+    fixture.host().pause(failing);
+    fixture.host().pause(fixture.participant("b"));
+    CHECK(fixture.turn() == Story{"a goes on"});
+  }
+  SUBCASE("") {
+    failing->on_read = [&fixture] {
+      fixture.publish("q", "half");
+      fixture.host().abandon();
+    };
+    fixture.host().turns().add(failing, false);
+    fixture.host().turns().add(fixture.participant("b"), false);
+    CHECK(fixture.turn() == Story{"a reads"});
+  }
+  fixture.log().step();
+  CHECK(fixture.log().durable() == end);
+}
+
+TEST_CASE("what waits for the disk counts as memory") {
+  Fixture fixture;
+  fixture.open();
+  fixture.declare("q");
+  fixture.sync();
+  const std::size_t before = fixture.host().memory_bytes();
+  fixture.publish("q", std::string(2000, 'x'));
+  const std::size_t message = fixture.engine().memory_bytes();
+  CHECK(fixture.host().memory_bytes() >= before + message + 2000);
+  fixture.turn();
+  CHECK(fixture.host().memory_bytes() >= before + message + 2000);
+  fixture.log().step();
+  CHECK(fixture.host().memory_bytes() == before + message);
+}
+
 TEST_CASE("without a log nothing is kept, and nobody waits for it") {
   session::WireFormat wire;
   vhost::Vhost host("/", wire, nullptr, {});
