@@ -150,7 +150,8 @@ class Blocked(BrokerTest):
             self.flood(connection)
             self.broker.kill()
         self.broker = self.start_broker("--memory-limit", str(LIMIT), "--log-level", "off")
-        self.assertGreater(self.message_count(self.broker, "q") * len(BODY), LIMIT * 9 // 10)
+        # What waited for the disk counted as well, so that it may be less than the limit.
+        self.assertGreater(self.message_count(self.broker, "q") * len(BODY), LIMIT // 2)
         with RawConnection(self.broker) as connection:
             channel, _ = self.flood(connection)
             stop = self.pump_in_thread(connection)
