@@ -54,6 +54,9 @@ REASONS = {
         "exchange.declare: type 'Direct'",
         "exchange.declare: type 'x-delayed-message'",
     ],
+    "dead letters that have been copied say so in the header x-death-copies": [
+        "dead letters: to several queues",
+    ],
     "16 MiB are the limit, and 406 comes with the header; RabbitMQ's limit is 128 MiB": [
         "publish: larger than 16 MiB",
         "content: body declared larger than the broker takes",
