@@ -95,6 +95,8 @@ void Vhost::log_advanced(TimeMs boot) {
 
 void Vhost::flush() {
   if (!log_) return;
+  // The writer begins with what has come before old messages are moved, which may take a while.
+  log_->flush();
   engine_.make_room();
   log_->flush();
 }
