@@ -9,6 +9,7 @@
 
 #include "log/data_directory.hpp"
 #include "log/survey.hpp"
+#include "shown.hpp"
 
 namespace haypile {
 
@@ -67,7 +68,7 @@ void print_json(const std::string& directory, const std::vector<CheckedVhost>& v
                               {"vhosts", nlohmann::ordered_json::array()}};
   for (const CheckedVhost& vhost : vhosts)
     json["vhosts"].push_back(to_json(vhost));
-  std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  std::cout << json.dump(2, ' ', true, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
 std::string number_of(std::uint64_t count, const std::string& noun) {
@@ -100,19 +101,21 @@ void print_files(const log::SurveyReport& report) {
 
 void print_text(const CheckedVhost& vhost) {
   const log::SurveyReport& report = vhost.report;
-  std::cout << "vhost " << vhost.name << ": " << (report.clean ? "clean" : "not closed") << '\n';
+  std::cout << "vhost " << shown(vhost.name) << ": " << (report.clean ? "clean" : "not closed")
+            << '\n';
   print_files(report);
   for (const auto& [name, counts] : report.queues) {
-    std::cout << "  queue " << name << ": " << number_of(counts.in_log + counts.in_piles, "message")
-              << " (" << counts.in_log << " in the log, " << counts.in_piles << " in piles)\n";
+    std::cout << "  queue " << shown(name) << ": "
+              << number_of(counts.in_log + counts.in_piles, "message") << " (" << counts.in_log
+              << " in the log, " << counts.in_piles << " in piles)\n";
   }
   if (!report.torn_reason.empty()) {
-    std::cout << "  torn tail, which is no damage: " << report.torn_reason << " ("
+    std::cout << "  torn tail, which is no damage: " << shown(report.torn_reason) << " ("
               << number_of(report.torn_bytes, "byte") << ")\n";
   }
   for (const log::Damage& damage : report.damages) {
-    std::cout << "  DAMAGE '" << damage.file << "' at offset " << damage.offset << ": "
-              << damage.what;
+    std::cout << "  DAMAGE '" << shown(damage.file) << "' at offset " << damage.offset << ": "
+              << shown(damage.what);
     if (damage.bytes != 0) std::cout << "; " << number_of(damage.bytes, "byte");
     if (damage.message_count) std::cout << "; " << number_of(*damage.message_count, "message");
     std::cout << '\n';
@@ -144,7 +147,7 @@ int check(const std::filesystem::path& directory, bool as_json) {
     }
     return damage_count == 0 ? exit_fine : exit_damaged;
   } catch (const log::IoError& error) {
-    std::cerr << "haypiled: " << error.what() << '\n';
+    std::cerr << "haypiled: " << shown(error.what()) << '\n';
     return exit_unreadable;
   }
 }

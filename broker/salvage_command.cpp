@@ -13,6 +13,7 @@
 #include "check_command.hpp"
 #include "log/data_directory.hpp"
 #include "log/salvage.hpp"
+#include "shown.hpp"
 
 namespace haypile {
 
@@ -38,9 +39,11 @@ void print_losses(const VhostPath& vhost, const log::SurveyReport& report, bool 
   std::uint64_t known_count = 0;
   bool is_all_known = true;
   bool is_log_damaged = false;
-  std::cout << "vhost " << vhost.name << ": " << (is_agreed ? "dropping" : "would drop") << '\n';
+  std::cout << "vhost " << shown(vhost.name) << ": " << (is_agreed ? "dropping" : "would drop")
+            << '\n';
   for (const log::Damage& damage : report.damages) {
-    std::cout << "  '" << damage.file << "' at offset " << damage.offset << ": " << damage.what;
+    std::cout << "  '" << shown(damage.file) << "' at offset " << damage.offset << ": "
+              << shown(damage.what);
     if (damage.bytes != 0) std::cout << "; " << damage.bytes << " bytes";
     if (damage.message_count) std::cout << "; " << *damage.message_count << " messages";
     std::cout << '\n';
@@ -54,7 +57,8 @@ void print_losses(const VhostPath& vhost, const log::SurveyReport& report, bool 
   if (!is_all_known) std::cout << "what stood where no number of messages can be given";
   std::cout << '\n';
   for (const std::string& name : report.adopted_queues) {
-    std::cout << "  queue " << name << " gets its messages, without arguments and bindings: its "
+    std::cout << "  queue " << shown(name)
+              << " gets its messages, without arguments and bindings: its "
               << "declaration is lost\n";
   }
   std::uint64_t left = 0;
@@ -136,7 +140,7 @@ int run(const std::filesystem::path& path, bool is_agreed) {
     std::cout << "nothing has been changed; with --yes it is\n";
     return exit_damaged;
   }
-  std::cout << "done; the originals are in '" << kept << "'\n";
+  std::cout << "done; the originals are in '" << shown(kept) << "'\n";
   return exit_fine;
 }
 
@@ -146,7 +150,7 @@ int salvage(const std::filesystem::path& directory, bool is_agreed) {
   try {
     return run(directory, is_agreed);
   } catch (const std::exception& error) {
-    std::cerr << "haypiled: " << error.what() << '\n';
+    std::cerr << "haypiled: " << shown(error.what()) << '\n';
     return exit_unreadable;
   }
 }

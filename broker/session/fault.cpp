@@ -1,5 +1,7 @@
 #include "session/fault.hpp"
 
+#include <haypile/amqp/printable.hpp>
+
 namespace haypile::session {
 
 Fault malformed(std::string_view what, amqp::DecodeError error) {
@@ -20,7 +22,7 @@ Fault unknown_method(amqp::MethodId id) {
 
 std::string reply_text(const Fault& fault) {
   const std::string text = std::string(amqp::name(fault.code)) + " - " + fault.text;
-  return std::string(amqp::clip_short_string(text));
+  return amqp::printable(text, amqp::short_string_size_max);
 }
 
 }  // namespace haypile::session

@@ -33,7 +33,8 @@ Fault malformed(std::string_view what, amqp::DecodeError error);
 Fault too_short_for_a_method();
 Fault unknown_method(amqp::MethodId id);
 
-// The reply text of a close method: name of the code, then what happened, in a short string.
+// The reply text of a close method, and what the log says: name of the code, then what happened, in
+// a short string that can be printed, whatever names are in it.
 std::string reply_text(const Fault& fault);
 
 }  // namespace haypile::session

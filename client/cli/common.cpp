@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include <haypile/amqp/printable.hpp>
+
 namespace haypile::cli {
 
 QueueInfo declare(Channel& channel, const CommonOptions& options) {
@@ -15,6 +17,23 @@ QueueInfo declare(Channel& channel, const CommonOptions& options) {
                                                         : "";
     throw Error(closed.what() + hint);
   }
+}
+
+std::string shown(std::string_view text) {
+  constexpr std::string_view scheme_end = "://";
+  constexpr std::size_t size_max = 4096;
+  std::string without_login;
+  while (text.find(scheme_end) != std::string_view::npos) {
+    const std::size_t start = text.find(scheme_end) + scheme_end.size();
+    without_login += text.substr(0, start);
+    text.remove_prefix(start);
+    // A password that is not encoded may have anything in it.
+    const std::size_t at = text.rfind('@');
+    if (at == std::string_view::npos) continue;
+    without_login += "...";
+    text.remove_prefix(at);
+  }
+  return amqp::printable(without_login.append(text), size_max);
 }
 
 bool is_terminal(int descriptor) {

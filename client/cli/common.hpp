@@ -25,6 +25,9 @@ QueueInfo declare(Channel& channel, const CommonOptions& options);
 // `code` is an SGR parameter ("31" is red); nothing is added where standard error is no terminal,
 // or NO_COLOR is set.
 std::string colored(std::string_view text, const char* code);
+// Text of the user's or the broker's, fit to be printed: one line that does nothing to a terminal,
+// with the login of a URI left out.
+std::string shown(std::string_view text);
 bool is_terminal(int descriptor);
 
 }  // namespace haypile::cli

@@ -92,7 +92,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
-    std::cerr << "haypile: " << error.what() << '\n';
+    std::cerr << "haypile: " << shown(error.what()) << '\n';
     return exit_failed;
   }
 }

@@ -8,6 +8,8 @@ namespace haypile {
 
 namespace {
 
+// No part of the URI is ever told: with a character that is not encoded, any part may be a
+// password.
 [[noreturn]] void fail(const std::string& why) {
   throw ConnectionFailed("bad AMQP URI: " + why);
 }
@@ -41,8 +43,7 @@ T number(std::string_view text, const std::string& what) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() ||
       value > std::numeric_limits<T>::max()) {
-    fail(what + " '" + std::string(text) + "' is not a number within 0 to " +
-         std::to_string(std::numeric_limits<T>::max()));
+    fail(what + " is not a number within 0 to " + std::to_string(std::numeric_limits<T>::max()));
   }
   return static_cast<T>(value);
 }
@@ -89,7 +90,9 @@ void parse_query(std::string_view text, ConnectionOptions& options) {
     } else if (key == "name") {
       options.connection_name = percent_decode(value);
     } else {
-      fail("unknown parameter '" + key + "'");
+      fail(
+          "unknown parameter; known are heartbeat, connection_timeout, channel_max, frame_max, "
+          "name");
     }
   }
 }
@@ -100,15 +103,16 @@ ConnectionOptions ConnectionOptions::from_uri(std::string_view uri) {
   constexpr std::string_view scheme = "amqp://";
   ConnectionOptions options;
   if (uri.starts_with("amqps://")) fail("TLS (amqps) is not supported yet");
-  if (!uri.starts_with(scheme)) fail("'" + std::string(uri) + "' does not start with amqp://");
+  if (!uri.starts_with(scheme)) fail("it does not start with amqp://");
   uri.remove_prefix(scheme.size());
   std::string_view rest = cut(uri, '?');
   parse_query(uri, options);
-  const std::size_t slash = rest.find('/');
-  if (slash != std::string_view::npos) {
-    if (slash + 1 < rest.size()) options.virtual_host = percent_decode(rest.substr(slash + 1));
-    rest = rest.substr(0, slash);
+  const std::string_view authority = cut(rest, '/');
+  if (!rest.empty()) options.virtual_host = percent_decode(rest);
+  if (rest.find('@') != std::string_view::npos) {
+    fail("'@' behind '/': in a password '/' is %2F, in a virtual host '@' is %40");
   }
+  rest = authority;
   const std::size_t at = rest.rfind('@');
   if (at != std::string_view::npos) {
     std::string_view login = rest.substr(0, at);

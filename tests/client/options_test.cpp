@@ -59,13 +59,32 @@ TEST_CASE("a URI that makes no sense is refused with what is wrong") {
   refused("", "does not start with amqp://");
   refused("localhost:5672", "does not start with amqp://");
   refused("amqps://localhost", "TLS");
-  refused("amqp://localhost:port", "port 'port'");
-  refused("amqp://localhost:65536", "port '65536'");
-  refused("amqp://localhost:-1", "port '-1'");
+  refused("amqp://localhost:port", "port is not a number");
+  refused("amqp://localhost:65536", "port is not a number");
+  refused("amqp://localhost:-1", "port is not a number");
   refused("amqp://[::1", "']' is missing");
   refused("amqp://[::1]x", "unexpected text after ']'");
   refused("amqp://a%2:b@localhost", "two hexadecimal digits");
   refused("amqp://localhost/%zz", "two hexadecimal digits");
-  refused("amqp://localhost?heartbeat=soon", "heartbeat 'soon'");
-  refused("amqp://localhost?heartbeet=3", "unknown parameter 'heartbeet'");
+  refused("amqp://localhost?heartbeat=soon", "heartbeat is not a number");
+  refused("amqp://localhost?heartbeet=3", "unknown parameter");
+  refused("amqp://user:pass/word@localhost", "'/' is %2F");
+}
+
+TEST_CASE("a URI that is refused is not told, nor is any part of it that may be a password") {
+  for (const char* uri :
+       {"amqps://user:secret@host", "ampq://user:secret@host", "amqp://user:secret/word@host",
+        "amqp://user:secret?x=y@host", "amqp://user:secret?heartbeat=secret@host",
+        "user:secret@host", "amqp://user:secret@host:secret", "amqp://us%er:secret@host",
+        "amqp://host:secret", "amqp://[::1]secret", "amqp://host?secret=1",
+        "amqp://user:secret@host/%secret"}) {
+    CAPTURE(uri);
+    try {
+      ConnectionOptions::from_uri(uri);
+      FAIL("was accepted");
+    } catch (const ConnectionFailed& error) {
+      CAPTURE(error.what());
+      CHECK(std::string(error.what()).find("secret") == std::string::npos);
+    }
+  }
 }

@@ -15,6 +15,8 @@ POSIX = re.compile(r"<((sys|netinet)/[a-z_]+|fcntl|unistd|malloc|poll|netdb|spaw
 AMQP = re.compile(r"<haypile/amqp/[a-z_/]+\.hpp>$")
 CLIENT = re.compile(r"<haypile/(client|connection|channel|message|options|error)\.hpp>$")
 BROKER = re.compile(r"<haypile/broker\.hpp>$")
+# How text of others is shown, wherever that is.
+PRINTABLE = re.compile(r"<haypile/amqp/printable\.hpp>$")
 ASIO = re.compile(r"<boost/")
 
 # Who may include what: the first folder that fits counts. A quoted include is within the layer's
@@ -24,18 +26,19 @@ LAYERS = [
     ("client/amqp/", [STANDARD, AMQP]),
     ("client/include/haypile/", [STANDARD, AMQP, CLIENT]),
     ("client/src/", [STANDARD, POSIX, AMQP, CLIENT, re.compile(r'"[a-z_]+\.hpp"$')]),
-    ("client/cli/", [STANDARD, POSIX, CLIENT, re.compile(r"<CLI/"), re.compile(r'"[a-z_]+\.hpp"$')]),
+    ("client/cli/", [STANDARD, POSIX, CLIENT, PRINTABLE, re.compile(r"<CLI/"),
+                     re.compile(r'"[a-z_]+\.hpp"$')]),
     ("client/examples/", [STANDARD, CLIENT]),
     ("broker/engine/", [STANDARD, re.compile(r'"engine/')]),
     ("broker/log/", [STANDARD, POSIX, re.compile(r"<xxhash\.h>$"), re.compile(r'"log/'),
                      re.compile(r'"engine/(backlog|canary|definitions|journal)\.hpp"$')]),
     ("broker/vhost/", [STANDARD, re.compile(r'"(vhost|engine|log)/')]),
     ("broker/session/", [STANDARD, AMQP, re.compile(r'"(session|engine)/')]),
-    ("broker/server/", [STANDARD, POSIX, ASIO, BROKER, re.compile(r"<nlohmann/"),
+    ("broker/server/", [STANDARD, POSIX, ASIO, BROKER, PRINTABLE, re.compile(r"<nlohmann/"),
                         re.compile(r'"(server|session|vhost|engine|log)/')]),
     ("broker/include/", [STANDARD]),
     ("broker/examples/", [STANDARD, CLIENT, BROKER]),
-    ("broker/", [STANDARD, POSIX, BROKER, re.compile(r"<(CLI|nlohmann|spdlog)/"),
+    ("broker/", [STANDARD, POSIX, BROKER, PRINTABLE, re.compile(r"<(CLI|nlohmann|spdlog)/"),
                  re.compile(r'"([a-z_]+\.hpp"$|log/)')]),
 ]
 

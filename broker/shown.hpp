@@ -1,0 +1,18 @@
+// Names and paths as they are printed: a queue may be called anything.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <haypile/amqp/printable.hpp>
+
+namespace haypile {
+
+// Longer than any path, or any line that somebody would read.
+inline constexpr std::size_t shown_max_bytes = 8192;
+
+inline std::string shown(std::string_view text) {
+  return amqp::printable(text, shown_max_bytes);
+}
+
+}  // namespace haypile
