@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace haypile::log {
@@ -81,6 +82,7 @@ DirectoryId parse_id(const std::string& text, const std::string& path) {
 DataDirectory::DataDirectory(const std::filesystem::path& path, FileSystem& files)
     : path_(path.string()), files_(files) {
   files_.create_directories(path_);
+  tighten();
   lock();
   try {
     read_id();
@@ -94,11 +96,37 @@ DataDirectory::~DataDirectory() {
   ::close(lock_);
 }
 
+// A directory with other things in it may be somebody's home, or the system's: it is left alone.
+void DataDirectory::tighten() {
+  constexpr mode_t others = 077;
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) != 0 || (status.st_mode & others) == 0) return;
+  char mode[8];
+  std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(status.st_mode & 07777));
+  const std::string was = "data directory '" + path_ + "' was open to others (" + mode + ")";
+  if (!is_ours()) {
+    notice_ = was + " and is left so, since there are other things in it";
+  } else if (::chmod(path_.c_str(), 0700) == 0) {
+    notice_ = was + ", and is 0700 now";
+  } else {
+    notice_ = was + ", and cannot be closed to them: " + std::generic_category().message(errno);
+  }
+}
+
+// It has been a data directory before, or is empty, as a new file system is.
+bool DataDirectory::is_ours() {
+  if (files_.exists(path_ + "/id")) return true;
+  return std::ranges::all_of(files_.list(path_), [](const std::string& name) {
+    return name == "lost+found" || name == "lock";
+  });
+}
+
 // The lock belongs to the open file, so that it keeps out a second opener of the same process too;
 // the system drops it when the process ends, however that comes.
 void DataDirectory::lock() {
   const std::string name = path_ + "/lock";
   lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_ >= 0) ::fchmod(lock_, 0600);
   if (lock_ < 0) {
     throw IoError("cannot open '" + name + "': " + std::generic_category().message(errno));
   }

@@ -15,7 +15,8 @@ namespace haypile::log {
 //   vhosts/NAME/  one log each; NAME is percent-encoded
 class DataDirectory {
  public:
-  // Creates what is missing. Throws IoError if the directory is in use, in this process or another
+  // Creates what is missing, for nobody else to look into, and closes a directory that is there to
+  // others. Throws IoError if the directory is in use, in this process or another
   // one, or not what it should be. `files` outlives it.
   explicit DataDirectory(const std::filesystem::path& path, FileSystem& files = system_files());
   ~DataDirectory();
@@ -24,15 +25,20 @@ class DataDirectory {
 
   FileSystem& files() { return files_; }
   const DirectoryId& id() const { return id_; }
+  // What is to be said of who else could look into it; mostly empty.
+  const std::string& notice() const { return notice_; }
   // Creates it if it is missing.
   std::string vhost_directory(const std::string& name);
 
  private:
   void lock();
   void read_id();
+  void tighten();
+  bool is_ours();
 
   const std::string path_;
   FileSystem& files_;
+  std::string notice_;
   int lock_ = -1;
   DirectoryId id_{};
 };

@@ -15,6 +15,10 @@ namespace haypile::log {
 
 namespace {
 
+// What is kept is nobody else's business.
+constexpr mode_t file_mode = 0600;
+constexpr mode_t directory_mode = 0700;
+
 [[noreturn]] void fail(const char* action, const std::string& path, int error) {
   const std::string line = std::string("cannot ") + action + " '" + path +
                            "': " + std::generic_category().message(error);
@@ -27,8 +31,9 @@ class PosixFile final : public File {
   PosixFile(const std::string& path, int flags)
       : path_(path),
         is_read_only_((flags & (O_ACCMODE | O_DIRECTORY)) == O_RDONLY),
-        descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {
+        descriptor_(::open(path.c_str(), flags | O_CLOEXEC, file_mode)) {
     if (descriptor_ < 0) fail("open", path_, errno);
+    if ((flags & O_CREAT) != 0) set_mode();
   }
   ~PosixFile() override { ::close(descriptor_); }
   PosixFile(const PosixFile&) = delete;
@@ -80,6 +85,14 @@ class PosixFile final : public File {
   }
 
  private:
+  // Whatever the umask, and whatever the file was before.
+  void set_mode() {
+    if (::fchmod(descriptor_, file_mode) == 0) return;
+    const int error = errno;
+    ::close(descriptor_);
+    fail("set the permissions of", path_, error);
+  }
+
   std::string path_;
   bool is_read_only_;
   int descriptor_;
@@ -99,9 +112,16 @@ void replace_file(FileSystem& files, const std::string& directory, const std::st
 }
 
 void PosixFileSystem::create_directories(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) fail("create directory", path, error.value());
+  std::filesystem::path created;
+  for (const auto& part : std::filesystem::path(path)) {
+    created /= part;
+    if (part.empty() || exists(created.string())) continue;
+    const char* name = created.c_str();
+    if (::mkdir(name, directory_mode) == 0 ? ::chmod(name, directory_mode) == 0 : errno == EEXIST) {
+      continue;
+    }
+    fail("create directory", created.string(), errno);
+  }
 }
 
 std::vector<std::string> PosixFileSystem::list(const std::string& directory) {
