@@ -1,26 +1,74 @@
 // haypile::Broker: a thread for the core, and the way into it from other threads.
 #include <future>
 #include <mutex>
+#include <new>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
 #include <sys/socket.h>
+#include <unistd.h>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
 #include <haypile/broker.hpp>
 
 #include "log/signals_blocked.hpp"
+#include "server/addresses.hpp"
 #include "server/core.hpp"
+#include "server/descriptors.hpp"
+#include "server/notifier.hpp"
 
 namespace haypile {
 
 namespace asio = boost::asio;
 
+namespace {
+
+// The core's own: what it has to say goes to the notifier.
+BrokerOptions with_notifier(BrokerOptions options, server::Notifier& notifier) {
+  options.report = [&notifier](Severity severity, std::string_view line) {
+    notifier.report(severity, line);
+  };
+  options.on_failure = [&notifier](std::string_view line) { notifier.fail(line); };
+  return options;
+}
+
+// Two connected sockets.
+struct SocketPair {
+  SocketPair() {
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+      throw BrokerError("no connection within the process: " +
+                        std::generic_category().message(errno));
+    }
+  }
+  ~SocketPair() {
+    for (const int end : ends)
+      if (end >= 0) ::close(end);
+  }
+  SocketPair(const SocketPair&) = delete;
+  SocketPair& operator=(const SocketPair&) = delete;
+
+  int ends[2]{-1, -1};
+};
+
+}  // namespace
+
 class Broker::Impl {
  public:
   explicit Impl(BrokerOptions options)
-      : work_(asio::make_work_guard(io_)), core_(io_, std::move(options)), thread_(start()) {}
+      : notifier_(std::move(options.report), std::move(options.on_failure)),
+        work_(asio::make_work_guard(io_)),
+        core_(io_, with_notifier(std::move(options), notifier_)),
+        thread_(start()) {
+    try {
+      notifier_.start();
+    } catch (...) {
+      stop();
+      throw;
+    }
+  }
   ~Impl() { stop(); }
 
   // Runs `action` on the core's thread and gives its result, or throws what it threw.
@@ -36,56 +84,96 @@ class Broker::Impl {
 
   int connect() {
     return call([&](server::Core& core) {
-      int ends[2];
-      if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-        throw BrokerError("no connection within the process: " +
-                          std::generic_category().message(errno));
+      SocketPair pair;
+      if (!server::is_for_connections(pair.ends[1])) {
+        throw BrokerError("no connection within the process: out of file descriptors");
       }
-      server::Socket socket(io_, asio::generic::stream_protocol(AF_UNIX, 0), ends[0]);
+      server::Socket socket(io_);
+      socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), pair.ends[0]);
+      pair.ends[0] = -1;
       core.adopt(std::move(socket), {"this process", true});
-      return ends[1];
+      return std::exchange(pair.ends[1], -1);
     });
   }
 
-  void stop() {
-    const std::lock_guard lock(mutex_);
-    if (!thread_.joinable()) return;
-    asio::post(io_, [this] {
-      core_.stop();
-      work_.reset();
-    });
-    thread_.join();
+  bool stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (thread_.joinable()) {
+        asio::post(io_, [this] {
+          core_.stop();
+          work_.reset();
+        });
+        thread_.join();
+      }
+    }
+    notifier_.drain();
+    return is_clean_;
   }
 
  private:
   std::thread start() {
     const log::SignalsBlocked blocked;
-    return std::thread([this] {
-      io_.run();
-      core_.close();
-    });
+    return std::thread([this] { run(); });
+  }
+
+  // What nobody catches, such as the want of memory, is a failure of the broker, not the end of the
+  // program around it.
+  void run() {
+    while (!guarded([this] { io_.run(); })) {
+    }
+    guarded([this] { is_clean_ = core_.close(); });
+    // What the log said while it was closed.
+    io_.restart();
+    guarded([this] { io_.poll(); });
+  }
+
+  template <class Action>
+  bool guarded(Action action) {
+    try {
+      action();
+      return true;
+    } catch (const std::exception& error) {
+      core_.fail(std::string("the broker cannot go on: ") + error.what());
+      return false;
+    }
   }
 
   asio::io_context io_{1};
+  server::Notifier notifier_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   server::Core core_;
+  bool is_clean_ = false;
   std::mutex mutex_;  // held while another thread waits for the core's
   std::thread thread_;
 };
 
-Broker::Broker(BrokerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Broker::Broker(BrokerOptions options) {
+  try {
+    impl_ = std::make_unique<Impl>(std::move(options));
+  } catch (const std::bad_alloc&) {
+    throw BrokerError("there is not enough memory for the broker to start");
+  } catch (const std::system_error& error) {
+    throw BrokerError(std::string("the broker cannot start: ") + error.what());
+  }
+}
 Broker::~Broker() = default;
 
 int Broker::connect() {
   return impl_->connect();
 }
 
-std::uint16_t Broker::listen(const std::string& address, std::uint16_t port) {
-  return impl_->call([&](server::Core& core) { return core.listen(address, port); });
+Listening Broker::listen(const std::vector<std::string>& addresses, std::uint16_t port) {
+  const auto resolved = server::resolve(addresses);
+  return impl_->call([&](server::Core& core) { return core.listen(resolved, port); });
 }
 
-void Broker::stop() {
-  impl_->stop();
+std::uint16_t Broker::listen(const std::string& address, std::uint16_t port) {
+  return listen(std::vector<std::string>{address}, port).port;
+}
+
+bool Broker::stop() {
+  return impl_->stop();
 }
 
 }  // namespace haypile

@@ -17,10 +17,12 @@ namespace haypile::server {
 using Clock = std::chrono::steady_clock;
 using boost::system::error_code;
 
-Connection::Connection(Core& core, Socket socket, Peer peer, engine::OwnerId id)
+Connection::Connection(Core& core, Socket socket, Peer peer, LoginGate::Place place,
+                       engine::OwnerId id)
     : core_(core),
       socket_(std::move(socket)),
       peer_(std::move(peer)),
+      place_(std::move(place)),
       id_(id),
       session_(*this, core.settings(), id, Clock::now()),
       timer_(core.io()) {}
@@ -35,7 +37,13 @@ void Connection::start() {
 
 // Users come with a later version; until then there is one, for this machine only.
 bool Connection::may_log_in(std::string_view user, std::string_view password) {
-  return user == "guest" && password == "guest" && peer_.is_local;
+  const bool may = user == "guest" && password == "guest" && peer_.is_local;
+  if (!may) refuse_at_ = core_.door().refuse(peer_);
+  return may;
+}
+
+bool Connection::waits_for_refusal() const {
+  return refuse_at_ != Clock::time_point{};
 }
 
 engine::Engine* Connection::find_vhost(std::string_view name) {
@@ -128,6 +136,8 @@ void Connection::after_session() {
   }
   if (deadline() < armed_for_) arm_timer();
   core_.schedule_turn();
+  if (session_.is_open()) place_.leave();
+  if (waits_for_refusal()) return;
   if (session_.finished()) output_ready();
   if (session_.finished() && !session_.closed_by_client()) return;
   if (!session_.wants_input()) return;
@@ -167,7 +177,7 @@ void Connection::look_after() {
 // One write a call: a client that takes all it can get must not keep the others waiting.
 void Connection::flush() {
   dirty_ = false;
-  if (writing_ || !socket_.is_open()) return;
+  if (writing_ || !socket_.is_open() || waits_for_refusal()) return;
   if (sending_.empty()) session_.take_output(sending_, Clock::now());
   if (!sending_.empty()) {
     error_code error;
@@ -219,6 +229,7 @@ void Connection::shut_down() {
 }
 
 Clock::time_point Connection::deadline() const {
+  if (waits_for_refusal()) return refuse_at_;
   return session_.finished() ? drain_until_ : session_.deadline();
 }
 
@@ -236,6 +247,15 @@ void Connection::on_timer() {
   if (!socket_.is_open()) return;
   update_clock();
   const auto now = Clock::now();
+  if (waits_for_refusal()) {
+    if (now < refuse_at_) return arm_timer();
+    refuse_at_ = {};
+    drain_until_ = now + core_.settings().close_timeout;
+    flush();
+    if (!socket_.is_open()) return;
+    if (!session_.finished()) wait_readable();
+    return arm_timer();
+  }
   if (session_.finished()) {
     if (now >= drain_until_) return close(session_.reason());
     return arm_timer();
@@ -254,8 +274,10 @@ void Connection::close(const std::string& reason) {
   socket_.shutdown(Socket::shutdown_both, ignored);
   socket_.close(ignored);
   timer_.cancel();
+  place_.leave();
   session_.disconnected();
-  core_.remove(*this, peer_.name, reason);
+  // Why the broker closed it says more than how the client took it.
+  core_.remove(*this, peer_.name, session_.reason().empty() ? reason : session_.reason());
 }
 
 }  // namespace haypile::server

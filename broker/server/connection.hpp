@@ -9,6 +9,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "server/login_gate.hpp"
 #include "server/socket.hpp"
 #include "session/session.hpp"
 #include "vhost/vhost.hpp"
@@ -24,7 +25,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
                          private session::Host {
  public:
   // The core outlives the connection.
-  Connection(Core& core, Socket socket, Peer peer, engine::OwnerId id);
+  Connection(Core& core, Socket socket, Peer peer, LoginGate::Place place, engine::OwnerId id);
 
   void start();
   engine::OwnerId id() const { return id_; }
@@ -63,6 +64,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void use(std::string_view bytes);
   void after_session();
   void await_log();
+  bool waits_for_refusal() const;
   void wait_writable();
   void arm_timer();
   void on_timer();
@@ -71,11 +73,13 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   Core& core_;
   Socket socket_;
   const Peer peer_;
+  LoginGate::Place place_;  // until it has logged in
   const engine::OwnerId id_;
   vhost::Vhost* vhost_ = nullptr;  // once it is open
   session::Session session_;
   asio::steady_timer timer_;
   std::chrono::steady_clock::time_point armed_for_ = std::chrono::steady_clock::time_point::max();
+  std::chrono::steady_clock::time_point refuse_at_{};    // when its login is refused, if it is
   std::chrono::steady_clock::time_point drain_until_{};  // once the session has finished
   std::string rest_;          // the start of a frame whose end has not come yet
   std::string sending_;       // taken from the session

@@ -6,9 +6,12 @@
 
 #include <boost/asio/post.hpp>
 
+#include <haypile/amqp/printable.hpp>
+
+#include "server/addresses.hpp"
+#include "server/check_options.hpp"
 #include "server/clocks.hpp"
 #include "server/connection.hpp"
-#include "server/machine.hpp"
 #include "server/recovery_report.hpp"
 
 namespace haypile::server {
@@ -20,15 +23,19 @@ constexpr engine::TimeMs cut_letters_interval_ms = 60'000;
 constexpr std::size_t flushes_per_turn = 500;
 constexpr std::uint64_t segments_min = 8;
 constexpr std::chrono::seconds stop_timeout{2};
+// Of a line of the log, and of what a client has a say in.
+constexpr std::size_t line_max_bytes = 64u << 10;
+constexpr std::size_t reason_max_bytes = 512;
 constexpr std::chrono::seconds look_after_interval{1};
 
 }  // namespace
 
 Core::Core(asio::io_context& io, BrokerOptions options)
     : io_(io),
-      options_(std::move(options)),
-      memory_limit_bytes_(options_.memory_limit_bytes != 0 ? options_.memory_limit_bytes
-                                                           : machine_memory_bytes() / 2),
+      options_(checked(std::move(options))),
+      memory_limit_bytes_(options_.memory_limit_bytes),
+      door_(io, {options_.login_max, options_.login_max_per_address},
+            [this](Severity severity, const std::string& line) { report(severity, line); }),
       stop_timer_(io),
       vhost_timer_(io,
                    [this] {
@@ -40,15 +47,14 @@ Core::Core(asio::io_context& io, BrokerOptions options)
   // Whoever goes by that name looks at the version too: of one that has all that is here.
   settings_.version =
       options_.product == session::product_rabbitmq ? "3.10.8" : std::string(HAYPILE_VERSION);
-  // Sizes in memory have 32 bits.
-  settings_.message_size_max_bytes =
-      std::min<std::uint64_t>(options_.message_size_max_bytes, UINT32_MAX);
+  settings_.message_size_max_bytes = options_.message_size_max_bytes;
   // One transaction alone must not be what keeps itself from being committed.
   settings_.transaction_max_bytes =
       std::min<std::uint64_t>(settings_.transaction_max_bytes, memory_limit_bytes_ / 4);
   read_buffer_.resize(settings_.frame_max_bytes + read_size_bytes);
   try {
     if (!options_.data_directory.empty()) directory_.emplace(options_.data_directory);
+    if (directory_ && !directory_->notice().empty()) report(Severity::info, directory_->notice());
     open_vhost("/");
   } catch (const log::DamageError& error) {
     throw BrokerError(std::string(error.what()) + "; 'haypiled --check " +
@@ -89,20 +95,29 @@ void Core::open_vhost(const std::string& name) {
   schedule_turn();  // some of what it found may have expired
 }
 
-std::uint16_t Core::listen(const std::string& address, std::uint16_t port) {
+Listening Core::listen(const std::vector<asio::ip::address>& addresses, std::uint16_t port) {
   const auto on_accept = [this](Socket socket, Peer peer) {
     adopt(std::move(socket), std::move(peer));
   };
-  const auto on_error = [this](const std::string& line) { report(Severity::warning, line); };
-  listeners_.push_back(std::make_unique<Listener>(io_, address, port, on_accept, on_error));
-  return listeners_.back()->port();
+  const auto on_turned_away = [this] { door_.out_of_descriptors(); };
+  Listening listening;
+  for (auto& acceptor : open_acceptors(io_, addresses, port)) {
+    const auto endpoint = acceptor.local_endpoint();
+    listening.port = endpoint.port();
+    listening.endpoints.push_back(text(endpoint));
+    listeners_.push_back(
+        std::make_unique<Listener>(std::move(acceptor), on_accept, on_turned_away));
+  }
+  return listening;
 }
 
 void Core::adopt(Socket socket, Peer peer) {
   if (stopping_ || failed_) return;
+  LoginGate::Place place;
+  if (!door_.enter(socket, peer, place)) return;
   report(Severity::debug, "connection from " + peer.name);
-  const auto connection =
-      std::make_shared<Connection>(*this, std::move(socket), std::move(peer), ++last_id_);
+  const auto connection = std::make_shared<Connection>(*this, std::move(socket), std::move(peer),
+                                                       std::move(place), ++last_id_);
   connections_.emplace(connection->id(), connection);
   connection->start();
 }
@@ -110,7 +125,8 @@ void Core::adopt(Socket socket, Peer peer) {
 void Core::remove(const Connection& connection, const std::string& peer,
                   const std::string& reason) {
   report(reason.empty() ? Severity::debug : Severity::info,
-         "connection from " + peer + " ended" + (reason.empty() ? "" : ": " + reason));
+         "connection from " + peer + " ended" +
+             (reason.empty() ? "" : ": " + amqp::printable(reason, reason_max_bytes)));
   connections_.erase(connection.id());
   schedule_turn();  // what it held unacked may have gone to others, and to the log
   if (stopping_ && connections_.empty()) stop_timer_.cancel();
@@ -248,6 +264,7 @@ void Core::stop() {
   if (std::exchange(stopping_, true)) return;
   vhost_timer_.close();
   look_after_timer_.cancel();
+  door_.close();
   for (const auto& listener : listeners_)
     listener->close();
   const auto all = connections_;
@@ -277,21 +294,22 @@ void Core::close_connections(const std::string& reason) {
   each([&](Connection& connection) { connection.close(reason); });
 }
 
-void Core::close() {
+bool Core::close() {
   dirty_.clear();
   for (const auto& [name, vhost] : vhosts_)
     vhost->forget_participants();
   connections_.clear();
-  if (!failed_) {
-    for (const auto& [name, vhost] : vhosts_)
-      vhost->close_clean();
-  }
+  bool is_clean = !failed_;
+  for (const auto& [name, vhost] : vhosts_)
+    is_clean = is_clean && vhost->close_clean();
   vhosts_.clear();
   directory_.reset();
+  return is_clean;
 }
 
 void Core::report(Severity severity, const std::string& line) const {
-  if (options_.report) options_.report(severity, line);
+  if (!options_.report) return;
+  options_.report(severity, amqp::printable(line, line_max_bytes));
 }
 
 }  // namespace haypile::server

@@ -21,6 +21,7 @@
 
 #include "log/data_directory.hpp"
 #include "server/boot_timer.hpp"
+#include "server/door.hpp"
 #include "server/listener.hpp"
 #include "server/memory_return.hpp"
 #include "server/socket.hpp"
@@ -39,21 +40,27 @@ class Core {
   Core(asio::io_context& io, BrokerOptions options);
   ~Core();
 
-  // Throws BrokerError.
-  std::uint16_t listen(const std::string& address, std::uint16_t port);
+  // On all of them, on one port; 0: any that is free. Throws BrokerError.
+  Listening listen(const std::vector<asio::ip::address>& addresses, std::uint16_t port);
   // Takes a client in.
   void adopt(Socket socket, Peer peer);
   // Says goodbye to all; nothing is accepted any more. When the last client is gone, or had time
   // enough, `io` runs out of work.
   void stop();
   // After `io` has run out: closes the log, marks it clean and gives the data directory free.
-  void close();
+  // False: the log could not be closed, or had failed before.
+  bool close();
+  // Nothing is confirmed any more, and all connections are closed. For what is not caught otherwise
+  // and for the log, whose failure this may also be.
+  void fail(const std::string& line);
 
   // For connections.
   asio::io_context& io() { return io_; }
   const session::Settings& settings() const { return settings_; }
   // Null if there is none of that name.
   vhost::Vhost* find_vhost(std::string_view name);
+  // Who may log in, and when it is told that it may not.
+  Door& door() { return door_; }
   // A place to read to; what is in it is lost when the handler returns.
   std::span<char> read_buffer() { return read_buffer_; }
   // Its output is flushed at the end of the turn.
@@ -77,7 +84,6 @@ class Core {
   void look_after_paused();
   void arm_vhost_timer();
   void log_advanced();
-  void fail(const std::string& line);
   void close_connections(const std::string& reason);
 
   asio::io_context& io_;
@@ -86,6 +92,7 @@ class Core {
   session::Settings settings_;
   const session::WireFormat wire_;
   std::vector<char> read_buffer_;
+  Door door_;
   std::optional<log::DataDirectory> directory_;
   std::map<std::string, std::unique_ptr<vhost::Vhost>, std::less<>> vhosts_;
   std::vector<std::unique_ptr<Listener>> listeners_;

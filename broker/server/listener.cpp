@@ -1,12 +1,13 @@
 #include "server/listener.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <haypile/broker.hpp>
+#include "server/addresses.hpp"
 
 namespace haypile::server {
 
@@ -15,18 +16,23 @@ using boost::system::error_code;
 
 namespace {
 
-std::string text(const tcp::endpoint& endpoint) {
-  const std::string address = endpoint.address().to_string();
-  const std::string port = std::to_string(endpoint.port());
-  return endpoint.address().is_v6() ? "[" + address + "]:" + port : address + ":" + port;
+// The mapped form is how a socket for both families shows IPv4 peers.
+asio::ip::address unmapped(const asio::ip::address& address) {
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+  return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
 }
 
-// The mapped form is how a socket for both families shows IPv4 peers.
-bool is_loopback(const asio::ip::address& address) {
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback();
-  }
-  return address.is_loopback();
+// Whoever has one IPv6 address mostly has all of its network.
+std::string network(const asio::ip::address& address) {
+  if (address.is_v4()) return address.to_string();
+  auto bytes = address.to_v6().to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
+  return asio::ip::address_v6(bytes).to_string();
+}
+
+Peer describe(const tcp::endpoint& endpoint) {
+  const asio::ip::address address = unmapped(endpoint.address());
+  return {text(endpoint), address.is_loopback(), network(address)};
 }
 
 int open_spare() {
@@ -35,30 +41,13 @@ int open_spare() {
 
 }  // namespace
 
-Listener::Listener(asio::io_context& io, const std::string& address, std::uint16_t port,
-                   OnAccept on_accept, OnError on_error)
+Listener::Listener(asio::ip::tcp::acceptor acceptor, OnAccept on_accept,
+                   OnTurnedAway on_turned_away)
     : on_accept_(std::move(on_accept)),
-      on_error_(std::move(on_error)),
-      acceptor_(io),
-      timer_(io),
+      on_turned_away_(std::move(on_turned_away)),
+      acceptor_(std::move(acceptor)),
+      timer_(acceptor_.get_executor()),
       spare_(open_spare()) {
-  error_code error;
-  const auto ip = asio::ip::make_address(address, error);
-  if (error) throw BrokerError("cannot listen on '" + address + "': not a numeric IP address");
-  const tcp::endpoint endpoint(ip, port);
-  const auto check = [&] {
-    if (error) throw BrokerError("cannot listen on " + text(endpoint) + ": " + error.message());
-  };
-  acceptor_.open(endpoint.protocol(), error);
-  check();
-  acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-  check();
-  acceptor_.bind(endpoint, error);
-  check();
-  acceptor_.listen(tcp::acceptor::max_listen_connections, error);
-  check();
-  acceptor_.non_blocking(true, error);
-  port_ = acceptor_.local_endpoint().port();
   accept();
 }
 
@@ -79,10 +68,9 @@ void Listener::accept() {
       return turn_away();
     }
     if (error && error != asio::error::connection_aborted) return retry_later();
-    turning_away_ = false;
     error_code gone;
     const tcp::endpoint peer = socket.remote_endpoint(gone);
-    if (!gone) on_accept_(Socket(std::move(socket)), {text(peer), is_loopback(peer.address())});
+    if (!gone) on_accept_(Socket(std::move(socket)), describe(peer));
     accept();
   });
 }
@@ -90,12 +78,10 @@ void Listener::accept() {
 // Out of descriptors the client would wait in the backlog, and we would spin: it is told by a
 // closed connection instead.
 void Listener::turn_away() {
-  if (!std::exchange(turning_away_, true)) {
-    on_error_("out of file descriptors: new connections are closed at once");
-  }
   if (spare_ >= 0) ::close(std::exchange(spare_, -1));
   error_code error;
   { tcp::socket refused = acceptor_.accept(error); }
+  if (!error) on_turned_away_();
   spare_ = open_spare();
   if (spare_ < 0) return retry_later();
   // Without a free descriptor an accept fails at once, also while there is nobody to accept.

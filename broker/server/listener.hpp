@@ -1,9 +1,7 @@
 // Accepts TCP connections.
 #pragma once
 
-#include <cstdint>
 #include <functional>
-#include <string>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -15,17 +13,15 @@ namespace haypile::server {
 class Listener {
  public:
   using OnAccept = std::function<void(Socket, Peer)>;
-  using OnError = std::function<void(const std::string&)>;
+  using OnTurnedAway = std::function<void()>;
 
-  // Listens at once; throws BrokerError. When the process is out of file descriptors, clients are
-  // accepted and closed, which `on_error` is told once a spell.
-  Listener(asio::io_context& io, const std::string& address, std::uint16_t port, OnAccept on_accept,
-           OnError on_error);
+  // `acceptor` is listening, and does not block. When the process is out of file descriptors,
+  // clients are accepted and closed, of each of which `on_turned_away` is told.
+  Listener(asio::ip::tcp::acceptor acceptor, OnAccept on_accept, OnTurnedAway on_turned_away);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  std::uint16_t port() const { return port_; }
   // The listener itself has to stay until `io` has run out of handlers.
   void close();
 
@@ -35,12 +31,10 @@ class Listener {
   void retry_later();
 
   OnAccept on_accept_;
-  OnError on_error_;
+  OnTurnedAway on_turned_away_;
   asio::ip::tcp::acceptor acceptor_;
   asio::steady_timer timer_;
-  std::uint16_t port_ = 0;
   int spare_ = -1;  // a descriptor to give up for accepting one more
-  bool turning_away_ = false;
 };
 
 }  // namespace haypile::server

@@ -61,6 +61,8 @@ class Session {
   // Tells the client that the broker stops (320).
   void shut_down(Time now);
 
+  // The client has logged in, and its connection is open.
+  bool is_open() const { return phase_ == Phase::running; }
   // Nothing more will come: what is left to send is to be sent, then the socket closed.
   bool finished() const { return phase_ == Phase::finished; }
   // Whether the client said goodbye, and was answered: it is up to it to close the socket.

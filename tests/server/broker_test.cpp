@@ -1,9 +1,17 @@
 // The broker as a library, with the client library on the other end.
 #include <doctest/doctest.h>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <csignal>
+#include <cstdint>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -78,12 +86,13 @@ TEST_CASE("a data directory that cannot be one is refused") {
   CHECK_THROWS_AS(Broker({.data_directory = "/dev/null/hay"}), BrokerError);
 }
 
-TEST_CASE("a port in use, or an address that is none, is refused") {
+TEST_CASE("a port in use, or a name that has no address, is refused") {
   Broker broker;
   const std::uint16_t port = broker.listen("127.0.0.1", 0);
   CHECK(port != 0);
   CHECK_THROWS_AS(broker.listen("127.0.0.1", port), BrokerError);
-  CHECK_THROWS_AS(broker.listen("localhost.", 0), BrokerError);
+  CHECK_THROWS_AS(broker.listen("no such host", 0), BrokerError);
+  CHECK_THROWS_AS(broker.listen("", 0), BrokerError);
   Connection connection("amqp://127.0.0.1:" + std::to_string(port));
   CHECK(connection.is_open());
 }
@@ -199,7 +208,123 @@ TEST_CASE("the report says what was recovered") {
                    const std::lock_guard lock(mutex);
                    lines.append(line).append("\n");
                  }});
-  connect(broker);
+  broker.stop();
   const std::lock_guard lock(mutex);
   CHECK(lines.find("recovered") != std::string::npos);
+}
+
+TEST_CASE("options that make no sense are refused, with a line that says which") {
+  const auto refused = [](BrokerOptions options) -> std::string {
+    try {
+      Broker broker(std::move(options));
+      return "";
+    } catch (const BrokerError& error) {
+      return error.what();
+    }
+  };
+  CHECK(refused({.log_size_bytes = 0}).find("log size") != std::string::npos);
+  CHECK(refused({.log_size_bytes = 16 << 10}).find("log size") != std::string::npos);
+  CHECK(refused({.log_size_bytes = UINT64_MAX}).find("log size") != std::string::npos);
+  CHECK(refused({.memory_limit_bytes = 1}).find("memory limit") != std::string::npos);
+  CHECK(refused({.product = ""}).find("product") != std::string::npos);
+  CHECK(refused({.product = std::string(70'000, 'x')}).find("product") != std::string::npos);
+  CHECK(refused({.message_size_max_bytes = 2u << 30, .memory_limit_bytes = 1ull << 40}) != "");
+  const std::string line =
+      refused({.message_size_max_bytes = 16 << 20, .memory_limit_bytes = (64 << 20) - 1});
+  CHECK(line.find("lower the maximal message size") != std::string::npos);
+  CHECK(refused({.disk_free_limit_bytes = UINT64_MAX}) != "");
+  CHECK(refused({.login_max = 0}) != "");
+  CHECK(refused({.login_max_per_address = 0}) != "");
+  CHECK(refused({.message_size_max_bytes = 16 << 20, .memory_limit_bytes = 64 << 20}) == "");
+  CHECK(refused({.memory_limit_bytes = 1 << 20, .log_size_bytes = 8 << 20}) == "");
+}
+
+TEST_CASE("what is reported may call any method, and end the broker") {
+  enum class Call { connect, listen, stop, destroy };
+  for (const Call call : {Call::connect, Call::listen, Call::stop, Call::destroy}) {
+    std::promise<void> begun;
+    std::promise<void> done;
+    std::unique_ptr<Broker> broker;
+    std::atomic<bool> called = false;
+    broker = std::make_unique<Broker>(BrokerOptions{.report = [&](Severity, std::string_view) {
+      if (called.exchange(true)) return;
+      begun.get_future().wait();
+      if (call == Call::connect) ::close(broker->connect());
+      if (call == Call::listen) CHECK(broker->listen("127.0.0.1", 0) != 0);
+      if (call == Call::stop) CHECK(broker->stop());
+      if (call == Call::destroy) broker.reset();
+      done.set_value();
+    }});
+    ::close(broker->connect());  // is reported
+    begun.set_value();
+    done.get_future().wait();
+    if (call == Call::stop) CHECK_THROWS_AS(broker->connect(), BrokerError);
+    if (call == Call::destroy) CHECK_FALSE(broker);
+  }
+}
+
+TEST_CASE("what a callback throws is the program's own affair") {
+  std::atomic<int> count = 0;
+  Broker broker({.report = [&](Severity, std::string_view) {
+    ++count;
+    throw std::runtime_error("no");
+  }});
+  ::close(broker.connect());
+  ::close(broker.connect());
+  CHECK(broker.stop());
+  CHECK(count >= 2);
+}
+
+namespace {
+
+// No file of this process may grow beyond a byte while it lives, as on a disk with a write error.
+class NoFileGrows {
+ public:
+  NoFileGrows() {
+    std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    ::rlimit none = before_;
+    none.rlim_cur = 1;
+    ::setrlimit(RLIMIT_FSIZE, &none);
+  }
+  ~NoFileGrows() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  NoFileGrows(const NoFileGrows&) = delete;
+  NoFileGrows& operator=(const NoFileGrows&) = delete;
+
+ private:
+  ::rlimit before_{};
+};
+
+}  // namespace
+
+TEST_CASE("a broker that has failed can be stopped, from where that is told and from anywhere") {
+  for (const bool stops_there : {true, false}) {
+    TemporaryDirectory directory;
+    std::promise<std::string> failed;
+    std::unique_ptr<Broker> broker;
+    broker = std::make_unique<Broker>(
+        BrokerOptions{.data_directory = directory.path, .on_failure = [&](std::string_view line) {
+                        if (stops_there) CHECK_FALSE(broker->stop());
+                        failed.set_value(std::string(line));
+                      }});
+    Connection connection = connect(*broker);
+    Channel channel = connection.channel();
+    const NoFileGrows limit;
+    CHECK_THROWS_AS(channel.queue_declare("q", {.durable = true}), Error);
+    CHECK(failed.get_future().get().find("File too large") != std::string::npos);
+    CHECK_FALSE(broker->stop());
+    CHECK_THROWS_AS(broker->connect(), BrokerError);
+    broker.reset();
+  }
+}
+
+TEST_CASE("a log that cannot be closed is told of at the end") {
+  TemporaryDirectory directory;
+  std::string said;
+  Broker broker({.data_directory = directory.path,
+                 .on_failure = [&](std::string_view line) { said = line; }});
+  const NoFileGrows limit;
+  CHECK_FALSE(broker.stop());
+  CHECK(said.find("File too large") != std::string::npos);
+  CHECK_FALSE(broker.stop());
 }
