@@ -32,8 +32,11 @@ def unacked(scene, count, how, **properties):
     consumer.read_for(0.5)
     how(consumer)
     settle(scene)
-    there = scene.client().call("queue.declare", patience=PATIENCE_S, queue="q", passive=True,
-                                durable=bool(properties))["messages"]
+    there, end = None, time.monotonic() + 8
+    while there != count and time.monotonic() < end:  # they come back in portions
+        there = scene.client().call("queue.declare", patience=PATIENCE_S, queue="q", passive=True,
+                                    durable=bool(properties))["messages"]
+        time.sleep(0.2)
     scene.expect(there == count, f"{there} of {count} are back")
 
 

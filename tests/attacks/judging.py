@@ -1,4 +1,5 @@
 """Runs one attack, and says what is wrong."""
+import os
 import signal
 import time
 import traceback
@@ -29,8 +30,10 @@ def run(attack, directory=None, verbose=False):
         wrong.append(str(error) or repr(error))
     except Exception:  # whatever it is, the others are to be tried
         wrong.append(" / ".join(traceback.format_exc().splitlines()[-4:]))
-    except Overdue:
-        wrong.append(f"not over after {attack.bound_s} s")
+    except Overdue as error:
+        places = [f"{os.path.basename(frame.filename)}:{frame.lineno}"
+                  for frame in traceback.extract_tb(error.__traceback__)[-4:-1]]
+        wrong.append(f"not over after {attack.bound_s} s, in {' '.join(places)}")
     signal.setitimer(signal.ITIMER_REAL, 0)
     try:
         scene.end_probe()

@@ -192,7 +192,10 @@ def main():
     except OSError:
         pass
     probe = Probe(options.port, options.rate)
-    probe.connect()
+    try:
+        probe.connect()
+    except LinkClosed:
+        sys.exit("the broker has gone")
 
     def wait_for_end():
         sys.stdin.read()
