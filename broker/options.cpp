@@ -29,6 +29,15 @@ std::string option_text(const std::string& name, const nlohmann::json& value) {
   throw OptionError("'" + name + "' has to be a string or a number, got " + value.dump());
 }
 
+// Of an option that can be given several times, a list has all of them.
+std::vector<std::string> option_texts(const std::string& name, const nlohmann::json& value) {
+  if (!value.is_array() || name != "bind") return {option_text(name, value)};
+  std::vector<std::string> texts;
+  for (const nlohmann::json& element : value)
+    texts.push_back(option_text(name, element));
+  return texts;
+}
+
 nlohmann::json read_json(const std::string& path) {
   std::ifstream file(path);
   if (!file) throw OptionError("cannot read it");
@@ -48,7 +57,8 @@ void apply_config(CLI::App& app, const std::string& path) {
         throw OptionError("there is no option '" + name + "'");
       }
       if (option->count() > 0) continue;
-      option->add_result(option_text(name, value));
+      for (const std::string& text : option_texts(name, value))
+        option->add_result(text);
       option->run_callback();
     }
   } catch (const std::runtime_error& error) {
@@ -83,7 +93,10 @@ DaemonOptions parse_options(int argc, char** argv) {
   CLI::App app("Haypile, a work-queue broker that speaks AMQP 0-9-1.", "haypiled");
   app.add_option("--data-dir", options.data_directory, "Where durable queues and messages are kept")
       ->capture_default_str();
-  app.add_option("--bind", options.bind, "Address to listen on")->capture_default_str();
+  app.add_option("--bind", options.bind,
+                 "Address or name to listen on, also several times [127.0.0.1 and ::1]")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--port", options.port, "Port to listen on, 0 for any that is free")
       ->capture_default_str();
   app.add_option("--log-level", options.log_level, "debug, info, warning, error or off")
@@ -94,15 +107,27 @@ DaemonOptions parse_options(int argc, char** argv) {
          "--memory-limit", options.memory_limit_bytes,
          "Bytes; with more of messages in memory publishers are blocked [half of the memory]")
       ->transform(CLI::AsSizeValue(false));
+  app.add_option("--message-size-max", options.message_size_max_bytes,
+                 "Bytes; larger messages are refused; at most a quarter of --memory-limit [16 MiB]")
+      ->transform(CLI::AsSizeValue(false));
   app.add_option("--disk-free-limit", options.disk_free_limit_bytes,
                  "Bytes; with less room on the disk publishers are blocked [64 MiB]")
       ->transform(CLI::AsSizeValue(false));
   app.add_option("--log-size", options.log_size_bytes,
                  "Bytes; the log itself, without messages that stay long [64 MiB]")
-      ->transform(CLI::AsSizeValue(false) & CLI::Range(std::uint64_t{8} << 20, UINT64_MAX));
+      ->transform(CLI::AsSizeValue(false) &
+                  CLI::Range(std::uint64_t{8} << 20, std::uint64_t{1} << 40));
   app.add_option("--queue-memory", options.queue_memory_bytes,
                  "Bytes; more of waiting messages are kept on disk only [8 MiB]")
       ->transform(CLI::AsSizeValue(false));
+  app.add_option("--login-max", options.login_max,
+                 "Connections that have not logged in yet; more are closed at once")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--login-max-per-address", options.login_max_per_address,
+                 "The same, of one address that is not this machine's")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--config", config, "JSON object with these options, e.g. {\"port\": 5673}")
       ->configurable(false);
   add_commands(app, options);

@@ -1,10 +1,12 @@
 // What haypiled is told on its command line and in its configuration file.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace haypile {
 
@@ -15,14 +17,17 @@ struct DaemonOptions {
   bool json = false;  // what check says
   bool yes = false;   // salvage does what it says
   std::filesystem::path data_directory;
-  std::string bind = "127.0.0.1";
+  std::vector<std::string> bind;  // names; none: this machine alone
   std::uint16_t port = 5672;
   std::string log_level = "info";
   std::string product = "Haypile";
-  std::uint64_t memory_limit_bytes = 0;  // 0: half of the machine's
+  std::uint64_t memory_limit_bytes = 0;      // 0: half of the machine's
+  std::uint64_t message_size_max_bytes = 0;  // 0: 16 MiB, or less with little memory
   std::uint64_t disk_free_limit_bytes = 64u << 20;
   std::uint64_t log_size_bytes = 64u << 20;
   std::uint64_t queue_memory_bytes = 8u << 20;
+  std::size_t login_max = 1024;
+  std::size_t login_max_per_address = 64;
 };
 
 // what() is one line for the user.

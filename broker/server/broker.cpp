@@ -96,6 +96,12 @@ class Broker::Impl {
     });
   }
 
+  Listening listen(const std::vector<asio::ip::address>& addresses, std::uint16_t port) {
+    auto listening = call([&](server::Core& core) { return core.listen(addresses, port); });
+    notifier_.drain();
+    return listening;
+  }
+
   bool stop() {
     {
       const std::lock_guard lock(mutex_);
@@ -164,8 +170,7 @@ int Broker::connect() {
 }
 
 Listening Broker::listen(const std::vector<std::string>& addresses, std::uint16_t port) {
-  const auto resolved = server::resolve(addresses);
-  return impl_->call([&](server::Core& core) { return core.listen(resolved, port); });
+  return impl_->listen(server::resolve(addresses), port);
 }
 
 std::uint16_t Broker::listen(const std::string& address, std::uint16_t port) {

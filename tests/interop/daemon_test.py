@@ -8,7 +8,7 @@ import time
 import unittest
 
 import pika
-from harness import BIN, BrokerTest, descriptor_limit, wait_for
+from harness import BIN, Broker, BrokerTest, descriptor_limit, wait_for
 
 
 class Daemon(BrokerTest):
@@ -50,7 +50,8 @@ class Daemon(BrokerTest):
         self.assertIn("loud", self.refused("--log-level", "loud"))
         directory = os.path.join(self.directory, "data")
         self.assertIn(
-            "not a numeric IP address", self.refused("--data-dir", directory, "--bind", "nowhere")
+            "cannot listen on 'no such host'",
+            self.refused("--data-dir", directory, "--bind", "no such host"),
         )
         self.assertIn("cannot create", self.refused("--data-dir", "/proc/data", "--port", "0"))
 
@@ -64,6 +65,84 @@ class Daemon(BrokerTest):
         with broker.connect() as connection:
             self.assertEqual(connection._impl.server_properties["product"], "Other")
         self.assertEqual(broker.stop(), 0)
+
+    def test_addresses(self):
+        """This machine's own by default, others by name, all on one port and all in one line."""
+        broker = self.start_broker()
+        line = next(line for line in broker.program.lines if "ready on" in line)
+        self.assertIn(f"127.0.0.1:{broker.port}", line)
+        with socket.socket(socket.AF_INET6) as probe:
+            has_ipv6 = probe.connect_ex(("::1", broker.port)) == 0
+        self.assertEqual(f"[::1]:{broker.port}" in line, has_ipv6)
+        self.assertEqual(broker.stop(), 0)
+        config = os.path.join(self.directory, "config.json")
+        with open(config, "w") as file:
+            json.dump({"bind": ["127.0.0.3", "127.0.0.4"]}, file)
+        for options in (["--bind", "127.0.0.3", "--bind", "127.0.0.4"], ["--config", config]):
+            broker = self.start_broker(*options)
+            for address in ("127.0.0.3", "127.0.0.4"):
+                socket.create_connection((address, broker.port)).close()
+            with self.assertRaises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", broker.port))
+            self.assertEqual(broker.stop(), 0)
+        broker = self.start_broker("--bind", "localhost")
+        socket.create_connection(("localhost", broker.port)).close()
+
+    def test_nobody_else_looks_into_the_data(self):
+        def modes(directory):
+            for folder, _, names in os.walk(directory):
+                yield folder, os.stat(folder).st_mode & 0o777
+                for name in names:
+                    yield os.path.join(folder, name), os.stat(f"{folder}/{name}").st_mode & 0o777
+
+        for umask in (0, 0o22, 0o777):
+            with self.subTest(oct(umask)):
+                parent = os.path.join(self.directory, f"umask{umask}")
+                broker = Broker(f"{parent}/data", preexec_fn=lambda: os.umask(umask))
+                self.programs.append(broker.program)
+                with broker.connect() as connection:
+                    connection.channel().queue_declare("q", durable=True)
+                self.assertEqual(broker.stop(), 0)
+                for path, mode in modes(parent):
+                    self.assertEqual(mode, 0o700 if os.path.isdir(path) else 0o600, path)
+                self.assertFalse(any("was open" in line for line in broker.program.errors))
+
+    def test_a_directory_that_is_open_to_others_is_closed_and_said_once(self):
+        os.chmod(self.directory, 0o755)
+        for opened in (True, False):
+            broker = self.start_broker()
+            self.assertEqual(broker.stop(), 0)
+            said = [line for line in broker.program.errors if "was open to others" in line]
+            self.assertEqual(len(said), opened, said)
+            self.assertEqual(os.stat(self.directory).st_mode & 0o777, 0o700)
+        self.assertEqual(self.start_broker("--log-level", "off").stop(), 0)
+        # Somebody's home is not closed because a broker may write into it.
+        other = os.path.join(self.directory, "other")
+        os.makedirs(f"{other}/things")
+        os.chmod(other, 0o755)
+        broker = Broker(other)
+        self.programs.append(broker.program)
+        wait_for(lambda: any("is left so" in line for line in broker.program.errors), "a word on it")
+        self.assertEqual(os.stat(other).st_mode & 0o777, 0o755)
+        self.assertEqual(os.stat(f"{other}/vhosts").st_mode & 0o777, 0o700)
+        self.assertEqual(broker.stop(), 0)
+
+    def test_message_size(self):
+        line = self.refused("--memory-limit", "100MiB", "--message-size-max", "26MiB")
+        self.assertIn("raise that or lower the maximal message size", line)
+        self.assertIn("--message-size-max", self.refused("--message-size-max", "big"))
+        self.assertIn("1073741824", self.refused(
+            "--memory-limit", "16GiB", "--message-size-max", "2GiB"))
+        broker = self.start_broker("--memory-limit", "100MiB", "--message-size-max", "25MiB")
+        for size, taken in ((25 << 20, True), ((25 << 20) + 1, False)):
+            with broker.connect() as connection:
+                channel = connection.channel()
+                channel.confirm_delivery()
+                try:
+                    channel.basic_publish("", "nowhere", bytes(size))
+                    self.assertTrue(taken)
+                except pika.exceptions.ChannelClosedByBroker:
+                    self.assertFalse(taken)
 
     def test_what_is_in_use_is_named(self):
         broker = self.start_broker()

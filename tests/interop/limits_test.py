@@ -165,6 +165,117 @@ class Connections(LimitsTest):
         return len(os.listdir(f"/proc/{broker.pid}/fd"))
 
 
+class Descriptors(LimitsTest):
+    """The log has its own, whatever clients do with the rest."""
+
+    def publish_segments(self, connection):
+        """So much that the log goes on in new segments, writes checkpoints and piles."""
+        channel = connection.channel()
+        channel.do("queue.declare", queue="q", durable=True)
+        channel.do("confirm.select")
+        frames = publish_bytes(channel, "", "q", bytes(500_000), delivery_mode=2)
+        for _ in range(60):
+            connection.send_bytes(frames)
+            channel.confirms(1)
+
+    def with_clients_that_take_all(self, data):
+        """The files that were opened at the start are few: the log needs new ones."""
+        broker = self.start_broker(
+            "--log-level", "warning", "--log-size", "8M", "--queue-memory", "1M",
+            preexec_fn=descriptor_limit(128),
+        )
+        with RawConnection(broker) as connection:
+            clients = self.clients(broker, 300, data)
+            wait_for(
+                lambda: any("closed at once" in line for line in broker.program.errors),
+                "the broker's word on it",
+            )
+            self.publish_segments(connection)
+        self.assertIsNone(broker.program.process.poll())
+        for client in clients:
+            client.close()
+        wait_for(lambda: self.descriptors(broker) < 60, "the others to be gone")
+        self.is_well(broker)
+        self.assertEqual(self.message_count(broker, "q"), 60)
+        self.assertEqual(broker.stop(), 0)
+
+    def test_clients_that_do_not_log_in(self):
+        self.with_clients_that_take_all(b"")
+
+    def test_clients_that_log_in(self):
+        self.with_clients_that_take_all(LOGIN)
+
+    def test_who_does_not_log_in_leaves_descriptors_to_those_who_do(self):
+        broker = self.start(128)
+        idle = self.clients(broker, 80, b"")
+        wait_for(lambda: self.closed(idle, time.monotonic() + 0.2) > 0, "some to be closed")
+        wait_for(lambda: any("not logged in" in line for line in broker.program.errors), "a word")
+        for client in idle[:20]:
+            client.close()
+        wait_for(lambda: self.descriptors(broker) < 60, "these to be gone")
+        self.is_well(broker)
+
+    def test_the_soft_limit_is_raised_to_the_hard_one(self):
+        count = 1_014
+        raise_own_limit(2_000)
+        broker = self.start_broker(
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096))
+        )
+        clients = self.clients(broker, count, LOGIN)
+        for client in clients:
+            self.read_until(client, OPEN_OK)
+        self.is_well(broker)
+
+    @staticmethod
+    def descriptors(broker):
+        return Connections.descriptors(broker)
+
+
+class BeforeLogin(LimitsTest):
+    def test_more_than_there_may_be_are_closed_at_once(self):
+        broker = self.start_broker("--login-max", "50")
+        idle = self.clients(broker, 50, HEADER)
+        for client in idle:
+            client.recv(4096)
+        late = self.clients(broker, 7, HEADER)
+        self.assertEqual(self.closed(late, time.monotonic() + 5), 7)
+        wait_for(lambda: any("closed at once" in line for line in broker.program.errors), "a word")
+        said = [line for line in broker.program.errors if "closed at once" in line]
+        self.assertEqual(len(said), 1, said)
+        self.assertIn("have not logged in", said[0])
+        idle[0].sendall(LOGIN[len(HEADER):])
+        self.read_until(idle[0], OPEN_OK)
+        idle[1].close()
+        self.is_well(broker)
+
+    def client(self, broker, data):
+        client = socket.create_connection(("127.0.0.1", broker.port), 60)
+        self.addCleanup(client.close)
+        client.sendall(data)
+        return client
+
+    def test_refused_logins_wait_and_others_do_not(self):
+        broker = self.start()
+        wrong = LOGIN.replace(b"\0guest\0guest", b"\0guest\0wrong")
+        began = time.monotonic()
+        refused = [self.client(broker, wrong) for _ in range(4)]
+        self.is_well(broker)
+        delays = []
+        for client in refused:
+            while client.recv(4096):
+                pass
+            delays.append(time.monotonic() - began)
+        self.assertGreater(delays[0], 0.05)
+        self.assertGreater(delays[3], 0.75)  # 50 + 100 + 200 + 400 ms
+        # Hanging up does not begin anew.
+        began = time.monotonic()
+        self.client(broker, wrong).close()
+        with self.client(broker, wrong) as client:
+            while client.recv(4096):
+                pass
+        self.assertGreater(time.monotonic() - began, 1.5)  # 800 + 1000 ms
+
+
 class Channels(LimitsTest):
     def test_as_many_as_there_may_be(self):
         broker = self.start()

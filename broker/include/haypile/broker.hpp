@@ -60,7 +60,8 @@ struct BrokerOptions {
   // Both are called on a thread of the broker's that does nothing else, one call at a time, from
   // when the broker has started (or could not) until it is destroyed. They may call any method of
   // the broker, stop() included, and may destroy it. What they throw is ignored; lines that they do
-  // not take in time are dropped and counted.
+  // not take in time are dropped and counted. listen() and stop() return when all has been told
+  // that there was to tell; not if it is one of the two that calls them.
 };
 
 // Where a broker listens.
