@@ -36,7 +36,7 @@ std::string encode_checkpoint(const CheckpointHead& head, const Catalog& catalog
   std::string bytes(checkpoint_magic);
   put_u32(bytes, format_version);
   put_u32(bytes, 0);
-  bytes.append(reinterpret_cast<const char*>(id.data()), id.size());
+  bytes += view(id);
   put_u64(bytes, head.first_segment);
   put_u64(bytes, head.position);
   put_u64(bytes, head.moved);
@@ -52,7 +52,12 @@ std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& 
   if (!files.exists(path)) return std::nullopt;
   const auto file = files.open(path);
   file->sync();
-  const std::string bytes = file->read(0, file->size());
+  if (file->size() > checkpoint_size_max) throw DamageError("'" + path + "' is impossibly large");
+  return decode_checkpoint(file->read(0, file->size()), path, id);
+}
+
+Checkpoint decode_checkpoint(std::string_view bytes, const std::string& path,
+                             const DirectoryId& id) {
   const auto refuse = [&](const std::string& why) { throw DamageError("'" + path + "' " + why); };
   if (bytes.size() < header_size_before_3 + checksum_size || !bytes.starts_with(checkpoint_magic)) {
     refuse("is not a checkpoint");
@@ -61,14 +66,14 @@ std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& 
   if (const std::string error = version_error(version); !error.empty()) {
     throw IoError("'" + path + "' " + error);
   }
-  if (bytes.compare(16, id.size(), reinterpret_cast<const char*>(id.data()), id.size()) != 0) {
+  if (bytes.substr(16, id.size()) != view(id)) {
     refuse("belongs to another data directory");
   }
   Checkpoint checkpoint;
   checkpoint.version = version;
   checkpoint.first_segment = get_u64(bytes, 32);
   checkpoint.position = get_u64(bytes, 40);
-  const std::string_view summed = std::string_view(bytes).substr(0, bytes.size() - checksum_size);
+  const std::string_view summed = bytes.substr(0, bytes.size() - checksum_size);
   if (get_u64(bytes, summed.size()) != checksum(summed, id, checkpoint.position)) {
     refuse("is damaged: its checksum does not match");
   }

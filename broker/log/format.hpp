@@ -17,6 +17,9 @@ using engine::LogPosition;
 // The random name of a data directory: part of every header, so that no file can be taken for one
 // of another directory.
 using DirectoryId = std::array<unsigned char, 16>;
+inline std::string_view view(const DirectoryId& id) {
+  return {reinterpret_cast<const char*>(id.data()), id.size()};
+}
 
 // What is written, and the oldest that is read.
 inline constexpr std::uint32_t format_version = 4;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <utility>
 
 #include "engine/canary.hpp"
@@ -26,11 +27,19 @@ Log::Log(FileSystem& files, std::string directory, const DirectoryId& id, LogOpt
       pile_reader_(files_, directory_, id_) {}
 
 RecoveryReport Log::recover(engine::Recovery& recovery) {
+  try {
+    return start(recovery);
+  } catch (const std::bad_alloc&) {
+    throw IoError("the log in '" + directory_ + "' takes more memory than there is");
+  }
+}
+
+RecoveryReport Log::start(engine::Recovery& recovery) {
   files_.sync_directory(directory_);
   RecoveryReport report;
   LogState state = replay(files_, directory_, id_, options_.segment_size, recovery, report,
                           [&](LogState& found) { restore(found, recovery); });
-  if (!recovery_error_.empty()) throw IoError(recovery_error_);
+  if (recovery_error_) std::rethrow_exception(recovery_error_);
   segment_size_ = state.segment_size;
   epoch_ = state.epoch + (HAYPILE_CANARY(epoch_not_raised) ? 0 : 1);
   catalog_ = std::move(state.catalog);

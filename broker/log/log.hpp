@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -141,6 +142,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
     std::size_t offset = 0;  // in the batch
   };
 
+  RecoveryReport start(engine::Recovery& recovery);
   bool batch_empty() const { return batch_.size() == batch_header_size; }
   LogPosition next_position() const { return base_ + offset_ + batch_.size(); }
   SegmentUse& segment_of(LogPosition message) {
@@ -201,6 +203,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   }
   void do_chore(std::unique_lock<std::mutex>& lock);
   void make_spare();
+  // Of the error that is being handled.
   void fail(const IoError& error) override;
 
   const LogOptions options_;
@@ -231,7 +234,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::string pile_buffer_;             // of the one before, to be used again
   std::optional<StorePile> pile_to_store_;
   bool is_checkpoint_due_ = false;
-  std::string recovery_error_;
+  std::exception_ptr recovery_error_;
   std::vector<Piles::Slot> empty_piles_;   // to be removed with the next checkpoint
   std::deque<Piles::Slot> pending_piles_;  // whose bytes are still in memory
   std::uint64_t pending_pile_bytes_ = 0;

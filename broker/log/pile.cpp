@@ -23,10 +23,6 @@ constexpr std::uint8_t time_flag = 2;
 constexpr std::uint8_t count_flag = 4;
 constexpr std::uint8_t gap_flag = 8;
 
-std::string_view view(const DirectoryId& id) {
-  return {reinterpret_cast<const char*>(id.data()), id.size()};
-}
-
 }  // namespace
 
 std::string pile_name(LogPosition file) {

@@ -10,7 +10,13 @@ namespace haypile::log {
 
 namespace {
 constexpr std::string_view spare_prefix = "spare-";
+constexpr std::string_view temporary_suffix = ".tmp";
 constexpr const char* reserve_name = "reserve";
+
+// Those that are not known by their names any more after a restart.
+bool is_forgotten(std::string_view name) {
+  return name.starts_with(spare_prefix) || name.ends_with(temporary_suffix);
+}
 constexpr std::uint64_t zero_chunk_size = 1u << 20;
 }  // namespace
 
@@ -21,14 +27,18 @@ Space::Space(FileSystem& files, std::string directory, std::uint64_t segment_siz
       segment_size_(segment_size),
       reserve_size_(reserve_size) {}
 
+bool Space::is_scratch(std::string_view name) {
+  return is_forgotten(name) || name == reserve_name;
+}
+
 void Space::prepare(Piles& piles, std::uint64_t first_segment) {
   std::set<LogPosition> known;
   piles.each([&](Piles::Slot, const Pile& pile) { known.insert(pile.file); });
   for (const std::string& name : files_.list(directory_)) {
     const auto file = pile_number(name);
     const auto segment = segment_number(name);
-    if (name.starts_with(spare_prefix) || name.ends_with(".tmp") ||
-        (file && !known.contains(*file)) || (segment && *segment < first_segment)) {
+    if (is_forgotten(name) || (file && !known.contains(*file)) ||
+        (segment && *segment < first_segment)) {
       files_.remove(path(name));
     }
   }

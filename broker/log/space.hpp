@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/canary.hpp"
@@ -23,6 +24,10 @@ class Space {
   // `files` outlives it.
   Space(FileSystem& files, std::string directory, std::uint64_t segment_size,
         std::uint64_t reserve_size);
+
+  // Whether a file of that name is of no use to anybody but this class: a start removes it or makes
+  // it anew.
+  static bool is_scratch(std::string_view name);
 
   // Removes what an earlier run left of files that were never used, or not any more, and makes the
   // reserve. `first_segment`: the first that is needed.

@@ -140,7 +140,9 @@ class LogProgram {
       if (targets.empty() || (mask >> (queue % 8) & 1) != 0) targets.push_back(queue);
     }
     const std::uint8_t size = input.byte();
-    const std::string body(size < 200 ? size : (size - 199) * std::size_t{150}, 'b');
+    // No two bodies are alike, nor has one the other in it.
+    std::string body = "#" + std::to_string(++last_body_) + "#";
+    body.append(size < 200 ? size : (size - 199) * std::size_t{150}, 'b');
     const engine::TimeMs time = mask % 3 == 0 ? 1'700'000'000'000 + mask : 0;
     const auto position = log_->publish({.exchange = "e",
                                          .routing_key = "k",
@@ -233,6 +235,7 @@ class LogProgram {
   std::optional<log::Log> log_;
   std::set<engine::QueueId> queues_;
   engine::QueueId last_queue_ = 0;
+  int last_body_ = 0;
   bool in_group_ = false;
   Holdings holdings_;
   std::map<std::pair<engine::QueueId, engine::LogPosition>, engine::StoredId> stored_;

@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 
 #include "log/checkpoint.hpp"
+#include "log/pile.hpp"
 #include "log/record.hpp"
 #include "support/log_fixture.hpp"
+#include "support/vhost_fixture.hpp"
 
 using namespace haypile;
 using test::LogFixture;
@@ -302,5 +304,42 @@ TEST_CASE("a damaged checkpoint refuses the start") {
     bad[at] = static_cast<char>(bad[at] ^ 1);
     fixture.files.put("log/checkpoint", bad);
     CHECK(contains(refusal(fixture), "log/checkpoint"));
+  }
+}
+
+TEST_CASE("damage in the first block of a pile refuses the start, whatever the queue is like") {
+  const std::string priorities(
+      "\x0ex-max-priority"
+      "b\x05",
+      17);
+  const std::string ttl(
+      "\x0dx-message-ttl"
+      "I\x7f\x00\x00\x00",
+      19);
+  for (const std::string& arguments : {std::string(), priorities, ttl, priorities + ttl}) {
+    for (std::uint8_t priority = 0; priority < 3; ++priority) {
+      test::VhostFixture fixture;
+      fixture.open();
+      fixture.engine().set_now(1'000'000);
+      fixture.declare("q", arguments);
+      for (int number = 0; number < 20; ++number)
+        fixture.publish("q", std::to_string(number), true, priority);
+      fixture.sync();
+      fixture.move_all();
+      fixture.vhost.reset();
+      std::string path;
+      for (const std::string& each : fixture.files.paths())
+        path = each.ends_with(".pile") ? each : path;
+      REQUIRE_FALSE(path.empty());
+      fixture.files.bytes(path)[log::pile_header_size + log::block_header_size + 3] ^= 1;
+      std::string refused;
+      try {
+        fixture.open();
+      } catch (const log::DamageError& error) {  // the kind that --check tells more of
+        refused = error.what();
+      }
+      CHECK(contains(refused, path));
+      CHECK(contains(refused, "offset 64"));
+    }
   }
 }

@@ -13,7 +13,9 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <new>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -80,7 +82,18 @@ class MemFileSystem final : public log::FileSystem {
     durable_names_.erase(path);
   }
   void put(const std::string& path, const std::string& bytes) {
-    names_[path] = durable_names_[path] = std::make_shared<Node>(Node{bytes, bytes, {}, 0});
+    names_[path] = durable_names_[path] = std::make_shared<Node>(Node{bytes, bytes, {}, 0, 0});
+  }
+  // As for somebody without the rights, or where there is a directory of that name: every call that
+  // opens it fails.
+  void make_unreadable(const std::string& path) { unreadable_.insert(path); }
+  // A file with a hole: so large, and zeros behind what it has.
+  void make_sparse(const std::string& path, std::uint64_t size) {
+    names_.at(path)->sparse_size = size;
+  }
+  // One of the two.
+  bool is_odd(const std::string& path) const {
+    return unreadable_.contains(path) || names_.at(path)->sparse_size != 0;
   }
   std::vector<std::string> paths() const {
     std::vector<std::string> paths;
@@ -100,7 +113,9 @@ class MemFileSystem final : public log::FileSystem {
   bool exists(const std::string& path) override { return names_.contains(path); }
   std::unique_ptr<log::File> open(const std::string& path) override {
     const auto found = names_.find(path);
-    if (found == names_.end()) throw log::IoError("cannot open '" + path + "'");
+    if (found == names_.end() || unreadable_.contains(path)) {
+      throw log::IoError("cannot open '" + path + "'");
+    }
     return std::make_unique<MemFile>(*this, found->second);
   }
   std::unique_ptr<log::File> create(const std::string& path) override {
@@ -141,6 +156,7 @@ class MemFileSystem final : public log::FileSystem {
     };
     std::vector<Write> unsynced;
     std::uint64_t allocated = 0;
+    std::uint64_t sparse_size = 0;
 
     std::uint64_t size() const { return std::max<std::uint64_t>(allocated, data.size()); }
     static void apply(std::string& to, std::uint64_t offset, std::string_view bytes) {
@@ -180,9 +196,16 @@ class MemFileSystem final : public log::FileSystem {
       node_->allocated = std::max(node_->allocated, size);
     }
     void read(std::uint64_t offset, std::size_t size, std::string& to) override {
+      constexpr std::uint64_t memory_max = 64u << 20;
       to = offset < node_->data.size() ? node_->data.substr(offset, size) : "";
+      if (offset >= node_->sparse_size) return;
+      const std::uint64_t wanted = std::min<std::uint64_t>(size, node_->sparse_size - offset);
+      if (wanted > memory_max) throw std::bad_alloc();
+      if (wanted > to.size()) to.resize(wanted, '\0');
     }
-    std::uint64_t size() override { return node_->data.size(); }
+    std::uint64_t size() override {
+      return std::max<std::uint64_t>(node_->sparse_size, node_->data.size());
+    }
     void sync() override {
       try {
         files_.count();
@@ -223,6 +246,7 @@ class MemFileSystem final : public log::FileSystem {
 
   Names names_;
   Names durable_names_;
+  std::set<std::string> unreadable_;
   std::vector<std::function<void(Names&)>> name_changes_;
   std::uint64_t calls_ = 0;
   std::uint64_t syncs_ = 0;
