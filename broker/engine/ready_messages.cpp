@@ -124,6 +124,7 @@ CopyToStore copy_to_store(const Entry& entry, QueueId queue, std::uint8_t priori
           .delivery_count = entry.delivery_count,
           .redelivered = entry.redelivered,
           .stays_in_memory = stays_in_memory,
+          .is_timed = entry.message->has_ttl(),
           .message = entry.message->view()};
 }
 

@@ -31,17 +31,29 @@ bool apply_record(std::string_view& records, Checkpoint& checkpoint) {
 
 }  // namespace
 
+std::string encode_piles(Piles& piles) {
+  std::string bytes;
+  piles.each([&](Piles::Slot, const Pile& pile) { append_pile(bytes, pile); });
+  return bytes;
+}
+
 std::string encode_checkpoint(const CheckpointHead& head, const Catalog& catalog, Piles& piles,
                               const DirectoryId& id) {
-  std::string bytes(checkpoint_magic);
+  return encode_checkpoint(head, catalog.encode(), encode_piles(piles), id);
+}
+
+std::string encode_checkpoint(const CheckpointHead& head, std::string_view definitions,
+                              std::string_view piles, const DirectoryId& id) {
+  std::string bytes;
+  bytes.reserve(header_size + definitions.size() + piles.size() + checksum_size);
+  bytes += checkpoint_magic;
   put_u32(bytes, format_version);
   put_u32(bytes, 0);
   bytes += view(id);
   put_u64(bytes, head.first_segment);
   put_u64(bytes, head.position);
   put_u64(bytes, head.moved);
-  bytes += catalog.encode();
-  piles.each([&](Piles::Slot, const Pile& pile) { append_pile(bytes, pile); });
+  bytes.append(definitions).append(piles);
   put_u64(bytes, checksum(bytes, id, head.position));
   return bytes;
 }

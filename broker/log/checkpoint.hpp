@@ -28,6 +28,10 @@ struct Checkpoint : CheckpointHead {
 
 std::string encode_checkpoint(const CheckpointHead& head, const Catalog& catalog, Piles& piles,
                               const DirectoryId& id);
+// The same of what Catalog::encode() and encode_piles() gave.
+std::string encode_checkpoint(const CheckpointHead& head, std::string_view definitions,
+                              std::string_view piles, const DirectoryId& id);
+std::string encode_piles(Piles& piles);
 
 // No checkpoint is larger: a file that is cannot have been written by a log.
 inline constexpr std::uint64_t checkpoint_size_max = std::uint64_t{4} << 30;

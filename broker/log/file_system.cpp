@@ -35,7 +35,9 @@ class PosixFile final : public File {
   PosixFile& operator=(const PosixFile&) = delete;
 
   void allocate(std::uint64_t size) override {
-    const int error = ::posix_fallocate(descriptor_, 0, static_cast<off_t>(size));
+    int error = EINTR;
+    while (error == EINTR)
+      error = ::posix_fallocate(descriptor_, 0, static_cast<off_t>(size));
     if (error != 0) fail("make room for", path_, error);
   }
 
@@ -87,6 +89,16 @@ class PosixFile final : public File {
 
 }  // namespace
 
+// From the top down: a name is on disk before anything below it is.
+void create_directories(FileSystem& files, const std::string& path) {
+  if (path.empty() || files.exists(path)) return files.create_directory(path.empty() ? "." : path);
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  if (parent == path) return files.create_directory(path);
+  if (!parent.empty()) create_directories(files, parent.string());
+  files.create_directory(path);
+  files.sync_directory(parent.empty() ? "." : parent.string());
+}
+
 void replace_file(FileSystem& files, const std::string& directory, const std::string& name,
                   std::string_view bytes) {
   const std::string path = directory + "/" + name;
@@ -98,10 +110,14 @@ void replace_file(FileSystem& files, const std::string& directory, const std::st
   files.sync_directory(directory);
 }
 
-void PosixFileSystem::create_directories(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) fail("create directory", path, error.value());
+void PosixFileSystem::create_directory(const std::string& path) {
+  // Whatever the umask: what is kept is nobody else's business.
+  constexpr mode_t mode = 0700;
+  struct stat status {};
+  if (::mkdir(path.c_str(), mode) == 0 && ::chmod(path.c_str(), mode) == 0) return;
+  const int error = errno;
+  if (error == EEXIST && ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return;
+  fail("create directory", path, error);
 }
 
 std::vector<std::string> PosixFileSystem::list(const std::string& directory) {
@@ -148,7 +164,7 @@ std::uint64_t PosixFileSystem::free_bytes(const std::string& path) {
   return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
 
-void ReadOnlyFileSystem::create_directories(const std::string& path) {
+void ReadOnlyFileSystem::create_directory(const std::string& path) {
   fail("create directory", path, EROFS);
 }
 

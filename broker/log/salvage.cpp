@@ -7,6 +7,7 @@
 #include "engine/canary.hpp"
 #include "log/checkpoint.hpp"
 #include "log/log.hpp"
+#include "log/newest.hpp"
 
 namespace haypile::log {
 
@@ -82,6 +83,7 @@ class Salvage {
                    .place = stored.place,
                    .delivery_count = stored.delivery_count,
                    .redelivered = true,
+                   .is_timed = stored.is_timed,
                    .message = stored.message});
     });
     if (builder.count() == 0) return;
@@ -117,6 +119,7 @@ class Salvage {
     bytes.resize(segment_size_, '\0');
     segment->write(0, bytes);
     segment->sync();
+    Newest(files_, to_, id_).create(number);
     const LogPosition begin = number * segment_size_;
     replace_file(files_, to_, checkpoint_name,
                  encode_checkpoint({.first_segment = number, .position = begin, .moved = begin},

@@ -47,7 +47,7 @@ void Space::prepare(Piles& piles, std::uint64_t first_segment) {
 }
 
 void Space::refill_reserve() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(reserve_mutex_);
   if (has_reserve()) return;
   try {
     const bool is_there = files_.exists(path(reserve_name));
@@ -62,7 +62,7 @@ void Space::refill_reserve() {
 }
 
 bool Space::release_reserve() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(reserve_mutex_);
   if (!has_reserve()) return false;
   has_reserve_.store(false, std::memory_order_release);
   files_.remove(path(reserve_name));
@@ -89,10 +89,14 @@ std::string Space::take_spare() {
 }
 
 void Space::give_back(const std::string& name, std::size_t spare_count_max) {
-  const std::lock_guard lock(mutex_);
-  if (spares_.size() >= spare_count_max) return files_.remove(path(name));
+  {
+    const std::lock_guard lock(mutex_);
+    spare_count_max -= std::min(spare_count_max, spares_.size());
+  }
+  if (spare_count_max == 0) return files_.remove(path(name));
   std::string spare = spare_name();
   files_.rename(path(name), path(spare));
+  const std::lock_guard lock(mutex_);
   spares_.push_back(std::move(spare));
 }
 

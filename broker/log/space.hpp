@@ -77,7 +77,9 @@ class Space {
   std::atomic<bool> wanted_{false};
   std::atomic<bool> has_reserve_{false};
   std::atomic<std::uint64_t> spare_count_{0};  // that were ever named
-  std::mutex mutex_;                           // for what follows, and the reserve's file
+  // For the reserve's file: the writer waits for it only if it finds no room on the disk.
+  std::mutex reserve_mutex_;
+  std::mutex mutex_;  // for what follows: no file is touched while it is held
   std::vector<std::string> spares_;
 };
 

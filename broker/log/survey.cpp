@@ -7,6 +7,7 @@
 
 #include "engine/canary.hpp"
 #include "log/checkpoint.hpp"
+#include "log/newest.hpp"
 #include "log/space.hpp"
 
 namespace haypile::log {
@@ -51,6 +52,7 @@ void Survey::run() {
     add_damage({.file = directory_, .what = phrase(error.what(), directory_)});
   }
   std::ranges::sort(names_);
+  read_newest();
   read_head();
   find_segments();
   find_piles();
@@ -89,9 +91,24 @@ std::optional<Survey::FileStart> Survey::read_file(const std::string& name,
   return std::nullopt;
 }
 
+void Survey::read_newest() {
+  has_newest_ = std::ranges::binary_search(names_, newest_name);
+  if (!has_newest_) return;
+  const auto read = read_file(newest_name, newest_size_max);
+  if (!read) return;
+  newest_ = decode_newest(read->bytes, id_);
+  if (newest_) return;
+  add_damage({.file = path(newest_name), .what = "is damaged: no slot of it is whole"});
+}
+
+// The file that tells the newest segment was made when there was a checkpoint.
 void Survey::read_head() {
   has_checkpoint_ = std::ranges::binary_search(names_, checkpoint_name);
-  if (!has_checkpoint_) return;
+  if (!has_checkpoint_) {
+    is_head_lost_ = has_newest_;
+    if (has_newest_) add_damage({.file = path(checkpoint_name), .what = "is missing"});
+    return;
+  }
   const auto read = read_file(checkpoint_name, checkpoint_size_max);
   is_head_lost_ = !read;
   if (!read) return;
@@ -125,7 +142,8 @@ void Survey::find_segments() {
   std::vector<SegmentHead> heads;
   for (const std::uint64_t number : found)
     heads.push_back(read_segment_head(number));
-  if (!heads.empty() && heads.back().is_read && heads.back().result.blank) {
+  if (!heads.empty() && heads.back().is_read && heads.back().result.blank &&
+      heads.back().number > newest_.value_or(0)) {
     last_segment_ = heads.back().number;
     heads.pop_back();
   }
@@ -136,7 +154,16 @@ void Survey::find_segments() {
     note_missing(expected, head.number);
     expected = head.number + 1;
   }
-  if (numbers_.empty() && position_ != 0) note_missing(first_segment_, first_segment_ + 1);
+  if (newest_ && *newest_ < UINT64_MAX) note_missing(expected, *newest_ + 1);
+  const bool is_version_5 = std::ranges::any_of(heads, [](const SegmentHead& head) {
+    return head.result.error.empty() && head.result.header.version >= 5;
+  });
+  if (is_version_5 && !has_newest_) {
+    add_damage({.file = path(newest_name), .what = "is missing"});
+  }
+  if (numbers_.empty() && position_ != 0 && !newest_) {
+    note_missing(first_segment_, first_segment_ + 1);
+  }
   if (segment_size_ != 0) {
     last_segment_ = std::min(last_segment_, UINT64_MAX / segment_size_ / 4);
   }

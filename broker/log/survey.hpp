@@ -13,6 +13,7 @@
 
 #include "log/catalog.hpp"
 #include "log/copies.hpp"
+#include "log/damage.hpp"
 #include "log/file_system.hpp"
 #include "log/pile.hpp"
 #include "log/piles.hpp"
@@ -20,16 +21,6 @@
 #include "log/segment.hpp"
 
 namespace haypile::log {
-
-// What refuses a start, or would end the broker when it comes to it.
-struct Damage {
-  std::string file{};  // its whole path
-  std::uint64_t offset = 0;
-  std::string what{};       // a phrase
-  std::uint64_t bytes = 0;  // so much cannot be read; 0: nothing, or it is not known
-  // Messages in queues that cannot be read; nothing if that cannot be known.
-  std::optional<std::uint64_t> message_count{};
-};
 
 struct SurveyReport {
   struct Segment {
@@ -123,6 +114,7 @@ class Survey {
   // Nothing if it cannot be read, which is damage.
   std::optional<FileStart> read_file(const std::string& name, std::uint64_t size_max);
   void read_head();
+  void read_newest();
   void find_segments();
   SegmentHead read_segment_head(std::uint64_t number);
   static std::uint64_t size_of_segments(const std::vector<SegmentHead>& heads);
@@ -160,6 +152,8 @@ class Survey {
   const DirectoryId id_;
   bool is_noting_ = true;  // in the first pass only: the second one meets the same
   bool has_checkpoint_ = false;
+  std::optional<std::uint64_t> newest_;
+  bool has_newest_ = false;
   bool is_head_lost_ = false;  // there has to be a checkpoint, and it cannot be read
   std::uint64_t first_segment_ = 1;
   LogPosition position_ = 0;  // of the checkpoint

@@ -211,7 +211,7 @@ void Survey::compare(const Pile& pile, std::string_view bytes) {
     while (reader.next(message, index)) {
       ++extent.stored;
       extent.count = index + 1 - extent.first;
-      extent.is_timed = extent.is_timed || message.message.published_at != 0;
+      extent.is_timed = extent.is_timed || message.is_timed;
       extent.body_bytes += message.message.body.size();
       extent.last_place = message.place;
     }

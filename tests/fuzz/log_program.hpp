@@ -52,7 +52,10 @@ class LogProgram {
     }
     if (in_group_) end_group();
     sync();
-    if (input.byte() % 2 == 0) log_->close_clean();
+    const std::uint8_t end = input.byte();
+    if (end % 3 != 0) log_->mark_durable();
+    sync();
+    if (end % 2 == 0) log_->close_clean();
     log_.reset();
   }
   const Holdings& holdings() const { return holdings_; }
@@ -113,7 +116,11 @@ class LogProgram {
         if (!queues_.empty()) log_->set_unused_since(some_queue(input), input.number(2));
         return;
       case 16:
+        log_->set_clock_offset(static_cast<std::int64_t>(input.number(2)) - 30'000);
+        return sync();
       case 17:
+        sync();
+        log_->mark_durable();
         return sync();
       case 18:
         sync();

@@ -1,5 +1,6 @@
-// The bugs that are planted in the broker, one at a time, to see that the simulation, or a fuzz target,
-// finds them. A build has them only with the option HAYPILE_CANARIES; ./dev canaries makes one and runs it.
+// The bugs that are planted, one at a time, to see that the simulation, or a fuzz target, finds
+// them. A build has them only with the option HAYPILE_CANARIES; ./dev canaries makes one and runs
+// it.
 #pragma once
 
 #include <span>
