@@ -179,7 +179,7 @@ class Engine {
   }
   Queue* look_up(std::string_view name);
   void deliver_reply(const PublishRequest& request, PublishResult& result);
-  void apply_rules(const PublishRequest& request, bool& rejected, bool& timed);
+  bool apply_rules(const PublishRequest& request);
   bool store(const PublishRequest& request);
   void put(const MessageView& view, const MessageTraits& traits);
   void bury_fresh();

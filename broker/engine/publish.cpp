@@ -86,9 +86,8 @@ void Engine::deliver_reply(const PublishRequest& request, PublishResult& result)
   if (found->second->deliver_reply(*message)) result.queue_count = 1;
 }
 
-// Takes the queues out of targets_ that refuse the message, and sees whether those that are left
-// want to know its time.
-void Engine::apply_rules(const PublishRequest& request, bool& rejected, bool& timed) {
+// Takes the queues out of targets_ that refuse the message; true if there are any.
+bool Engine::apply_rules(const PublishRequest& request) {
   const auto refuses = [&](Queue* queue) {
     if (!queue->refuses(request.message.body.size())) return false;
     if (queue->options().overflow == Overflow::reject_publish_dlx &&
@@ -97,28 +96,22 @@ void Engine::apply_rules(const PublishRequest& request, bool& rejected, bool& ti
     }
     return true;
   };
-  rejected = std::erase_if(targets_, refuses) > 0;
-  timed = timed || std::ranges::any_of(targets_, &Queue::is_timed);
+  return std::erase_if(targets_, refuses) > 0;
 }
 
 // Into targets_. False if one of them refuses the message.
 bool Engine::store(const PublishRequest& request) {
   bool rejected = false;
-  bool timed = request.traits.ttl_ms != MessageTraits::no_ttl;
   bool has_rules = false;
   for (const Queue* queue : targets_)
     has_rules = has_rules || queue->has_rules();
   if (has_rules) {
-    apply_rules(request, rejected, timed);
+    rejected = apply_rules(request);
     if (targets_.empty()) return false;
   }
-  if (timed) {
-    MessageView view = request.message;
-    view.published_at = surroundings_.now;
-    put(view, request.traits);
-  } else {
-    put(request.message, request.traits);
-  }
+  MessageView view = request.message;
+  view.published_at = surroundings_.now;
+  put(view, request.traits);
   return !rejected;
 }
 

@@ -35,7 +35,7 @@ Queue::Queue(QueueDefinition definition, QueueOptions options, OwnerId owner,
       surroundings_(surroundings),
       memory_(surroundings.memory, memory_of(definition_)),
       ready_(options_.priority_max, definition_.durable, surroundings),
-      has_rules_(options_.overflow != Overflow::drop_head || is_timed()),
+      has_rules_(options_.overflow != Overflow::drop_head),
       guarded_(options_.is_limited() || is_timed()) {}
 
 void Queue::push(const MessagePtr& message) {

@@ -47,9 +47,9 @@ class Queue {
 
   const std::vector<Binding*>& incoming() const { return incoming_; }
 
-  // Whether is_timed() and refuses() have to be asked before a message is pushed.
+  // Whether refuses() has to be asked before a message is pushed.
   bool has_rules() const { return has_rules_; }
-  // Whether it matters when a message came to it.
+  // Whether it matters for all of its messages when they came.
   bool is_timed() const { return options_.message_ttl_ms.has_value(); }
   // Whether a message of that size has to be refused (x-overflow=reject-publish).
   bool refuses(std::size_t body_size) {

@@ -91,6 +91,7 @@ void Core::open_vhost(const std::string& name) {
   auto vhost = std::make_unique<vhost::Vhost>(name, wire_, make_log(name), vhost_limits());
   const log::RecoveryReport found = vhost->start(read_clocks());
   if (directory_) report(Severity::info, "vhost '" + name + "' recovered: " + to_json(found));
+  if (directory_) directory_->add_vhost(name);
   vhosts_.emplace(name, std::move(vhost));
   schedule_turn();  // some of what it found may have expired
 }
