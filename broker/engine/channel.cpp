@@ -14,7 +14,8 @@ Channel::Channel(Engine& engine, DeliverySink& sink, std::uint64_t owner)
     : engine_(engine),
       sink_(sink),
       owner_(owner),
-      memory_(engine.surroundings_.memory, sizeof(Channel)) {
+      memory_(engine.surroundings_.memory, sizeof(Channel)),
+      consumers_(0, engine.exchange_context_.hash) {
   engine_.channels_.insert(this);
 }
 

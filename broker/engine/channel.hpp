@@ -14,6 +14,7 @@
 #include "engine/error.hpp"
 #include "engine/message.hpp"
 #include "engine/settlement.hpp"
+#include "engine/text_hash.hpp"
 #include "engine/unacked.hpp"
 
 namespace haypile::engine {
@@ -154,6 +155,10 @@ class Channel {
   void remove_cancelled(const Consumer& consumer);
   void queue_deleted(Consumer& consumer);
 
+  // By their tags.
+  using Consumers =
+      std::unordered_map<std::string_view, std::unique_ptr<Consumer>, TextHash, std::equal_to<>>;
+
   Engine& engine_;
   DeliverySink& sink_;
   std::uint64_t owner_;
@@ -167,7 +172,7 @@ class Channel {
   std::list<Consumer*> running_;
   std::vector<Queue*> awake_;  // of the consumers that are being woken
   Unacked unacked_;
-  std::unordered_map<std::string_view, std::unique_ptr<Consumer>> consumers_;
+  Consumers consumers_;
   // With messages still unacked.
   std::unordered_map<const Consumer*, std::unique_ptr<Consumer>> cancelled_;
   // What basic.get has brought from which queue, of what is not settled.

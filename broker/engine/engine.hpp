@@ -45,8 +45,9 @@ struct PublishResult {
 // be told only when the journal is durable that far (Journal::end() after the call).
 class Engine {
  public:
-  // Journal and wire outlive the engine. `vhost` is for the texts of errors.
-  Engine(std::string vhost, Journal& journal, const Wire& wire);
+  // Journal and wire outlive the engine. `vhost` is for the texts of errors. `hash_seed` is a
+  // random number that no client knows, where clients are not trusted.
+  Engine(std::string vhost, Journal& journal, const Wire& wire, std::uint64_t hash_seed = 0);
   // All channels are gone before.
   ~Engine();
   Engine(const Engine&) = delete;
@@ -171,7 +172,7 @@ class Engine {
   Error read_alternate(const ExchangeDefinition& definition, std::string& alternate) const;
 
   // publish.cpp
-  void route(const PublishRequest& request, Exchange* exchange);
+  bool route(const PublishRequest& request, Exchange* exchange);
   void route_by_names(const PublishRequest& request);
   // Mostly it is the one that was asked for before.
   Queue* named_queue(std::string_view name) {
@@ -192,8 +193,9 @@ class Engine {
     return surroundings_.now + static_cast<TimeMs>(surroundings_.wall_offset_ms);
   }
   void move_out(LogPosition boundary);
+  // `headers` is what its arguments ask for, if the source is a headers exchange.
   Error resolve(const BindingDefinition& definition, OwnerId requester, Binding& binding,
-                Exchange*& source);
+                HeadersMatch& headers, Exchange*& source);
   // Two bindings are the same whatever the order of their arguments.
   BindingDefinition with_arguments_in_order(const BindingDefinition& given) const;
   void remove_queue(Queue& queue);
@@ -203,6 +205,7 @@ class Engine {
 
   std::string vhost_;
   Surroundings surroundings_;
+  ExchangeContext exchange_context_;
   StringMap<std::unique_ptr<Queue>> queues_;
   StringMap<std::unique_ptr<Exchange>> exchanges_;  // the default exchange is not among them
   Router router_;

@@ -40,8 +40,14 @@ PublishResult Engine::publish(const PublishRequest& request) {
       return {check_publish(request.message.exchange)};
     }
   }
-  route(request, exchange);
   PublishResult result;
+  if (!route(request, exchange)) {
+    result.error = {ErrorCode::precondition_failed,
+                    "too many routing keys for the bindings of exchange '" +
+                        std::string(request.message.exchange) + "' in vhost '" + vhost_ + "'"};
+    result.rejected = true;
+    return result;
+  }
   if (!reply_channels_.empty() && !exchange) deliver_reply(request, result);
   result.queue_count += targets_.size();
   if (targets_.empty()) return result;
@@ -50,21 +56,28 @@ PublishResult Engine::publish(const PublishRequest& request) {
   return result;
 }
 
-// Fills targets_. `exchange` is the message's, null for the default exchange.
-void Engine::route(const PublishRequest& request, Exchange* exchange) {
+// Fills targets_. `exchange` is the message's, null for the default exchange. False if the message
+// has too many routing keys, and queues are missing.
+bool Engine::route(const PublishRequest& request, Exchange* exchange) {
   targets_.clear();
   const MessageView& view = request.message;
   if (exchange) {
     keys_.assign(1, view.routing_key);
     keys_.insert(keys_.end(), request.more_keys.begin(), request.more_keys.end());
-    router_.route(*exchange, keys_, request.headers, targets_);
-    return;
+    const bool is_complete = router_.route(*exchange, keys_, request.headers, targets_);
+    surroundings_.work.spend(router_.steps() / Router::steps_per_unit);
+    return is_complete;
   }
-  if (!request.more_keys.empty()) return route_by_names(request);
-  if (Queue* queue = named_queue(view.routing_key)) targets_.push_back(queue);
+  if (!request.more_keys.empty()) {
+    route_by_names(request);
+  } else if (Queue* queue = named_queue(view.routing_key)) {
+    targets_.push_back(queue);
+  }
+  return true;
 }
 
 void Engine::route_by_names(const PublishRequest& request) {
+  surroundings_.work.spend(request.more_keys.size() / Router::steps_per_unit);
   router_.begin();
   if (Queue* queue = named_queue(request.message.routing_key)) router_.add(*queue, targets_);
   for (const std::string_view key : request.more_keys) {
@@ -187,7 +200,8 @@ void Engine::pass_on(const DeadLetter& letter) {
       .traits = dead.traits,
       .headers = exchange ? surroundings_.wire.headers(dead.properties) : std::string_view{},
       .more_keys = more_keys};
-  route(request, exchange);
+  // A dead letter goes to those queues that are found: nobody could be told that some are missing.
+  static_cast<void>(route(request, exchange));
   leave_out(dead.stations);
   targets_.resize(letter_limits_.grant_copies(targets_.size(), dead.mark, surroundings_.now, name));
   if (targets_.empty()) return;

@@ -29,7 +29,8 @@ std::size_t memory_of(const QueueDefinition& definition) {
 
 Queue::Queue(QueueDefinition definition, QueueOptions options, OwnerId owner,
              Surroundings& surroundings)
-    : definition_(std::move(definition)),
+    : Destination(true),
+      definition_(std::move(definition)),
       options_(std::move(options)),
       owner_(owner),
       surroundings_(surroundings),

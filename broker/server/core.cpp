@@ -12,6 +12,7 @@
 #include "server/check_options.hpp"
 #include "server/clocks.hpp"
 #include "server/connection.hpp"
+#include "server/random.hpp"
 #include "server/recovery_report.hpp"
 
 namespace haypile::server {
@@ -88,7 +89,8 @@ std::unique_ptr<log::Log> Core::make_log(const std::string& vhost) {
 }
 
 void Core::open_vhost(const std::string& name) {
-  auto vhost = std::make_unique<vhost::Vhost>(name, wire_, make_log(name), vhost_limits());
+  auto vhost =
+      std::make_unique<vhost::Vhost>(name, wire_, make_log(name), vhost_limits(), random_number());
   const log::RecoveryReport found = vhost->start(read_clocks());
   if (directory_) report(Severity::info, "vhost '" + name + "' recovered: " + to_json(found));
   if (directory_) directory_->add_vhost(name);

@@ -16,9 +16,10 @@ constexpr TimeMs idle_before_mark_ms = 500;
 }  // namespace
 
 Vhost::Vhost(std::string name, const engine::Wire& wire, std::unique_ptr<log::Log> log,
-             const VhostLimits& limits)
+             const VhostLimits& limits, std::uint64_t hash_seed)
     : log_(std::move(log)),
-      engine_(std::move(name), log_ ? static_cast<engine::Journal&>(*log_) : nothing_, wire),
+      engine_(std::move(name), log_ ? static_cast<engine::Journal&>(*log_) : nothing_, wire,
+              hash_seed),
       pressure_(limits.pressure),
       turns_(engine_) {
   engine_.set_movable_max_bytes(limits.queue_memory_bytes);

@@ -32,9 +32,9 @@ struct VhostLimits {
 // one thread.
 class Vhost {
  public:
-  // `wire` outlives it. Without a log nothing is kept.
+  // `wire` outlives it. Without a log nothing is kept. `hash_seed` as the engine wants it.
   Vhost(std::string name, const engine::Wire& wire, std::unique_ptr<log::Log> log,
-        const VhostLimits& limits);
+        const VhostLimits& limits, std::uint64_t hash_seed = 0);
 
   // Before anything else: recovers what the log has. Throws what Log::recover() throws.
   log::RecoveryReport start(const ClockReading& now);
