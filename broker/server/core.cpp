@@ -27,6 +27,7 @@ Core::Core(asio::io_context& io, BrokerOptions options)
       options_(std::move(options)),
       memory_limit_bytes_(options_.memory_limit_bytes != 0 ? options_.memory_limit_bytes
                                                            : machine_memory_bytes() / 2),
+      session_memory_(memory_limit_bytes_),
       stop_timer_(io),
       vhost_timer_(io),
       look_after_timer_(io) {
@@ -125,6 +126,20 @@ void Core::pause(vhost::Vhost& vhost, std::shared_ptr<Connection> connection) {
   look_after_paused();
 }
 
+void Core::await_room(std::shared_ptr<Connection> connection) {
+  without_room_.push_back(std::move(connection));
+  look_after_paused();
+}
+
+void Core::resume_those_without_room() {
+  const std::size_t bytes = session_memory_.unfinished_bytes();
+  if (bytes >= std::exchange(unfinished_bytes_, bytes)) return;
+  Connections connections;
+  connections.swap(without_room_);
+  for (const auto& connection : connections)
+    connection->try_room();
+}
+
 // Nothing is read from them, so that nothing else would tell that one has gone.
 void Core::look_after_paused() {
   if (std::exchange(looking_after_, true)) return;
@@ -136,6 +151,11 @@ void Core::look_after_paused() {
       vhost->look_after_paused();
       if (vhost->has_paused()) look_after_paused();
     }
+    const Connections without_room = without_room_;
+    for (const auto& connection : without_room)
+      connection->look_after();
+    std::erase_if(without_room_, [](const auto& connection) { return connection->has_gone(); });
+    if (!without_room_.empty()) look_after_paused();
   });
 }
 
@@ -146,8 +166,11 @@ void Core::schedule_turn() {
 }
 
 void Core::turn() {
-  for (const auto& [name, vhost] : vhosts_)
+  resume_those_without_room();
+  for (const auto& [name, vhost] : vhosts_) {
+    vhost->set_memory_elsewhere(session_memory_.bytes());
     vhost->turn(read_clocks());
+  }
   turn_scheduled_ = false;
   at_hand_.swap(dirty_);
   for (const auto& connection : at_hand_)
@@ -253,6 +276,7 @@ void Core::close_connections(const std::string& reason) {
 
 void Core::close() {
   dirty_.clear();
+  without_room_.clear();
   for (const auto& [name, vhost] : vhosts_)
     vhost->forget_participants();
   connections_.clear();

@@ -21,6 +21,7 @@
 #include "log/data_directory.hpp"
 #include "server/listener.hpp"
 #include "server/socket.hpp"
+#include "session/memory.hpp"
 #include "session/settings.hpp"
 #include "session/wire_format.hpp"
 #include "vhost/vhost.hpp"
@@ -57,6 +58,11 @@ class Core {
   void add_dirty(std::shared_ptr<Connection> connection);
   // As vhost::Vhost::pause(), and has a look after it now and then.
   void pause(vhost::Vhost& vhost, std::shared_ptr<Connection> connection);
+  // Is told when messages of others that had begun are complete: Connection::try_room().
+  void await_room(std::shared_ptr<Connection> connection);
+  session::SessionMemory& session_memory() { return session_memory_; }
+  // From now on nothing is kept, and nothing confirmed: all connections end.
+  void fail(const std::string& line);
   // All virtual hosts get a turn when the handlers that are ready now have run.
   void schedule_turn();
   void remove(const Connection& connection, const std::string& peer, const std::string& reason);
@@ -74,13 +80,14 @@ class Core {
   void look_after_paused();
   void arm_vhost_timer();
   void log_advanced();
-  void fail(const std::string& line);
+  void resume_those_without_room();
   void close_connections(const std::string& reason);
 
   asio::io_context& io_;
   const BrokerOptions options_;
   const std::size_t memory_limit_bytes_;
   session::Settings settings_;
+  session::SessionMemory session_memory_;
   const session::WireFormat wire_;
   std::vector<char> read_buffer_;
   std::optional<log::DataDirectory> directory_;
@@ -90,6 +97,8 @@ class Core {
   engine::OwnerId last_id_ = 0;
   Connections dirty_;
   Connections at_hand_;  // those of dirty_ that are being flushed
+  Connections without_room_;
+  std::size_t unfinished_bytes_ = 0;  // of all sessions, in the last turn
   bool turn_scheduled_ = false;
   bool stopping_ = false;
   bool failed_ = false;
