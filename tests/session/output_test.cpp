@@ -20,9 +20,13 @@ struct Fixture {
   engine::MemoryUse memory;
 
   engine::MessagePtr message(std::size_t size) {
-    std::string body;
-    for (std::size_t i = 0; i < size; ++i)
-      body += static_cast<char>('a' + i % 23);
+    static const std::string text = [] {
+      std::string bytes;
+      for (std::size_t i = 0; i < 16u << 20; ++i)
+        bytes += static_cast<char>('a' + i % 23);
+      return bytes;
+    }();
+    const std::string_view body = std::string_view(text).substr(0, size);
     return engine::Message::make({.exchange = "e",
                                   .routing_key = "k",
                                   .properties = std::string_view("\0\0", 2),
@@ -56,7 +60,7 @@ struct Fixture {
 TEST_CASE_FIXTURE(Fixture, "bodies come out in frames, however the output is cut") {
   std::mt19937 random(7);
   for (const std::uint32_t frame_max : {4096u, 8192u, 131072u}) {
-    for (int round = 0; round < 40; ++round) {
+    for (int round = 0; round < 5; ++round) {
       Output output;
       std::string wanted;
       std::string sent;
