@@ -15,6 +15,7 @@
 
 #include "engine/channel.hpp"
 #include "engine/definitions.hpp"
+#include "engine/draft.hpp"
 #include "engine/error.hpp"
 #include "engine/exchange.hpp"
 #include "engine/journal.hpp"
@@ -32,6 +33,8 @@ struct PublishRequest {
   MessageTraits traits;
   std::string_view headers;  // the message's encoded header table; empty if it has none
   std::span<const std::string_view> more_keys{};  // besides the message's own routing key
+  // What `message` shows, if it has been put together already: it is kept instead of a copy.
+  Draft* draft = nullptr;
 };
 
 struct PublishResult {
@@ -101,8 +104,14 @@ class Engine {
 
   PublishResult publish(const PublishRequest& request);
   // Keeps a message, in no queue, to be published later.
-  MessagePtr keep(const PublishRequest& request) {
-    return Message::make(request.message, request.traits, 0, surroundings_.memory);
+  Draft keep(const PublishRequest& request) {
+    Draft draft = begin(request, request.message.body.size());
+    draft.append(request.message.body);
+    return draft;
+  }
+  // Keeps a message of which the body, of that size, is yet to come.
+  Draft begin(const PublishRequest& request, std::size_t body_size) {
+    return {request.message, body_size, request.traits, surroundings_.memory};
   }
   // What publish() would refuse of a message to that exchange.
   Error check_publish(std::string_view exchange) const;
@@ -182,7 +191,7 @@ class Engine {
   void deliver_reply(const PublishRequest& request, PublishResult& result);
   bool apply_rules(const PublishRequest& request);
   bool store(const PublishRequest& request);
-  void put(const MessageView& view, const MessageTraits& traits);
+  void put(const MessageView& view, const MessageTraits& traits, Draft* draft = nullptr);
   void bury_fresh();
   void pass_on_letters(std::uint64_t units);
   void look_after(Queue& queue);

@@ -95,8 +95,9 @@ void Engine::deliver_reply(const PublishRequest& request, PublishResult& result)
   const auto found = reply_channels_.find(request.message.routing_key);
   if (found == reply_channels_.end()) return;
   const MessagePtr message =
-      Message::make(request.message, request.traits, 0, surroundings_.memory);
-  if (found->second->deliver_reply(*message)) result.queue_count = 1;
+      request.draft ? request.draft->message()
+                    : Message::make(request.message, request.traits, 0, surroundings_.memory);
+  if (found->second->deliver_reply(message)) result.queue_count = 1;
 }
 
 // Takes the queues out of targets_ that refuse the message; true if there are any.
@@ -105,7 +106,7 @@ bool Engine::apply_rules(const PublishRequest& request) {
     if (!queue->refuses(request.message.body.size())) return false;
     if (queue->options().overflow == Overflow::reject_publish_dlx &&
         queue->options().dead_letter_exchange) {
-      queue->refuse({keep(request)});
+      queue->refuse({keep(request).message()});
     }
     return true;
   };
@@ -124,12 +125,12 @@ bool Engine::store(const PublishRequest& request) {
   }
   MessageView view = request.message;
   view.published_at = surroundings_.now;
-  put(view, request.traits);
+  put(view, request.traits, request.draft);
   return !rejected;
 }
 
 // One record in the journal for all of targets_, one message in memory.
-void Engine::put(const MessageView& view, const MessageTraits& traits) {
+void Engine::put(const MessageView& view, const MessageTraits& traits, Draft* draft) {
   durable_targets_.clear();
   if (traits.persistent || HAYPILE_CANARY(transient_logged)) {
     for (const Queue* queue : targets_) {
@@ -138,7 +139,8 @@ void Engine::put(const MessageView& view, const MessageTraits& traits) {
   }
   const LogPosition position =
       durable_targets_.empty() ? 0 : surroundings_.journal.publish(view, durable_targets_);
-  const MessagePtr message = Message::make(view, traits, position, surroundings_.memory);
+  const MessagePtr message = draft ? draft->finish(position, view.published_at)
+                                   : Message::make(view, traits, position, surroundings_.memory);
   work().spend(targets_.size());
   work().spend_bytes(message->payload_size());
   for (Queue* queue : targets_)
