@@ -281,7 +281,8 @@ void ExistingDirectory::find_id() {
     }
   }
   const auto id = decode_id(read(id_name));
-  if (id) ++votes[*id];
+  // Headers have checksums, which the file `id` has not: it counts only where there is no header.
+  if (id && votes.empty()) ++votes[*id];
   const std::string path = path_ + "/" + contents_name;
   std::optional<Contents> contents;
   if (files_.exists(path) || is_version_5) contents = decode_contents(read(contents_name), path);

@@ -71,8 +71,6 @@ class Core {
   // Is told when messages of others that had begun are complete: Connection::try_room().
   void await_room(std::shared_ptr<Connection> connection);
   session::SessionMemory& session_memory() { return session_memory_; }
-  // From now on nothing is kept, and nothing confirmed: all connections end.
-  void fail(const std::string& line);
   // All virtual hosts get a turn when the handlers that are ready now have run.
   void schedule_turn();
   void remove(const Connection& connection, const std::string& peer, const std::string& reason);

@@ -157,10 +157,8 @@ void Channel::resume() {
 }
 
 void Channel::count_held() {
-  const std::size_t size = held_.size();
-  const std::size_t deliveries = held_.delivery_bytes();
-  link_.count_held(size, std::exchange(held_counted_, size), deliveries,
-                   std::exchange(held_deliveries_counted_, deliveries));
+  const OutputSizes sizes = held_.sizes();
+  link_.count_held(sizes, std::exchange(held_counted_, sizes));
 }
 
 void Channel::close(const Fault& fault) {

@@ -182,8 +182,7 @@ class Channel final : private engine::DeliverySink {
   Content content_;
   Confirms confirms_;
   HeldOutput held_;
-  std::size_t held_counted_ = 0;
-  std::size_t held_deliveries_counted_ = 0;
+  OutputSizes held_counted_;
   std::string last_queue_;
   bool transactional_ = false;
   std::vector<Pending> pending_;  // published in the transaction

@@ -15,19 +15,17 @@ namespace haypile::session {
 class HeldOutput {
  public:
   bool empty() const { return first_ == segments_.size(); }
-  std::size_t size() const { return size_before_tail_ + (empty() ? 0 : tail().size()); }
-  std::size_t delivery_bytes() const {
-    return deliveries_before_tail_ + (empty() ? 0 : tail().delivery_bytes());
+  OutputSizes sizes() const {
+    OutputSizes sizes = before_tail_;
+    if (!empty()) sizes += tail().sizes();
+    return sizes;
   }
 
   // What is appended to tail() from now on goes out when the log is durable up to `until`, which
   // never falls from call to call.
   void hold(engine::LogPosition until) {
     if (!empty() && segments_.back().until >= until) return;
-    if (!empty()) {
-      size_before_tail_ += tail().size();
-      deliveries_before_tail_ += tail().delivery_bytes();
-    }
+    if (!empty()) before_tail_ += tail().sizes();
     segments_.push_back({until, {}});
   }
   // There must have been a hold().
@@ -38,10 +36,7 @@ class HeldOutput {
   void release(engine::LogPosition durable, Output& out) {
     while (!empty() && segments_[first_].until <= durable) {
       Output& output = segments_[first_].output;
-      if (first_ + 1 < segments_.size()) {
-        size_before_tail_ -= output.size();
-        deliveries_before_tail_ -= output.delivery_bytes();
-      }
+      if (first_ + 1 < segments_.size()) before_tail_ -= output.sizes();
       out.append(std::move(output));
       ++first_;
     }
@@ -64,8 +59,7 @@ class HeldOutput {
   };
   std::vector<Segment> segments_;
   std::size_t first_ = 0;  // those before it have been released
-  std::size_t size_before_tail_ = 0;
-  std::size_t deliveries_before_tail_ = 0;
+  OutputSizes before_tail_;
 };
 
 }  // namespace haypile::session

@@ -79,7 +79,7 @@ class Link {
   // For good: nothing of it will be sent.
   void clear() {
     output_ = {};
-    held_bytes_ = held_delivery_bytes_ = 0;
+    held_ = {};
     account();
   }
 
@@ -89,17 +89,16 @@ class Link {
     host.output_ready();  // nobody may have been told yet
   }
 
-  // What channels hold back until the log is durable: all of it, and large deliveries of it.
-  void count_held(std::size_t now_bytes, std::size_t before, std::size_t deliveries_now,
-                  std::size_t deliveries_before) {
-    held_bytes_ += now_bytes - before;
-    held_delivery_bytes_ += deliveries_now - deliveries_before;
+  // What channels hold back until the log is durable.
+  void count_held(const OutputSizes& now_held, const OutputSizes& before) {
+    held_ += now_held;
+    held_ -= before;
   }
-  std::size_t unsent_size() const { return output_.size() + held_bytes_; }
+  std::size_t unsent_size() const { return output_.size() + held_.all; }
   // Of that, what the client has asked for: all but large deliveries. Those have limits of their
   // own.
   std::size_t replies_size() const {
-    return unsent_size() - output_.delivery_bytes() - held_delivery_bytes_;
+    return unsent_size() - output_.delivery_bytes() - held_.deliveries;
   }
   // So much of it that nothing more should be asked for.
   bool is_unread() const { return replies_size() >= replies_max_bytes(); }
@@ -140,7 +139,7 @@ class Link {
 
   // Has the memory that the output takes counted.
   void account() {
-    const std::size_t memory_bytes = output_.memory_bytes() + held_bytes_;
+    const std::size_t memory_bytes = output_.memory_bytes() + held_.all - held_.referenced;
     if (memory_bytes != counted_bytes_) {
       memory.add(memory_bytes, std::exchange(counted_bytes_, memory_bytes));
     }
@@ -160,8 +159,7 @@ class Link {
   static constexpr std::size_t fixed_bytes = 4096;
 
   Output output_;
-  std::size_t held_bytes_ = 0;
-  std::size_t held_delivery_bytes_ = 0;
+  OutputSizes held_;
   std::size_t counted_bytes_ = 0;
   std::size_t counted_output_bytes_ = 0;
   bool announced_ = false;

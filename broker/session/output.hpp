@@ -26,6 +26,26 @@ struct OutputPieces {
   std::size_t between_size = 0;
 };
 
+// Sizes on the wire, in bytes.
+struct OutputSizes {
+  std::size_t all = 0;
+  std::size_t deliveries = 0;  // large bodies that are deliveries
+  std::size_t referenced = 0;  // large bodies, which are counted where the messages are
+
+  OutputSizes& operator+=(const OutputSizes& other) {
+    all += other.all;
+    deliveries += other.deliveries;
+    referenced += other.referenced;
+    return *this;
+  }
+  OutputSizes& operator-=(const OutputSizes& other) {
+    all -= other.all;
+    deliveries -= other.deliveries;
+    referenced -= other.referenced;
+    return *this;
+  }
+};
+
 // Frames in order. Small ones are copied into one piece of memory; bodies of
 // referenced_min_bytes and more stay where the message has them, however many outputs they wait in,
 // and are cut into frames as they are written.
@@ -42,6 +62,7 @@ class Output {
   std::size_t size() const { return frames_.size() - head_ + body_bytes_; }
   // Of these, large bodies that are deliveries.
   std::size_t delivery_bytes() const { return delivery_bytes_; }
+  OutputSizes sizes() const { return {size(), delivery_bytes_, body_bytes_}; }
   // What it takes in memory, without the messages that it refers to.
   std::size_t memory_bytes() const {
     return frames_.capacity() + bodies_.capacity() * sizeof(Body);

@@ -1,6 +1,7 @@
 #include "vhost/vhost.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "engine/restore.hpp"
@@ -31,19 +32,20 @@ log::RecoveryReport Vhost::start(const ClockReading& now) {
 }
 
 log::RecoveryReport Vhost::start(const ClockReading& now, engine::Recovery& recovery) {
-  clock_.start(now);
-  engine_.set_wall_offset(clock_.offset());
-  set_now(now.boot);
-  if (!log_) return {};
-  std::int64_t known_offset = 0;
+  std::optional<std::int64_t> known_offset;
   const auto start_clock = [&](const engine::RecoveredClock& found) {
     clock_.start(now, found.offset_ms, found.seen);
     engine_.set_wall_offset(clock_.offset());
     set_now(now.boot);
     known_offset = found.offset_ms;
   };
-  const log::RecoveryReport report = log_->recover(recovery, start_clock);
-  if (clock_.offset() != known_offset) log_->set_clock_offset(clock_.offset());
+  log::RecoveryReport report;
+  if (log_) report = log_->recover(recovery, start_clock);
+  // There was nothing to recover. A clock must not be started before that is known: what it would
+  // say may be later than engine time, which never goes back.
+  if (!known_offset) start_clock({});
+  if (!log_) return report;
+  if (clock_.offset() != *known_offset) log_->set_clock_offset(clock_.offset());
   return report;
 }
 

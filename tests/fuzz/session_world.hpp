@@ -71,10 +71,6 @@ class Output {
     }
   }
   // All but what depends on when confirms go out.
-  void go_on() {
-    session_.try_to_go_on(world_.now);
-    if (session_.pause() == session::Pause::none) send_bytes({});
-  }
   const std::string& said() const { return said_; }
   const std::string& last_body() const { return last_body_; }
 

@@ -52,7 +52,7 @@ TEST_CASE("opening a channel twice, or one beyond the maximum, ends the connecti
     broker.settings.channel_max = 2;
     SessionPeer peer(broker);
     peer.open_connection(0, 2);
-    for (const std::uint16_t number : {65535, 7}) {
+    for (const std::uint16_t number : {std::uint16_t{65535}, std::uint16_t{7}}) {
       peer.send(number, amqp::channel::Open{});
       peer.expect(number, amqp::channel::OpenOk{});
     }

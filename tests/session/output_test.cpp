@@ -108,7 +108,7 @@ TEST_CASE_FIXTURE(Fixture,
     output.add_body(large, 1, 4096, Output::Kind::delivery);
     bytes += output.memory_bytes();
   }
-  CHECK(memory.bytes == once);
+  CHECK(memory.bytes < once + 200 * 128);  // a reference is counted, too
   CHECK(bytes < 200 * 1024);
 }
 
@@ -143,14 +143,14 @@ TEST_CASE_FIXTURE(Fixture, "held output goes out in its order, with its bodies")
   held.hold(15);  // what comes behind waits as long
   amqp::append_heartbeat(held.tail().frames());
   amqp::append_heartbeat(wanted);
-  CHECK(held.size() == wanted.size());
-  CHECK(held.delivery_bytes() > 15'000);
+  CHECK(held.sizes().all == wanted.size());
+  CHECK(held.sizes().deliveries > 15'000);
   held.release(9, out);
   CHECK(out.empty());
   held.release(10, out);
-  CHECK(out.size() + held.size() == wanted.size());
+  CHECK(out.size() + held.sizes().all == wanted.size());
   held.release(20, out);
   CHECK(held.empty());
-  CHECK(held.size() == 0);
+  CHECK(held.sizes().all == 0);
   CHECK(look(out) == wanted);
 }

@@ -45,7 +45,7 @@ struct Fixture {
 TEST_CASE_FIXTURE(Fixture, "heartbeats are heard however much waits to be sent") {
   open(10);
   fill("q", 20, 2u << 20);
-  peer.consume("q", "c");
+  peer.start_consuming("q", "c");
   CHECK(peer.session.output_size() > 2u << 20);
   for (int i = 0; i < 40; ++i) {  // the socket takes nothing
     CHECK(peer.session.pause() == Pause::none);
@@ -61,7 +61,7 @@ TEST_CASE_FIXTURE(Fixture, "heartbeats are heard however much waits to be sent")
 TEST_CASE_FIXTURE(Fixture, "a client that takes what it is sent is alive, though it says nothing") {
   open(10);
   fill("q", 1, 1u << 20);
-  peer.consume("q", "c");
+  peer.start_consuming("q", "c");
   for (int i = 0; i < 20; ++i) {
     CHECK(peer.write(10'000).size() == 10'000);
     pass(15s);
@@ -187,8 +187,8 @@ TEST_CASE_FIXTURE(Fixture, "when much waits in all, each connection gets a littl
   fill("q", 40, 200'000);
   SessionPeer other(broker);
   other.open();
-  peer.consume("q", "c");
-  other.consume("q", "c");
+  peer.start_consuming("q", "c");
+  other.start_consuming("q", "c");
   const std::size_t one = 3 * 200'000;  // half a MiB, in messages
   CHECK(peer.session.output_size() >= one);
   CHECK(other.session.output_size() >= one);
@@ -198,9 +198,10 @@ TEST_CASE_FIXTURE(Fixture, "when much waits in all, each connection gets a littl
   for (int i = 0; i < 300; ++i)
     third.publish(1, "", "small", std::string(1000, 'x'));
   broker.memory.add_output(10u << 20, 0);
-  third.consume("small", "c", true);
+  third.start_consuming("small", "c", true);
   CHECK(third.session.output_size() > 64u << 10);
   CHECK(third.session.output_size() < 68u << 10);
+  third.expect(1, amqp::basic::ConsumeOk{.consumer_tag = "c"});
   int count = 0;
   while (!third.output().empty()) {
     third.expect_delivery(1);

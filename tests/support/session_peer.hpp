@@ -230,10 +230,15 @@ class SessionPeer : private session::Host {
   }
   void consume(std::string_view queue, std::string_view tag, bool no_ack = false,
                const amqp::Table& arguments = {}) {
+    start_consuming(queue, tag, no_ack, arguments);
+    expect(1, amqp::basic::ConsumeOk{.consumer_tag = tag});
+  }
+  // The same, but nothing of what the session says is taken from it.
+  void start_consuming(std::string_view queue, std::string_view tag, bool no_ack = false,
+                       const amqp::Table& arguments = {}) {
     send(1,
          amqp::basic::Consume{
              .queue = queue, .consumer_tag = tag, .no_ack = no_ack, .arguments = arguments.view()});
-    expect(1, amqp::basic::ConsumeOk{.consumer_tag = tag});
   }
 
  private:
