@@ -403,11 +403,17 @@ void Engine::connection_closed(OwnerId owner) {
 }
 
 void Engine::mark_delivered() {
-  // Dead letters that have not been passed on are in their old queues again at the next start.
   while (!settlings_.empty())
     go_on_settling(Portion(work(), units_at_once));
+  for (int i = 0; i < 100 && !surroundings_.letters.empty(); ++i)
+    pass_on_letters(units_at_once);
   for (const auto& [name, queue] : queues_)
     queue->mark_delivered();
+  // Those that are left when this was not enough are in their old queues again at the next start.
+  surroundings_.letters.each([](DeadLetter& letter) {
+    if (letter.reason == DeathReason::rejected) letter.entry.redelivered = true;
+    letter.queue->mark_delivered(letter.entry);
+  });
 }
 
 }  // namespace haypile::engine

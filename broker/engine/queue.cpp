@@ -376,12 +376,12 @@ void Queue::check_invariants(std::size_t unacked_count, std::size_t letter_count
 }
 
 void Queue::mark_delivered() {
-  if (!durable()) return;
-  ready_.each_in_memory([this](const Entry& entry) {
-    if (entry.redelivered && entry.message->position() != 0) {
-      surroundings_.journal.mark_delivered(copy_of(entry));
-    }
-  });
+  if (durable()) ready_.each_in_memory([this](const Entry& entry) { mark_delivered(entry); });
+}
+
+void Queue::mark_delivered(const Entry& entry) {
+  if (!durable() || !entry.redelivered || entry.message->position() == 0) return;
+  surroundings_.journal.mark_delivered(copy_of(entry));
 }
 
 }  // namespace haypile::engine

@@ -125,6 +125,8 @@ class Queue final : public Destination {
 
   // At a clean stop: notes in the journal which of the ready messages had been delivered.
   void mark_delivered();
+  // The same for one that is in nobody's hands.
+  void mark_delivered(const Entry& entry);
 
  private:
   Consumer* next_consumer();

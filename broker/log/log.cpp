@@ -327,12 +327,9 @@ void Log::hand_over() {
 void Log::mark_durable() {
   if (!needs_mark() || durable() < content_end_) return;
   const LogPosition content_end = content_end_;
-  if (has_room(1)) {
-    append_mark(batch_, RecordType::idle);
-    hand_over();
-  } else {
-    seal();
-  }
+  make_room(1);
+  append_mark(batch_, RecordType::idle);
+  hand_over();
   content_end_ = content_end;
   anything_new_ = false;
   writer_wake_.notify_one();
@@ -353,7 +350,10 @@ void Log::flush() {
 void Log::recycle() {
   if (!may_write_checkpoint()) return;
   Recycle recycle;
-  while (segments_.size() > 1 &&
+  // The last one that is on disk once the log is durable up to end_ stays: a log is never without
+  // a segment.
+  const std::size_t kept_count = end_ > base_ ? 1 : 2;
+  while (segments_.size() > kept_count &&
          (segments_.front().live_count == 0 || HAYPILE_CANARY(live_segment_recycled))) {
     segments_.pop_front();
     recycle.segments.push_back(first_segment_++);

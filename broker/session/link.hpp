@@ -64,16 +64,12 @@ class Link {
 
   // Where to append what is to be sent.
   Output& output() {
-    if (!announced_) {
-      announced_ = true;
-      host.output_ready();
-    }
+    if (output_.empty()) host.output_ready();
     return output_;
   }
   const Output& waiting() const { return output_; }
   void sent(std::size_t size) {
     output_.pop(size);
-    if (output_.empty()) announced_ = false;
     account();
   }
   // For good: nothing of it will be sent.
@@ -162,7 +158,6 @@ class Link {
   OutputSizes held_;
   std::size_t counted_bytes_ = 0;
   std::size_t counted_output_bytes_ = 0;
-  bool announced_ = false;
 };
 
 }  // namespace haypile::session
