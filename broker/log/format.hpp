@@ -19,7 +19,7 @@ using engine::LogPosition;
 using DirectoryId = std::array<unsigned char, 16>;
 
 // What is written, and the oldest that is read.
-inline constexpr std::uint32_t format_version = 4;
+inline constexpr std::uint32_t format_version = 5;
 inline constexpr std::uint32_t format_version_min = 1;
 inline constexpr std::string_view segment_magic = "HAYLOG\r\n";
 inline constexpr std::string_view pile_magic = "HAYPILE\n";
@@ -58,6 +58,8 @@ enum class RecordType : std::uint8_t {
   drop_stored = 22,
   note_stored = 23,
   pile = 24,  // in checkpoints only
+  // From here on new in version 5.
+  drop_sized = 25,
 };
 
 constexpr std::uint64_t align(std::uint64_t offset) {

@@ -81,10 +81,11 @@ class Salvage {
                    .place = stored.place,
                    .delivery_count = stored.delivery_count,
                    .redelivered = true,
+                   .is_shared = stored.is_shared,
                    .message = stored.message});
     });
     if (builder.count() == 0) return;
-    const std::string bytes = builder.finish();
+    const std::string bytes = builder.take();
     const auto file = files_.create(to_ + "/" + pile_name(pile.file));
     file->write(0, bytes);
     file->sync();

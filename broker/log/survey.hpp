@@ -130,7 +130,7 @@ class Survey {
   void add_pile_damage(LogPosition file, Damage damage);
   std::optional<std::uint32_t> read_block(const Pile& pile, const Block& block,
                                           std::string_view bytes, std::uint64_t offset,
-                                          const TakeStored& take);
+                                          HomeFinder& homes, const TakeStored& take);
 
   FileSystem& files_;
   const std::string directory_;

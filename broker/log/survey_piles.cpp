@@ -56,13 +56,11 @@ void Survey::rebuild(LogPosition number, LogPosition file) {
   is_noting_ = false;  // check_pile() comes to it again
   each_block(pile, bytes, [&](const Block& block, std::uint64_t offset, std::string_view rest) {
     BlockReader reader(block, rest, file, offset, id_);
-    engine::StoredMessage message;
-    std::uint32_t index = block.first;
-    drop_up_to(index);
-    while (reader.next(message, index)) {
-      drop_up_to(index);
-      pile.count = index + 1;
-      moved_ = std::max(moved_, message.position + 1);
+    drop_up_to(block.first);
+    for (PileRecord record; reader.next(record);) {
+      drop_up_to(record.index);
+      pile.count = record.index + 1;
+      moved_ = std::max(moved_, record.message.position + 1);
     }
     if (!reader.ok()) pile.count = std::max(pile.count, block.first + block.count);
     return pile.count;
@@ -113,31 +111,55 @@ void Survey::check_pile(Pile& pile) {
   report_.piles.push_back(found);
 }
 
+namespace {
+
+// A block that goes on where the one before ended is of the same extent.
+Extent& extent_of(std::vector<Extent>& extents, const Block& block, std::uint64_t offset) {
+  if (extents.empty() || extents.back().queue != block.queue ||
+      extents.back().priority != block.priority || extents.back().last_place >= block.first_place) {
+    extents.push_back({.queue = block.queue,
+                       .priority = block.priority,
+                       .first = block.first,
+                       .offset = offset,
+                       .first_place = block.first_place});
+  }
+  return extents.back();
+}
+
+void add_to(Extent& extent, const PileRecord& record) {
+  const engine::StoredMessage& message = record.message;
+  ++extent.stored;
+  extent.count = record.index + 1 - extent.first;
+  extent.is_timed = extent.is_timed || message.message.published_at != 0;
+  extent.body_bytes += message.message.body.size();
+  extent.last_place = message.place;
+  if (!message.is_shared) return;
+  ++extent.shared;
+  if (record.home) return;
+  ++extent.homes;
+  extent.home_bytes += record.size;
+}
+
+}  // namespace
+
 // What the blocks say of themselves is what the checkpoint says of them.
 void Survey::compare(const Pile& pile, std::string_view bytes) {
   std::vector<Extent> found;
+  HomeFinder homes(bytes, pile.file, id_);
   each_block(pile, bytes, [&](const Block& block, std::uint64_t offset, std::string_view rest) {
-    if (found.empty() || found.back().queue != block.queue ||
-        found.back().priority != block.priority) {
-      found.push_back({.queue = block.queue,
-                       .priority = block.priority,
-                       .first = block.first,
-                       .offset = offset});
-    }
-    Extent& extent = found.back();
+    Extent& extent = extent_of(found, block, offset);
     BlockReader reader(block, rest, pile.file, offset, id_);
-    engine::StoredMessage message;
-    std::uint32_t index = 0;
-    while (reader.next(message, index)) {
-      ++extent.stored;
-      extent.count = index + 1 - extent.first;
-      extent.is_timed = extent.is_timed || message.message.published_at != 0;
-      extent.body_bytes += message.message.body.size();
-      extent.last_place = message.place;
+    for (PileRecord record; reader.next(record);) {
+      if (record.home && !homes.fill_in(record)) continue;
+      add_to(extent, record);
     }
     extent.size = offset + block.size() - extent.offset;
     return extent.first + extent.count;
   });
+  // Before version 5 the checkpoint did not say where an extent begins.
+  for (std::size_t i = 0; i < std::min(found.size(), pile.extents.size()); ++i) {
+    if (pile.extents[i].first_place == 0) found[i].first_place = 0;
+  }
   const auto [expected, actual] = std::ranges::mismatch(pile.extents, found);
   if (expected == pile.extents.end() && actual == found.end()) return;
   const std::uint64_t offset = expected != pile.extents.end() ? expected->offset : actual->offset;
@@ -193,20 +215,30 @@ void Survey::each_block(const Pile& pile, std::string_view bytes, const VisitBlo
 // record may have been taken.
 std::optional<std::uint32_t> Survey::read_block(const Pile& pile, const Block& block,
                                                 std::string_view bytes, std::uint64_t offset,
-                                                const TakeStored& take) {
+                                                HomeFinder& homes, const TakeStored& take) {
   BlockReader reader(block, bytes, pile.file, offset, id_);
-  engine::StoredMessage message;
   std::uint32_t end = block.first;
-  for (std::uint32_t index = 0; reader.next(message, index);) {
-    end = index + 1;
-    if (index >= pile.count || pile.gone.contains(index)) continue;
+  std::uint64_t lost = 0;
+  for (PileRecord record; reader.next(record);) {
+    end = record.index + 1;
+    if (record.index >= pile.count || pile.gone.contains(record.index)) continue;
+    if (record.home && !homes.fill_in(record)) {
+      ++lost;
+      continue;
+    }
+    engine::StoredMessage& message = record.message;
     message.redelivered = message.redelivered || pile.redelivered;
-    const auto count = pile.delivery_counts.find(index);
+    const auto count = pile.delivery_counts.find(record.index);
     if (count != pile.delivery_counts.end()) {
       message.redelivered = true;
       if (count->second != 0) message.delivery_count = count->second;
     }
     take(block.queue, block.priority, message);
+  }
+  if (lost > 0) {
+    add_pile_damage(
+        pile.file,
+        {.offset = offset, .what = "refers to messages in a damaged block", .message_count = lost});
   }
   return reader.ok() ? std::optional(end) : std::nullopt;
 }
@@ -214,9 +246,10 @@ std::optional<std::uint32_t> Survey::read_block(const Pile& pile, const Block& b
 void Survey::each_stored(const Pile& pile, const TakeStored& take) {
   if (!files_.exists(path(pile_name(pile.file)))) return;
   const std::string bytes = read_pile_file(pile.file);
+  HomeFinder homes(bytes, pile.file, id_);
   each_block(pile, bytes, [&](const Block& block, std::uint64_t offset, std::string_view rest) {
     const auto end = read_block(
-        pile, block, rest, offset,
+        pile, block, rest, offset, homes,
         [&](engine::QueueId queue, std::uint8_t priority, const engine::StoredMessage& message) {
           if (knows_queue(queue, message.message)) take(queue, priority, message);
         });

@@ -238,7 +238,7 @@ TEST_CASE("missing, doubled and foreign segments refuse the start by name") {
     std::string bytes = fixture.files.bytes(second);
     bytes[8] = 99;
     fixture.files.put(second, bytes);
-    CHECK(contains(refusal(fixture), "format version 99, expected 1 to 4"));
+    CHECK(contains(refusal(fixture), "format version 99, expected 1 to 5"));
   }
   SUBCASE("no segment at all") {
     fixture.files.put(second, "something else");
