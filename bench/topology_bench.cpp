@@ -333,19 +333,22 @@ class Client final : session::Host {
     session.receive(bytes, Clock::now());
   }
   void take_output() {
-    session.take_output(output_, Clock::now());
-    session.output_sent(output_.size());
+    if (session.has_output()) session.output_sent(session.output_size(), Clock::now());
   }
 
  private:
-  bool may_log_in(std::string_view, std::string_view) override { return true; }
+  session::LoginAnswer log_in(std::string_view, std::string_view) override {
+    return session::LoginAnswer::accepted;
+  }
+  session::SessionMemory& memory() override { return memory_; }
+  bool holds_publishers_back() override { return false; }
   engine::Engine* find_vhost(std::string_view) override { return &engine_; }
   std::string unique_name() override { return "name"; }
   void output_ready() override {}
 
   engine::Engine& engine_;
   session::Settings settings_{.version = "0"};
-  std::string output_;
+  session::SessionMemory memory_;
 
  public:
   session::Session session;

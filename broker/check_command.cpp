@@ -61,11 +61,14 @@ nlohmann::ordered_json to_json(const CheckedVhost& vhost) {
   return json;
 }
 
-void print_json(const std::string& directory, const std::vector<CheckedVhost>& vhosts,
+void print_json(const log::ExistingDirectory& directory, const std::vector<CheckedVhost>& vhosts,
                 bool is_damaged) {
-  nlohmann::ordered_json json{{"directory", directory},
+  nlohmann::ordered_json json{{"directory", directory.path()},
                               {"damaged", is_damaged},
+                              {"damages", nlohmann::ordered_json::array()},
                               {"vhosts", nlohmann::ordered_json::array()}};
+  for (const log::Damage& damage : directory.damages())
+    json["damages"].push_back(to_json(damage));
   for (const CheckedVhost& vhost : vhosts)
     json["vhosts"].push_back(to_json(vhost));
   std::cout << json.dump(2, ' ', true, nlohmann::json::error_handler_t::replace) << '\n';
@@ -99,6 +102,14 @@ void print_files(const log::SurveyReport& report) {
   std::cout << "  " << report.live_bytes << " bytes live, " << report.dead_bytes << " dead\n";
 }
 
+void print_damage(const log::Damage& damage, const char* indent) {
+  std::cout << indent << "DAMAGE '" << shown(damage.file) << "' at offset " << damage.offset << ": "
+            << shown(damage.what);
+  if (damage.bytes != 0) std::cout << "; " << number_of(damage.bytes, "byte");
+  if (damage.message_count) std::cout << "; " << number_of(*damage.message_count, "message");
+  std::cout << '\n';
+}
+
 void print_text(const CheckedVhost& vhost) {
   const log::SurveyReport& report = vhost.report;
   std::cout << "vhost " << shown(vhost.name) << ": " << (report.clean ? "clean" : "not closed")
@@ -113,13 +124,8 @@ void print_text(const CheckedVhost& vhost) {
     std::cout << "  torn tail, which is no damage: " << shown(report.torn_reason) << " ("
               << number_of(report.torn_bytes, "byte") << ")\n";
   }
-  for (const log::Damage& damage : report.damages) {
-    std::cout << "  DAMAGE '" << shown(damage.file) << "' at offset " << damage.offset << ": "
-              << shown(damage.what);
-    if (damage.bytes != 0) std::cout << "; " << number_of(damage.bytes, "byte");
-    if (damage.message_count) std::cout << "; " << number_of(*damage.message_count, "message");
-    std::cout << '\n';
-  }
+  for (const log::Damage& damage : report.damages)
+    print_damage(damage, "  ");
 }
 
 }  // namespace
@@ -130,7 +136,7 @@ int check(const std::filesystem::path& directory, bool as_json) {
     const log::ExistingDirectory existing(directory.string(), files,
                                           log::ExistingDirectory::Use::look);
     std::vector<CheckedVhost> vhosts;
-    std::size_t damage_count = 0;
+    std::size_t damage_count = existing.damages().size();
     for (const auto& vhost : existing.vhosts()) {
       log::Survey survey(files, vhost.path, existing.id());
       survey.run();
@@ -138,8 +144,10 @@ int check(const std::filesystem::path& directory, bool as_json) {
       damage_count += survey.report().damages.size();
     }
     if (as_json) {
-      print_json(existing.path(), vhosts, damage_count != 0);
+      print_json(existing, vhosts, damage_count != 0);
     } else {
+      for (const log::Damage& damage : existing.damages())
+        print_damage(damage, "");
       for (const CheckedVhost& vhost : vhosts)
         print_text(vhost);
       std::cout << (damage_count == 0 ? "no damage" : number_of(damage_count, "damaged place"))

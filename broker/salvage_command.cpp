@@ -94,10 +94,10 @@ void put_right(log::FileSystem& files, const log::ExistingDirectory& directory,
   const std::string vhosts = directory.path() + "/vhosts";
   const std::string fresh = vhost.path + new_suffix;
   const std::string kept_vhost = kept + vhost.path.substr(directory.path().size());
-  files.create_directories(kept + "/vhosts");
+  log::create_directories(files, kept + "/vhosts");
   // Of a salvage that was cut short: it may be the original.
   if (files.exists(fresh)) rename(fresh, kept_vhost + new_suffix);
-  files.create_directories(fresh);
+  log::create_directories(files, fresh);
   log::write_salvaged(survey, files, vhost.path, fresh, directory.id());
   log::Survey result(files, fresh, directory.id());
   result.run();
@@ -115,15 +115,34 @@ void put_right(log::FileSystem& files, const log::ExistingDirectory& directory,
   files.sync_directory(vhosts);
 }
 
+// Of the top of the directory; nothing is lost by it but vhosts that are missing.
+void put_top_right(log::FileSystem& files, log::ExistingDirectory& directory,
+                   const std::string& kept) {
+  log::create_directories(files, kept);
+  for (const char* name : {log::id_name, log::contents_name}) {
+    const std::string path = directory.path() + "/" + name;
+    if (files.exists(path)) rename(path, kept + "/" + name);
+  }
+  files.sync_directory(kept);
+  directory.put_right();
+}
+
 int run(const std::filesystem::path& path, bool is_agreed) {
   log::ReadOnlyFileSystem looking;
   log::PosixFileSystem changing;
   log::FileSystem& files = is_agreed ? static_cast<log::FileSystem&>(changing) : looking;
-  const log::ExistingDirectory directory(
+  log::ExistingDirectory directory(
       path.string(), files,
       is_agreed ? log::ExistingDirectory::Use::change : log::ExistingDirectory::Use::look);
   const std::string kept = directory.path() + "/" + kept_name();
-  std::size_t damaged_count = 0;
+  std::size_t damaged_count = directory.damages().size();
+  for (const log::Damage& damage : directory.damages()) {
+    std::cout << "'" << damage.file << "' " << damage.what
+              << (damage.file.find("/vhosts/") == std::string::npos
+                      ? ": is written anew"
+                      : ": all that was in it is lost")
+              << '\n';
+  }
   for (const VhostPath& vhost : directory.vhosts()) {
     log::Survey survey(files, vhost.path, directory.id());
     survey.run();
@@ -132,6 +151,7 @@ int run(const std::filesystem::path& path, bool is_agreed) {
     print_losses(vhost, survey.report(), is_agreed);
     if (is_agreed) put_right(files, directory, vhost, survey, kept);
   }
+  if (is_agreed && !directory.damages().empty()) put_top_right(files, directory, kept);
   if (damaged_count == 0) {
     std::cout << "no damage: nothing to do\n";
     return exit_fine;

@@ -15,7 +15,7 @@ namespace haypile::bench {
 // Knows which files there are, and keeps nothing of what is written to them.
 class NullFileSystem final : public log::FileSystem {
  public:
-  void create_directories(const std::string&) override {}
+  void create_directory(const std::string&) override {}
   std::vector<std::string> list(const std::string&) override { return {}; }
   bool exists(const std::string& path) override { return paths_.contains(path); }
   std::unique_ptr<log::File> open(const std::string& path) override {

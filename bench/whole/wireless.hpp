@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <haypile/amqp/frame.hpp>
 #include <haypile/amqp/methods.hpp>
@@ -32,6 +33,7 @@ class Broker {
   }
   engine::Engine& engine() { return vhost_.engine(); }
   log::Log& log() { return *vhost_.log(); }
+  session::SessionMemory& memory() { return memory_; }
   const session::Settings& settings() const { return settings_; }
   session::Time now() const { return session::Time(std::chrono::hours(1)); }
   void update_clock() { vhost_.set_now(reading.boot); }
@@ -52,6 +54,7 @@ class Broker {
 
   session::Settings settings_{.version = "0"};
   NullFileSystem files_;
+  session::SessionMemory memory_;
   session::WireFormat wire_;
   vhost::Vhost vhost_;
 };
@@ -78,6 +81,7 @@ class Client : private session::Host {
 
   void send(std::string_view bytes) {
     broker_.update_clock();
+    take_received();
     expect(session_.receive(bytes, broker_.now()) == bytes.size(), "all bytes are used");
   }
   template <class M>
@@ -86,15 +90,18 @@ class Client : private session::Host {
     expect(amqp::append_method(bytes, 1, method), "the method can be encoded");
     send(bytes);
   }
-  // What came since the last call, valid until the next one.
+  // What came since the last call, valid until the next call of anything.
   std::string_view receive() {
-    received_.clear();
-    if (!session_.has_output()) return received_;
-    session_.take_output(received_, broker_.now());
-    session_.output_sent(received_.size());
-    return received_;
+    take_received();
+    session::OutputPieces pieces;
+    session_.look_at_output(pieces);
+    expect(pieces.count <= 1, "small messages are in one piece");
+    if (pieces.count == 0) return {};
+    received_size_ = pieces.pieces[0].size();
+    return pieces.pieces[0];
   }
   void log_advanced() {
+    take_received();
     if (session_.awaits_log()) session_.log_advanced();
   }
   // Nothing that came is an error, and there was an answer.
@@ -113,13 +120,21 @@ class Client : private session::Host {
   }
 
  private:
-  bool may_log_in(std::string_view, std::string_view) override { return true; }
+  void take_received() {
+    if (received_size_ != 0) session_.output_sent(std::exchange(received_size_, 0), broker_.now());
+  }
+
+  session::LoginAnswer log_in(std::string_view, std::string_view) override {
+    return session::LoginAnswer::accepted;
+  }
+  session::SessionMemory& memory() override { return broker_.memory(); }
+  bool holds_publishers_back() override { return false; }
   engine::Engine* find_vhost(std::string_view) override { return &broker_.engine(); }
   std::string unique_name() override { return "n"; }
   void output_ready() override {}
 
   Broker& broker_;
-  std::string received_;
+  std::size_t received_size_ = 0;
   session::Session session_;
 };
 

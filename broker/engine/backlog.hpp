@@ -19,6 +19,7 @@ struct CopyToStore {
   bool redelivered = false;
   // Somebody has it in hand: it is not to be read back unless by a recovery.
   bool stays_in_memory = false;
+  bool is_timed = false;  // it has a time to live of its own
   MessageView message;
 };
 
@@ -29,6 +30,7 @@ struct StoredMessage {
   std::uint64_t place = 0;
   std::uint32_t delivery_count = 0;
   bool redelivered = false;
+  bool is_timed = false;  // as it was stored
   MessageView message;
 };
 

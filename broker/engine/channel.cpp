@@ -14,7 +14,8 @@ Channel::Channel(Engine& engine, DeliverySink& sink, std::uint64_t owner)
     : engine_(engine),
       sink_(sink),
       owner_(owner),
-      memory_(engine.surroundings_.memory, sizeof(Channel)) {
+      memory_(engine.surroundings_.memory, sizeof(Channel)),
+      consumers_(0, engine.exchange_context_.hash) {
   engine_.channels_.insert(this);
 }
 
@@ -70,7 +71,7 @@ Error Channel::consume_replies(ConsumerOptions options, std::string name) {
   return {};
 }
 
-bool Channel::deliver_reply(const Message& message) {
+bool Channel::deliver_reply(const MessagePtr& message) {
   if (!sink_has_room_) return false;
   sink_has_room_ = sink_.deliver({reply_tag_, unacked_.skip(), false, 0, message});
   return true;
@@ -133,9 +134,9 @@ Error Channel::get(std::string_view queue_name, bool no_ack, GetResult& out) {
 
 void Channel::deliver(Consumer& consumer, Entry&& entry) {
   Queue& queue = consumer.queue();
-  const Message& message = *entry.message;  // held by unacked_ or the caller
   const bool redelivered = entry.redelivered;
   const std::uint32_t delivery_count = entry.delivery_count;
+  const MessagePtr* message = &entry.message;
   std::uint64_t delivery_tag;
   if (consumer.options().no_ack) {
     delivery_tag = unacked_.skip();
@@ -144,10 +145,11 @@ void Channel::deliver(Consumer& consumer, Entry&& entry) {
     ++consumer.unacked_count_;
     ++unacked_count_;
     delivery_tag = unacked_.add(std::move(entry), queue, &consumer);
+    message = &unacked_.newest().entry.message;
   }
-  sink_has_room_ =
-      sink_.deliver({consumer.options().tag, delivery_tag, redelivered, delivery_count, message}) &&
-      sink_has_room_;
+  sink_has_room_ = sink_.deliver({consumer.options().tag, delivery_tag, redelivered, delivery_count,
+                                  *message}) &&
+                   sink_has_room_;
 }
 
 namespace {
@@ -227,6 +229,7 @@ std::vector<Queue*> Channel::queues_paused_by(Settlement how) const {
 
 // Settles one message; waking and dispatching is left to the caller.
 void Channel::finish(UnackedMessage& message, Settlement how) {
+  if (how != Settlement::requeue) settled_bytes_ += message.entry.message->body().size();
   if (message.consumer) {
     --message.consumer->unacked_count_;
     --unacked_count_;
@@ -280,6 +283,18 @@ Error Channel::hold(std::uint64_t delivery_tag, bool multiple, Settlement how) {
   engine_.work().spend(taken.size());
   if (!taken.empty()) held_.push_back({std::move(taken), how});
   return {};
+}
+
+std::size_t Channel::unsettled_bytes(std::size_t bytes_max) const {
+  constexpr std::size_t looked_at_max = 4096;
+  std::size_t bytes = unacked_.bytes(looked_at_max, bytes_max);
+  for (const Held& held : held_) {
+    for (const TakenMessage& message : held.messages) {
+      if (bytes >= bytes_max) return bytes_max;
+      bytes += message.entry.message->size();
+    }
+  }
+  return std::min(bytes, bytes_max);
 }
 
 // All at once: they are part of a group of the journal.

@@ -14,6 +14,7 @@
 #include "engine/error.hpp"
 #include "engine/message.hpp"
 #include "engine/settlement.hpp"
+#include "engine/text_hash.hpp"
 #include "engine/unacked.hpp"
 
 namespace haypile::engine {
@@ -29,7 +30,7 @@ struct Delivery {
   std::uint64_t delivery_tag;
   bool redelivered;
   std::uint32_t delivery_count;  // how often it came back; 0 if its queue does not count
-  const Message& message;
+  const MessagePtr& message;
 };
 
 // Where a channel's deliveries go. Both calls may come out of any call to the engine; they must not
@@ -93,6 +94,11 @@ class Channel {
   // queues give nothing out.
   void recover();
 
+  // What it would give back by settling, in bytes, as far as a look at some of it tells.
+  std::size_t unsettled_bytes(std::size_t bytes_max) const;
+  // The bodies of all that it has settled for good.
+  std::size_t settled_bytes() const { return settled_bytes_; }
+
   // In a transaction: takes the messages out as settle() does, and fails as it does; they are
   // settled with settle_held(), or unacked again after release_held().
   Error hold(std::uint64_t delivery_tag, bool multiple, Settlement how);
@@ -124,7 +130,7 @@ class Channel {
 
   void deliver(Consumer& consumer, Entry&& entry);
   // False if it does not read.
-  bool deliver_reply(const Message& message);
+  bool deliver_reply(const MessagePtr& message);
   bool has_room() const {
     return sink_has_room_ && (prefetch_count_all_ == 0 || unacked_count_ < prefetch_count_all_);
   }
@@ -154,6 +160,10 @@ class Channel {
   void remove_cancelled(const Consumer& consumer);
   void queue_deleted(Consumer& consumer);
 
+  // By their tags.
+  using Consumers =
+      std::unordered_map<std::string_view, std::unique_ptr<Consumer>, TextHash, std::equal_to<>>;
+
   Engine& engine_;
   DeliverySink& sink_;
   std::uint64_t owner_;
@@ -166,8 +176,9 @@ class Channel {
   std::list<Consumer*> parked_;  // the longest first
   std::list<Consumer*> running_;
   std::vector<Queue*> awake_;  // of the consumers that are being woken
+  std::size_t settled_bytes_ = 0;
   Unacked unacked_;
-  std::unordered_map<std::string_view, std::unique_ptr<Consumer>> consumers_;
+  Consumers consumers_;
   // With messages still unacked.
   std::unordered_map<const Consumer*, std::unique_ptr<Consumer>> cancelled_;
   // What basic.get has brought from which queue, of what is not settled.

@@ -18,8 +18,9 @@ using LogPosition = std::uint64_t;
 // the journal, and valid as long as the process runs. 0 is none: the log has it.
 using StoredId = std::uint64_t;
 
-// Milliseconds since 1970-01-01 UTC. What an engine is handed never goes back within one run,
-// whatever is done to the machine's clock. 0 is never, or not known.
+// Engine time: milliseconds on a line of its own that never jumps and never goes back, whatever is
+// done to the machine's clock. The wall clock, milliseconds since 1970-01-01 UTC, is engine time
+// and an offset, which changes when that clock is set. 0 is never, or not known.
 using TimeMs = std::uint64_t;
 
 // The longest time to live: ten years, as RabbitMQ has it.
@@ -74,7 +75,7 @@ struct MessageView {
   std::string_view routing_key;
   std::string_view properties;
   std::string_view body;
-  // When it came to its queues; 0 if nothing depends on it (no time to live, by queue or message).
+  // When it came to its queues; 0 if that is not known.
   TimeMs published_at = 0;
 };
 

@@ -30,8 +30,14 @@ std::string text(bool value) {
 
 }  // namespace
 
-Engine::Engine(std::string vhost, Journal& journal, const Wire& wire)
-    : vhost_(std::move(vhost)), surroundings_{journal, wire}, router_(wire, exchanges_) {
+Engine::Engine(std::string vhost, Journal& journal, const Wire& wire, std::uint64_t hash_seed)
+    : vhost_(std::move(vhost)),
+      surroundings_{journal, wire},
+      exchange_context_(TextHash(hash_seed)),
+      queues_(0, exchange_context_.hash),
+      exchanges_(0, exchange_context_.hash),
+      router_(wire, exchange_context_, exchanges_),
+      reply_channels_(0, exchange_context_.hash) {
   create_predeclared();
 }
 
@@ -40,7 +46,8 @@ Engine::~Engine() = default;
 void Engine::create_predeclared() {
   const auto create = [this](const char* name, ExchangeType type) {
     exchanges_.emplace(
-        name, std::make_unique<Exchange>(ExchangeDefinition{name, type, true, false, false, ""}));
+        name, std::make_unique<Exchange>(ExchangeDefinition{name, type, true, false, false, ""}, "",
+                                         exchange_context_));
   };
   create("amq.direct", ExchangeType::direct);
   create("amq.fanout", ExchangeType::fanout);
@@ -112,7 +119,8 @@ Error Engine::declare_exchange(const ExchangeDefinition& wanted) {
     return {ErrorCode::access_refused,
             "exchange name '" + wanted.name + "' contains reserved prefix 'amq.*'"};
   }
-  exchanges_.emplace(wanted.name, std::make_unique<Exchange>(wanted, std::move(alternate)));
+  exchanges_.emplace(wanted.name,
+                     std::make_unique<Exchange>(wanted, std::move(alternate), exchange_context_));
   if (wanted.durable) surroundings_.journal.declare_exchange(wanted);
   return {};
 }
@@ -136,11 +144,22 @@ Error Engine::delete_exchange(std::string_view name, bool if_unused) {
   return {};
 }
 
-// Returns the exchanges that had a binding to it.
+namespace {
+
+// Adds the name if the exchange may have to be deleted with its last binding. Many bindings of one
+// source come one after another mostly: it is named once for them.
+void note_source(const Exchange& source, std::vector<std::string>& names) {
+  if (!source.definition().auto_delete) return;
+  if (names.empty() || names.back() != source.name()) names.push_back(source.name());
+}
+
+}  // namespace
+
+// Returns the exchanges that had a binding to it and that delete themselves.
 std::vector<std::string> Engine::remove_exchange(Exchange& exchange) {
   std::vector<std::string> sources;
   for (const Binding* binding : exchange.incoming())
-    sources.push_back(binding->source->name());
+    note_source(*binding->source, sources);
   if (exchange.definition().durable) surroundings_.journal.delete_exchange(exchange.name());
   exchanges_.erase(exchanges_.find(exchange.name()));
   return sources;
@@ -262,7 +281,7 @@ void Engine::remove_queue(Queue& queue) {
   std::vector<std::string> sources;
   while (!queue.incoming().empty()) {
     Binding& binding = *queue.incoming().back();
-    if (binding.source->definition().auto_delete) sources.push_back(binding.source->name());
+    note_source(*binding.source, sources);
     binding.source->remove(binding);
   }
   auto node = queues_.extract(queues_.find(queue.name()));
@@ -297,7 +316,7 @@ Error Engine::purge_queue(std::string_view name, OwnerId requester, std::size_t&
 }
 
 Error Engine::resolve(const BindingDefinition& definition, OwnerId requester, Binding& binding,
-                      Exchange*& source) {
+                      HeadersMatch& headers, Exchange*& source) {
   const bool to_queue = definition.destination_kind == DestinationKind::queue;
   if (definition.source.empty() || (!to_queue && definition.destination.empty())) {
     return {ErrorCode::access_refused,
@@ -318,7 +337,7 @@ Error Engine::resolve(const BindingDefinition& definition, OwnerId requester, Bi
                                                   definition.source +
                                                   "'; expected all, any, all-with-x or any-with-x"};
     }
-    binding.headers = std::move(*match);
+    headers = std::move(*match);
   }
   binding.definition = definition;
   return {};
@@ -342,18 +361,26 @@ bool is_durable(const Exchange& source, const Binding& binding) {
 Error Engine::bind(const BindingDefinition& given, OwnerId requester) {
   const BindingDefinition definition = with_arguments_in_order(given);
   auto binding = std::make_unique<Binding>();
+  HeadersMatch headers;
   Exchange* source = nullptr;
-  if (Error error = resolve(definition, requester, *binding, source)) return error;
+  if (Error error = resolve(definition, requester, *binding, headers, source)) return error;
+  const std::size_t weight = source->weight_of(definition, headers);
+  if (weight > 0 && source->weight() + weight > Exchange::weight_max && !source->has(definition)) {
+    return {ErrorCode::precondition_failed,
+            "exchange '" + definition.source + "' in vhost '" + vhost_ +
+                "' has as many wildcards or headers in its bindings as it may have"};
+  }
   const bool durable = is_durable(*source, *binding);
-  if (source->bind(std::move(binding)) && durable) surroundings_.journal.bind(definition);
+  if (source->bind(std::move(binding), headers) && durable) surroundings_.journal.bind(definition);
   return {};
 }
 
 Error Engine::unbind(const BindingDefinition& given, OwnerId requester) {
   const BindingDefinition definition = with_arguments_in_order(given);
   Binding wanted;
+  HeadersMatch headers;
   Exchange* source = nullptr;
-  if (Error error = resolve(definition, requester, wanted, source)) {
+  if (Error error = resolve(definition, requester, wanted, headers, source)) {
     // What is missing has no binding left.
     if (error.code == ErrorCode::not_found) return {};
     // What another connection keeps to itself is not told to be there, unless it is bound.
@@ -376,11 +403,17 @@ void Engine::connection_closed(OwnerId owner) {
 }
 
 void Engine::mark_delivered() {
-  // Dead letters that have not been passed on are in their old queues again at the next start.
   while (!settlings_.empty())
     go_on_settling(Portion(work(), units_at_once));
+  for (int i = 0; i < 100 && !surroundings_.letters.empty(); ++i)
+    pass_on_letters(units_at_once);
   for (const auto& [name, queue] : queues_)
     queue->mark_delivered();
+  // Those that are left when this was not enough are in their old queues again at the next start.
+  surroundings_.letters.each([](DeadLetter& letter) {
+    if (letter.reason == DeathReason::rejected) letter.entry.redelivered = true;
+    letter.queue->mark_delivered(letter.entry);
+  });
 }
 
 }  // namespace haypile::engine

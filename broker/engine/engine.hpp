@@ -15,6 +15,7 @@
 
 #include "engine/channel.hpp"
 #include "engine/definitions.hpp"
+#include "engine/draft.hpp"
 #include "engine/error.hpp"
 #include "engine/exchange.hpp"
 #include "engine/journal.hpp"
@@ -32,6 +33,8 @@ struct PublishRequest {
   MessageTraits traits;
   std::string_view headers;  // the message's encoded header table; empty if it has none
   std::span<const std::string_view> more_keys{};  // besides the message's own routing key
+  // What `message` shows, if it has been put together already: it is kept instead of a copy.
+  Draft* draft = nullptr;
 };
 
 struct PublishResult {
@@ -45,8 +48,9 @@ struct PublishResult {
 // be told only when the journal is durable that far (Journal::end() after the call).
 class Engine {
  public:
-  // Journal and wire outlive the engine. `vhost` is for the texts of errors.
-  Engine(std::string vhost, Journal& journal, const Wire& wire);
+  // Journal and wire outlive the engine. `vhost` is for the texts of errors. `hash_seed` is a
+  // random number that no client knows, where clients are not trusted.
+  Engine(std::string vhost, Journal& journal, const Wire& wire, std::uint64_t hash_seed = 0);
   // All channels are gone before.
   ~Engine();
   Engine(const Engine&) = delete;
@@ -100,8 +104,14 @@ class Engine {
 
   PublishResult publish(const PublishRequest& request);
   // Keeps a message, in no queue, to be published later.
-  MessagePtr keep(const PublishRequest& request) {
-    return Message::make(request.message, request.traits, 0, surroundings_.memory);
+  Draft keep(const PublishRequest& request) {
+    Draft draft = begin(request, request.message.body.size());
+    draft.append(request.message.body);
+    return draft;
+  }
+  // Keeps a message of which the body, of that size, is yet to come.
+  Draft begin(const PublishRequest& request, std::size_t body_size) {
+    return {request.message, body_size, request.traits, surroundings_.memory};
   }
   // What publish() would refuse of a message to that exchange.
   Error check_publish(std::string_view exchange) const;
@@ -171,7 +181,7 @@ class Engine {
   Error read_alternate(const ExchangeDefinition& definition, std::string& alternate) const;
 
   // publish.cpp
-  void route(const PublishRequest& request, Exchange* exchange);
+  bool route(const PublishRequest& request, Exchange* exchange);
   void route_by_names(const PublishRequest& request);
   // Mostly it is the one that was asked for before.
   Queue* named_queue(std::string_view name) {
@@ -179,9 +189,9 @@ class Engine {
   }
   Queue* look_up(std::string_view name);
   void deliver_reply(const PublishRequest& request, PublishResult& result);
-  void apply_rules(const PublishRequest& request, bool& rejected, bool& timed);
+  bool apply_rules(const PublishRequest& request);
   bool store(const PublishRequest& request);
-  void put(const MessageView& view, const MessageTraits& traits);
+  void put(const MessageView& view, const MessageTraits& traits, Draft* draft = nullptr);
   void bury_fresh();
   void pass_on_letters(std::uint64_t units);
   void look_after(Queue& queue);
@@ -192,8 +202,9 @@ class Engine {
     return surroundings_.now + static_cast<TimeMs>(surroundings_.wall_offset_ms);
   }
   void move_out(LogPosition boundary);
+  // `headers` is what its arguments ask for, if the source is a headers exchange.
   Error resolve(const BindingDefinition& definition, OwnerId requester, Binding& binding,
-                Exchange*& source);
+                HeadersMatch& headers, Exchange*& source);
   // Two bindings are the same whatever the order of their arguments.
   BindingDefinition with_arguments_in_order(const BindingDefinition& given) const;
   void remove_queue(Queue& queue);
@@ -203,6 +214,7 @@ class Engine {
 
   std::string vhost_;
   Surroundings surroundings_;
+  ExchangeContext exchange_context_;
   StringMap<std::unique_ptr<Queue>> queues_;
   StringMap<std::unique_ptr<Exchange>> exchanges_;  // the default exchange is not among them
   Router router_;

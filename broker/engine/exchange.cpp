@@ -1,7 +1,8 @@
 #include "engine/exchange.hpp"
 
-#include <functional>
 #include <utility>
+
+#include "engine/queue.hpp"
 
 namespace haypile::engine {
 
@@ -14,28 +15,80 @@ void take_out(std::vector<T>& list, std::size_t place) {
   list.pop_back();
 }
 
+Destination& destination_of(const Binding& binding) {
+  return binding.queue ? static_cast<Destination&>(*binding.queue) : *binding.exchange;
+}
+
+// What the allocator adds to each block.
+constexpr std::size_t block_bytes = 16;
+
+std::size_t memory_of(const std::string& text) {
+  constexpr std::size_t held_inside_max = 15;
+  return text.size() <= held_inside_max ? 0 : text.size() + 1 + block_bytes;
+}
+
+// With the list behind it, in the table of a direct exchange.
+std::size_t memory_of_key(const std::string& key) {
+  constexpr std::size_t entry_bytes = sizeof(std::string) + sizeof(Targets) + 4 * sizeof(void*);
+  return entry_bytes + 2 * block_bytes + memory_of(key);
+}
+
+// With its place in the set of bindings, in a list of targets and among the destination's.
+std::size_t memory_of(const Binding& binding) {
+  constexpr std::size_t set_node_bytes = 4 * sizeof(void*) + block_bytes;
+  constexpr std::size_t list_bytes = 2 * (sizeof(Target) + sizeof(Binding*));
+  const BindingDefinition& definition = binding.definition;
+  return sizeof(Binding) + block_bytes + set_node_bytes + list_bytes +
+         memory_of(definition.source) + memory_of(definition.destination) +
+         memory_of(definition.routing_key) + memory_of(definition.arguments);
+}
+
 }  // namespace
 
 std::size_t BindingHash::operator()(const BindingDefinition& definition) const {
-  std::size_t hash = static_cast<std::size_t>(definition.destination_kind);
+  std::uint64_t result = static_cast<std::uint64_t>(definition.destination_kind);
   for (const std::string* text :
        {&definition.destination, &definition.routing_key, &definition.arguments}) {
-    hash = hash * 0x9E37'79B9'7F4A'7C15 + std::hash<std::string_view>{}(*text);
+    result = hash(result, hash(*text));
   }
-  return hash;
+  return result;
 }
 
-bool Exchange::bind(std::unique_ptr<Binding> binding) {
+Exchange::Exchange(ExchangeDefinition definition, std::string alternate, ExchangeContext& context)
+    : Destination(false),
+      definition_(std::move(definition)),
+      alternate_(std::move(alternate)),
+      bindings_(0, BindingHash{context.hash}),
+      by_key_(0, context.hash),
+      by_pattern_(context.hash),
+      by_headers_(context.hash, context.conditions) {}
+
+std::size_t Exchange::memory_bytes() const {
+  return sizeof(Exchange) + block_bytes + memory_of(definition_.name) +
+         memory_of(definition_.arguments) + memory_of(alternate_) + binding_bytes_ +
+         by_pattern_.memory_bytes() + by_headers_.memory_bytes();
+}
+
+std::size_t Exchange::weight_of(const BindingDefinition& definition,
+                                const HeadersMatch& headers) const {
+  if (definition_.type == ExchangeType::topic) return TopicTrie::weight(definition.routing_key);
+  return definition_.type == ExchangeType::headers ? headers.wanted.size() : 0;
+}
+
+bool Exchange::bind(std::unique_ptr<Binding> binding, const HeadersMatch& headers) {
   const auto [held, is_new] = bindings_.insert(std::move(binding));
   if (!is_new) return false;
   Binding& added = **held;
   added.source = this;
-  Targets& list = list_for(added.definition.routing_key);
-  added.place = list.size();
-  list.push_back({added.queue, &added});
-  auto& incoming = added.queue ? added.queue->incoming_ : added.exchange->incoming_;
-  added.incoming_place = incoming.size();
-  incoming.push_back(&added);
+  added.weight = static_cast<std::uint32_t>(weight_of(added.definition, headers));
+  weight_ += added.weight;
+  binding_bytes_ += memory_of(added);
+  Targets& list = new_list_for(added, headers);
+  added.place = static_cast<std::uint32_t>(list.size());
+  Destination& destination = destination_of(added);
+  list.push_back({&destination, &added});
+  added.incoming_place = static_cast<std::uint32_t>(destination.incoming_.size());
+  destination.incoming_.push_back(&added);
   return true;
 }
 
@@ -47,41 +100,74 @@ bool Exchange::unbind(const BindingDefinition& definition) {
 }
 
 void Exchange::remove(Binding& binding) {
-  Targets& list = list_for(binding.definition.routing_key);
+  weight_ -= binding.weight;
+  binding_bytes_ -= memory_of(binding);
+  Targets& list = list_of(binding);
   list.back().binding->place = binding.place;
   take_out(list, binding.place);
-  if (list.empty()) drop_list(binding.definition.routing_key);
-  auto& incoming = binding.queue ? binding.queue->incoming_ : binding.exchange->incoming_;
+  if (list.empty()) drop_list_of(binding);
+  auto& incoming = destination_of(binding).incoming_;
   incoming.back()->incoming_place = binding.incoming_place;
   take_out(incoming, binding.incoming_place);
   bindings_.erase(bindings_.find(binding.definition));
 }
 
-// Where bindings with that key stand; made if need be.
-Exchange::Targets& Exchange::list_for(const std::string& routing_key) {
+// Made if need be.
+Targets& Exchange::new_list_for(Binding& binding, const HeadersMatch& headers) {
   switch (definition_.type) {
-    case ExchangeType::direct:
-      return by_key_[routing_key];
     case ExchangeType::topic:
-      return by_pattern_.list(routing_key);
-    case ExchangeType::fanout:
+      binding.list = by_pattern_.place(binding.definition.routing_key);
+      break;
     case ExchangeType::headers:
+      binding.list = by_headers_.place(headers);
+      break;
+    case ExchangeType::direct:
+      if (by_key_.try_emplace(binding.definition.routing_key).second) {
+        binding_bytes_ += memory_of_key(binding.definition.routing_key);
+      }
+      break;
+    case ExchangeType::fanout:
+      break;
+  }
+  return list_of(binding);
+}
+
+Targets& Exchange::list_of(const Binding& binding) {
+  switch (definition_.type) {
+    case ExchangeType::topic:
+      return by_pattern_.targets(binding.list);
+    case ExchangeType::headers:
+      return by_headers_.targets(binding.list);
+    case ExchangeType::direct:
+      return by_key_.find(binding.definition.routing_key)->second.targets;
+    case ExchangeType::fanout:
       break;
   }
   return all_;
 }
 
 // It is empty.
-void Exchange::drop_list(const std::string& routing_key) {
-  if (definition_.type == ExchangeType::direct) by_key_.erase(routing_key);
-  if (definition_.type == ExchangeType::topic) by_pattern_.prune(routing_key);
+void Exchange::drop_list_of(const Binding& binding) {
+  switch (definition_.type) {
+    case ExchangeType::topic:
+      return by_pattern_.prune(binding.list);
+    case ExchangeType::headers:
+      return by_headers_.prune(binding.list);
+    case ExchangeType::direct:
+      binding_bytes_ -= memory_of_key(binding.definition.routing_key);
+      by_key_.erase(by_key_.find(binding.definition.routing_key));
+      break;
+    case ExchangeType::fanout:
+      all_ = {};
+      break;
+  }
 }
 
 void Exchange::unbind_all() {
   while (!bindings_.empty())
     remove(**bindings_.begin());
-  while (!incoming_.empty())
-    incoming_.back()->source->remove(*incoming_.back());
+  while (!incoming().empty())
+    incoming().back()->source->remove(*incoming().back());
 }
 
 }  // namespace haypile::engine

@@ -5,19 +5,21 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "engine/definitions.hpp"
+#include "engine/destination.hpp"
+#include "engine/header_conditions.hpp"
+#include "engine/headers_index.hpp"
 #include "engine/headers_match.hpp"
-#include "engine/queue.hpp"
-#include "engine/table_reader.hpp"
+#include "engine/text_hash.hpp"
 #include "engine/topic_trie.hpp"
 
 namespace haypile::engine {
 
 class Exchange;
+class Queue;
 
 // Owned by its source. Exactly one of the destinations is set.
 struct Binding {
@@ -25,26 +27,19 @@ struct Binding {
   Exchange* source = nullptr;
   Queue* queue = nullptr;
   Exchange* exchange = nullptr;
-  HeadersMatch headers;  // of bindings to a headers exchange
 
-  // Kept by the source: where it stands in the source's list and in the destination's incoming().
-  std::size_t place = 0;
-  std::size_t incoming_place = 0;
+  // Kept by the source: the list it is in (of topic and headers exchanges), its places there and
+  // in the destination's incoming(), and what it adds to the source's weight.
+  std::uint32_t list = 0;
+  std::uint32_t place = 0;
+  std::uint32_t incoming_place = 0;
+  std::uint32_t weight = 0;
 };
-
-// Lets the string maps of the engine be searched with views.
-struct StringHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const {
-    return std::hash<std::string_view>{}(text);
-  }
-};
-template <class T>
-using StringMap = std::unordered_map<std::string, T, StringHash, std::equal_to<>>;
 
 // Bindings by their definitions, less the source, which is the same for all in one set.
 struct BindingHash {
   using is_transparent = void;
+  TextHash hash;
   std::size_t operator()(const BindingDefinition& definition) const;
   std::size_t operator()(const std::unique_ptr<Binding>& binding) const {
     return (*this)(binding->definition);
@@ -57,27 +52,44 @@ struct BindingEqual {
   bool operator()(const BindingDefinition& a, const Held& b) const { return a == b->definition; }
 };
 
+// What the exchanges of a vhost share. Outlives them.
+struct ExchangeContext {
+  explicit ExchangeContext(TextHash text_hash) : hash(text_hash), conditions(text_hash) {}
+  TextHash hash;
+  HeaderConditions conditions;
+};
+
 // Binding and unbinding take the same time however many bindings there are.
-class Exchange {
+class Exchange final : public Destination {
  public:
+  // The longest a match may get, in nodes and conditions looked at: ten milliseconds, several times
+  // that where caches are too small. Whoever binds more than that to one exchange is refused, since
+  // otherwise each message to it would hold up everybody. Bindings without wildcards and conditions
+  // weigh nothing.
+  static constexpr std::size_t weight_max = 1'000'000;
+
   // `alternate` names the exchange that gets what no binding matches; empty: there is none.
-  explicit Exchange(ExchangeDefinition definition, std::string alternate = {})
-      : definition_(std::move(definition)), alternate_(std::move(alternate)) {}
+  Exchange(ExchangeDefinition definition, std::string alternate, ExchangeContext& context);
   // Its bindings, both ways, go first: unbind_all().
   ~Exchange() { unbind_all(); }
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
 
   const ExchangeDefinition& definition() const { return definition_; }
   const std::string& name() const { return definition_.name; }
   const std::string& alternate() const { return alternate_; }
   // Whether anything is bound to it.
   bool in_use() const { return !bindings_.empty(); }
-  const std::vector<Binding*>& incoming() const { return incoming_; }
+  std::size_t binding_count() const { return bindings_.size(); }
+  // What it takes in memory, its bindings included.
+  std::size_t memory_bytes() const;
 
   bool has(const BindingDefinition& definition) const { return bindings_.contains(definition); }
-  // False when that very binding is there already.
-  bool bind(std::unique_ptr<Binding> binding);
+  // What such a binding would add to the weight. `headers` is what its arguments ask for, if this
+  // is a headers exchange.
+  std::size_t weight_of(const BindingDefinition& definition, const HeadersMatch& headers) const;
+  std::size_t weight() const { return weight_; }
+  // False when that very binding is there already. `headers` as above. The weight is not looked at:
+  // what was accepted once is accepted again.
+  bool bind(std::unique_ptr<Binding> binding, const HeadersMatch& headers = {});
   // False when there is no such binding.
   bool unbind(const BindingDefinition& definition);
   // Takes one of its own bindings out; `binding` is gone afterwards.
@@ -87,19 +99,26 @@ class Exchange {
  private:
   friend class Router;
 
-  using Targets = std::vector<Target>;
-  Targets& list_for(const std::string& routing_key);
-  void drop_list(const std::string& routing_key);
+  // The bindings of a direct exchange with one key.
+  struct Keyed {
+    Targets targets;
+    std::uint64_t routing_mark = 0;  // the last routing that found it
+  };
+
+  Targets& new_list_for(Binding& binding, const HeadersMatch& headers);
+  Targets& list_of(const Binding& binding);
+  void drop_list_of(const Binding& binding);
 
   ExchangeDefinition definition_;
   std::string alternate_;
   std::unordered_set<std::unique_ptr<Binding>, BindingHash, BindingEqual> bindings_;
   // The same, as its type looks for them; the others are empty.
-  StringMap<Targets> by_key_;       // direct
-  TopicTrie by_pattern_;            // topic
-  Targets all_;                     // fanout, headers
-  std::vector<Binding*> incoming_;  // owned by their sources
-  std::uint64_t routing_mark_ = 0;  // the last routing that came by
+  StringMap<Keyed> by_key_;  // direct
+  TopicTrie by_pattern_;     // topic
+  HeadersIndex by_headers_;  // headers
+  Targets all_;              // fanout
+  std::size_t weight_ = 0;
+  std::size_t binding_bytes_ = 0;
 };
 
 }  // namespace haypile::engine

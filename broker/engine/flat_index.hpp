@@ -45,6 +45,7 @@ class FlatIndex {
 
   std::size_t size() const { return count_; }
   std::size_t capacity() const { return slots_.size(); }
+  std::size_t memory_bytes() const { return slots_.capacity() * sizeof(Slot); }
 
  private:
   static constexpr std::size_t size_min = 8;

@@ -1,6 +1,6 @@
 #include "engine/headers_match.hpp"
 
-#include <algorithm>
+#include <utility>
 
 namespace haypile::engine {
 
@@ -11,7 +11,7 @@ std::optional<HeadersMatch> HeadersMatch::from_arguments(const TableReader& read
   if (reader.find(arguments, "x-match")) {
     const auto mode = reader.text(arguments, "x-match");
     if (!mode) return std::nullopt;
-    match.any_ = mode->starts_with("any");
+    match.any = mode->starts_with("any");
     with_x = mode->ends_with("-with-x");
     if (*mode != "all" && *mode != "any" && *mode != "all-with-x" && *mode != "any-with-x") {
       return std::nullopt;
@@ -19,22 +19,9 @@ std::optional<HeadersMatch> HeadersMatch::from_arguments(const TableReader& read
   }
   for (TableField& field : reader.fields(arguments)) {
     if (field.name == "x-match" || (!with_x && field.name.starts_with("x-"))) continue;
-    match.wanted_.push_back({std::string(field.name), std::move(field.value)});
+    match.wanted.push_back(std::move(field));
   }
   return match;
-}
-
-bool HeadersMatch::matches(const std::vector<TableField>& headers) const {
-  const auto has = [&](const Wanted& wanted) {
-    auto header =
-        std::ranges::lower_bound(headers, std::string_view(wanted.name), {}, &TableField::name);
-    for (; header != headers.end() && header->name == wanted.name; ++header) {
-      if (wanted.value.empty() || header->value == wanted.value) return true;
-    }
-    return false;
-  };
-  return any_ ? std::any_of(wanted_.begin(), wanted_.end(), has)
-              : std::all_of(wanted_.begin(), wanted_.end(), has);
 }
 
 }  // namespace haypile::engine

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,26 +9,16 @@
 
 namespace haypile::engine {
 
-// Built from a binding's arguments: `x-match` says `all` (default) or `any` of the others must be
+// Read from a binding's arguments: `x-match` says `all` (default) or `any` of the others must be
 // among the message's headers with the same value. Names that begin with `x-` do not count, unless
-// `all-with-x` or `any-with-x` says so.
-class HeadersMatch {
- public:
-  HeadersMatch() = default;
+// `all-with-x` or `any-with-x` says so. A view into the arguments, as far as names go.
+struct HeadersMatch {
+  bool any = false;
+  std::vector<TableField> wanted;
+
   // Nothing when `x-match` has a value that means nothing.
   static std::optional<HeadersMatch> from_arguments(const TableReader& reader,
                                                     std::string_view arguments);
-
-  // `headers` in the order of their names.
-  bool matches(const std::vector<TableField>& headers) const;
-
- private:
-  struct Wanted {
-    std::string name;
-    std::string value;
-  };
-  bool any_ = false;
-  std::vector<Wanted> wanted_;
 };
 
 }  // namespace haypile::engine

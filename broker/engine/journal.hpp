@@ -52,6 +52,9 @@ class Journal {
   // declared and not deleted.
   virtual void set_unused_since(QueueId queue, TimeMs time) = 0;
 
+  // The wall clock is engine time plus so many milliseconds from now on: it has been set.
+  virtual void set_clock_offset(std::int64_t) {}
+
   // What publish() and ack() say between the two is there after a crash as a whole or not at all.
   // Groups do not nest. Neither flushing nor reading durable() in between.
   virtual void begin_group() = 0;
@@ -113,6 +116,14 @@ struct RecoveredCopy {
   QueueId queue = 0;
   bool redelivered = false;  // it had been delivered, or may have been
   std::uint32_t delivery_count = 0;
+};
+
+// By what time the messages that were found came.
+struct RecoveredClock {
+  // As set_clock_offset() had it last; 0 if it was never called.
+  std::int64_t offset_ms = 0;
+  // The latest engine time that was noted; 0 if none was.
+  TimeMs seen = 0;
 };
 
 // Where recovery puts what it found; the engine implements it. All definitions come first, then

@@ -6,6 +6,8 @@
 #include <limits>
 #include <new>
 
+#include "engine/draft.hpp"
+
 namespace haypile::engine {
 
 namespace {
@@ -17,33 +19,55 @@ char* copy(char* to, std::string_view from) {
 
 }  // namespace
 
-Message::Message(const MessageView& view, const MessageTraits& traits, LogPosition position,
-                 MemoryUse& memory)
+Message::Message(const MessageView& head, std::size_t body_size, const MessageTraits& traits,
+                 LogPosition position, MemoryUse& memory)
     : memory_(memory),
       position_(position),
-      published_at_(view.published_at),
+      published_at_(head.published_at),
       ttl_ms_(traits.ttl_ms),
-      body_size_(static_cast<std::uint32_t>(view.body.size())),
-      properties_size_(static_cast<std::uint32_t>(view.properties.size())),
-      exchange_size_(static_cast<std::uint8_t>(view.exchange.size())),
-      routing_key_size_(static_cast<std::uint8_t>(view.routing_key.size())),
+      body_size_(static_cast<std::uint32_t>(body_size)),
+      properties_size_(static_cast<std::uint32_t>(head.properties.size())),
+      exchange_size_(static_cast<std::uint8_t>(head.exchange.size())),
+      routing_key_size_(static_cast<std::uint8_t>(head.routing_key.size())),
       priority_(traits.priority) {
-  assert(view.exchange.size() <= 255 && view.routing_key.size() <= 255);
-  assert(std::max(view.properties.size(), view.body.size()) <=
-         std::numeric_limits<std::uint32_t>::max());
-  char* to = copy(bytes(), view.exchange);
-  to = copy(to, view.routing_key);
-  to = copy(to, view.properties);
-  copy(to, view.body);
+  assert(head.exchange.size() <= 255 && head.routing_key.size() <= 255);
+  assert(std::max(head.properties.size(), body_size) <= std::numeric_limits<std::uint32_t>::max());
+  char* to = copy(bytes(), head.exchange);
+  to = copy(to, head.routing_key);
+  copy(to, head.properties);
+}
+
+Message* Message::make_head(const MessageView& head, std::size_t body_size,
+                            const MessageTraits& traits, LogPosition position, MemoryUse& memory) {
+  const std::size_t payload =
+      head.exchange.size() + head.routing_key.size() + head.properties.size() + body_size;
+  void* place = memory.pool.take(sizeof(Message) + payload);
+  memory.bytes += sizeof(Message) + payload;
+  return new (place) Message(head, body_size, traits, position, memory);
 }
 
 MessagePtr Message::make(const MessageView& view, const MessageTraits& traits, LogPosition position,
                          MemoryUse& memory) {
-  const std::size_t payload =
-      view.exchange.size() + view.routing_key.size() + view.properties.size() + view.body.size();
-  void* place = memory.pool.take(sizeof(Message) + payload);
-  memory.bytes += sizeof(Message) + payload;
-  return MessagePtr(new (place) Message(view, traits, position, memory));
+  Message* message = make_head(view, view.body.size(), traits, position, memory);
+  copy(message->body_place(), view.body);
+  return MessagePtr(message);
+}
+
+Draft::Draft(const MessageView& head, std::size_t body_size, const MessageTraits& traits,
+             MemoryUse& memory)
+    : message_(Message::make_head(head, body_size, traits, 0, memory)), kept_(message_) {}
+
+void Draft::append(std::string_view piece) {
+  assert(piece.size() <= message_->body_size_ - filled_);
+  copy(message_->body_place() + filled_, piece);
+  filled_ += piece.size();
+}
+
+const MessagePtr& Draft::finish(LogPosition position, TimeMs published_at) {
+  assert(filled_ == message_->body_size_);
+  message_->position_ = position;
+  message_->published_at_ = published_at;
+  return kept_;
 }
 
 void MessagePtr::destroy(Message* message) {

@@ -53,8 +53,8 @@ class MemoryShare {
   std::size_t bytes_ = 0;
 };
 
-// Immutable; head and bytes are one allocation. Counted without locks: a message belongs to the
-// thread of its engine.
+// Immutable, but for one that is still being put together (Draft); head and bytes are one
+// allocation. Counted without locks: a message belongs to the thread of its engine.
 class Message {
  public:
   // Copies what `view` shows. Exchange and routing key are short strings (255 bytes at most), body
@@ -92,9 +92,15 @@ class Message {
   }
 
  private:
+  friend class Draft;
   friend class MessagePtr;
-  Message(const MessageView& view, const MessageTraits& traits, LogPosition position,
-          MemoryUse& memory);
+  // Copies all but the body.
+  Message(const MessageView& head, std::size_t body_size, const MessageTraits& traits,
+          LogPosition position, MemoryUse& memory);
+  // The body is yet to be written.
+  static Message* make_head(const MessageView& head, std::size_t body_size,
+                            const MessageTraits& traits, LogPosition position, MemoryUse& memory);
+  char* body_place() { return bytes() + exchange_size_ + routing_key_size_ + properties_size_; }
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
 

@@ -40,8 +40,14 @@ PublishResult Engine::publish(const PublishRequest& request) {
       return {check_publish(request.message.exchange)};
     }
   }
-  route(request, exchange);
   PublishResult result;
+  if (!route(request, exchange)) {
+    result.error = {ErrorCode::precondition_failed,
+                    "too many routing keys for the bindings of exchange '" +
+                        std::string(request.message.exchange) + "' in vhost '" + vhost_ + "'"};
+    result.rejected = true;
+    return result;
+  }
   if (!reply_channels_.empty() && !exchange) deliver_reply(request, result);
   result.queue_count += targets_.size();
   if (targets_.empty()) return result;
@@ -50,21 +56,28 @@ PublishResult Engine::publish(const PublishRequest& request) {
   return result;
 }
 
-// Fills targets_. `exchange` is the message's, null for the default exchange.
-void Engine::route(const PublishRequest& request, Exchange* exchange) {
+// Fills targets_. `exchange` is the message's, null for the default exchange. False if the message
+// has too many routing keys, and queues are missing.
+bool Engine::route(const PublishRequest& request, Exchange* exchange) {
   targets_.clear();
   const MessageView& view = request.message;
   if (exchange) {
     keys_.assign(1, view.routing_key);
     keys_.insert(keys_.end(), request.more_keys.begin(), request.more_keys.end());
-    router_.route(*exchange, keys_, request.headers, targets_);
-    return;
+    const bool is_complete = router_.route(*exchange, keys_, request.headers, targets_);
+    surroundings_.work.spend(router_.steps() / Router::steps_per_unit);
+    return is_complete;
   }
-  if (!request.more_keys.empty()) return route_by_names(request);
-  if (Queue* queue = named_queue(view.routing_key)) targets_.push_back(queue);
+  if (!request.more_keys.empty()) {
+    route_by_names(request);
+  } else if (Queue* queue = named_queue(view.routing_key)) {
+    targets_.push_back(queue);
+  }
+  return true;
 }
 
 void Engine::route_by_names(const PublishRequest& request) {
+  surroundings_.work.spend(request.more_keys.size() / Router::steps_per_unit);
   router_.begin();
   if (Queue* queue = named_queue(request.message.routing_key)) router_.add(*queue, targets_);
   for (const std::string_view key : request.more_keys) {
@@ -82,48 +95,42 @@ void Engine::deliver_reply(const PublishRequest& request, PublishResult& result)
   const auto found = reply_channels_.find(request.message.routing_key);
   if (found == reply_channels_.end()) return;
   const MessagePtr message =
-      Message::make(request.message, request.traits, 0, surroundings_.memory);
-  if (found->second->deliver_reply(*message)) result.queue_count = 1;
+      request.draft ? request.draft->message()
+                    : Message::make(request.message, request.traits, 0, surroundings_.memory);
+  if (found->second->deliver_reply(message)) result.queue_count = 1;
 }
 
-// Takes the queues out of targets_ that refuse the message, and sees whether those that are left
-// want to know its time.
-void Engine::apply_rules(const PublishRequest& request, bool& rejected, bool& timed) {
+// Takes the queues out of targets_ that refuse the message; true if there are any.
+bool Engine::apply_rules(const PublishRequest& request) {
   const auto refuses = [&](Queue* queue) {
     if (!queue->refuses(request.message.body.size())) return false;
     if (queue->options().overflow == Overflow::reject_publish_dlx &&
         queue->options().dead_letter_exchange) {
-      queue->refuse({keep(request)});
+      queue->refuse({keep(request).message()});
     }
     return true;
   };
-  rejected = std::erase_if(targets_, refuses) > 0;
-  timed = timed || std::ranges::any_of(targets_, &Queue::is_timed);
+  return std::erase_if(targets_, refuses) > 0;
 }
 
 // Into targets_. False if one of them refuses the message.
 bool Engine::store(const PublishRequest& request) {
   bool rejected = false;
-  bool timed = request.traits.ttl_ms != MessageTraits::no_ttl;
   bool has_rules = false;
   for (const Queue* queue : targets_)
     has_rules = has_rules || queue->has_rules();
   if (has_rules) {
-    apply_rules(request, rejected, timed);
+    rejected = apply_rules(request);
     if (targets_.empty()) return false;
   }
-  if (timed) {
-    MessageView view = request.message;
-    view.published_at = surroundings_.now;
-    put(view, request.traits);
-  } else {
-    put(request.message, request.traits);
-  }
+  MessageView view = request.message;
+  view.published_at = surroundings_.now;
+  put(view, request.traits, request.draft);
   return !rejected;
 }
 
 // One record in the journal for all of targets_, one message in memory.
-void Engine::put(const MessageView& view, const MessageTraits& traits) {
+void Engine::put(const MessageView& view, const MessageTraits& traits, Draft* draft) {
   durable_targets_.clear();
   if (traits.persistent || HAYPILE_CANARY(transient_logged)) {
     for (const Queue* queue : targets_) {
@@ -132,7 +139,8 @@ void Engine::put(const MessageView& view, const MessageTraits& traits) {
   }
   const LogPosition position =
       durable_targets_.empty() ? 0 : surroundings_.journal.publish(view, durable_targets_);
-  const MessagePtr message = Message::make(view, traits, position, surroundings_.memory);
+  const MessagePtr message = draft ? draft->finish(position, view.published_at)
+                                   : Message::make(view, traits, position, surroundings_.memory);
   work().spend(targets_.size());
   work().spend_bytes(message->payload_size());
   for (Queue* queue : targets_)
@@ -194,7 +202,8 @@ void Engine::pass_on(const DeadLetter& letter) {
       .traits = dead.traits,
       .headers = exchange ? surroundings_.wire.headers(dead.properties) : std::string_view{},
       .more_keys = more_keys};
-  route(request, exchange);
+  // A dead letter goes to those queues that are found: nobody could be told that some are missing.
+  static_cast<void>(route(request, exchange));
   leave_out(dead.stations);
   targets_.resize(letter_limits_.grant_copies(targets_.size(), dead.mark, surroundings_.now, name));
   if (targets_.empty()) return;

@@ -29,13 +29,14 @@ std::size_t memory_of(const QueueDefinition& definition) {
 
 Queue::Queue(QueueDefinition definition, QueueOptions options, OwnerId owner,
              Surroundings& surroundings)
-    : definition_(std::move(definition)),
+    : Destination(true),
+      definition_(std::move(definition)),
       options_(std::move(options)),
       owner_(owner),
       surroundings_(surroundings),
       memory_(surroundings.memory, memory_of(definition_)),
       ready_(options_.priority_max, definition_.durable, surroundings),
-      has_rules_(options_.overflow != Overflow::drop_head || is_timed()),
+      has_rules_(options_.overflow != Overflow::drop_head),
       guarded_(options_.is_limited() || is_timed()) {}
 
 void Queue::push(const MessagePtr& message) {
@@ -375,12 +376,12 @@ void Queue::check_invariants(std::size_t unacked_count, std::size_t letter_count
 }
 
 void Queue::mark_delivered() {
-  if (!durable()) return;
-  ready_.each_in_memory([this](const Entry& entry) {
-    if (entry.redelivered && entry.message->position() != 0) {
-      surroundings_.journal.mark_delivered(copy_of(entry));
-    }
-  });
+  if (durable()) ready_.each_in_memory([this](const Entry& entry) { mark_delivered(entry); });
+}
+
+void Queue::mark_delivered(const Entry& entry) {
+  if (!durable() || !entry.redelivered || entry.message->position() == 0) return;
+  surroundings_.journal.mark_delivered(copy_of(entry));
 }
 
 }  // namespace haypile::engine

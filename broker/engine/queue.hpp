@@ -7,6 +7,7 @@
 
 #include "engine/consumer.hpp"
 #include "engine/definitions.hpp"
+#include "engine/destination.hpp"
 #include "engine/line.hpp"
 #include "engine/message.hpp"
 #include "engine/queue_options.hpp"
@@ -15,8 +16,6 @@
 #include "engine/surroundings.hpp"
 
 namespace haypile::engine {
-
-struct Binding;
 
 // Names a client connection, for exclusive queues; 0 is none.
 using OwnerId = std::uint64_t;
@@ -27,7 +26,7 @@ using OwnerId = std::uint64_t;
 //
 // Messages that the queue gives up (expired, over its length, rejected, delivered too often) are
 // left in the surroundings' dead letters if it has a dead-letter exchange.
-class Queue {
+class Queue final : public Destination {
  public:
   // The surroundings outlive the queue. `owner` is the connection that an exclusive queue belongs
   // to.
@@ -45,11 +44,9 @@ class Queue {
   std::size_t consumer_count() const { return line_.size(); }
   bool has_exclusive_consumer() const { return exclusive_consumer_; }
 
-  const std::vector<Binding*>& incoming() const { return incoming_; }
-
-  // Whether is_timed() and refuses() have to be asked before a message is pushed.
+  // Whether refuses() has to be asked before a message is pushed.
   bool has_rules() const { return has_rules_; }
-  // Whether it matters when a message came to it.
+  // Whether it matters for all of its messages when they came.
   bool is_timed() const { return options_.message_ttl_ms.has_value(); }
   // Whether a message of that size has to be refused (x-overflow=reject-publish).
   bool refuses(std::size_t body_size) {
@@ -128,11 +125,10 @@ class Queue {
 
   // At a clean stop: notes in the journal which of the ready messages had been delivered.
   void mark_delivered();
+  // The same for one that is in nobody's hands.
+  void mark_delivered(const Entry& entry);
 
  private:
-  friend class Exchange;
-  friend class Router;
-
   Consumer* next_consumer();
   void step_aside(Consumer& consumer);
   void give(Consumer& consumer, Entry&& entry);
@@ -169,10 +165,8 @@ class Queue {
   Line line_;
   Consumer* active_ = nullptr;  // the single active consumer
   Timer timer_;
-  TimeMs used_at_ = 0;              // kept if the queue expires
-  TimeMs logged_use_ = 0;           // the use that the journal knows of, which may lie ahead
-  std::vector<Binding*> incoming_;  // kept by Exchange; owned by the bindings' sources
-  std::uint64_t routing_mark_ = 0;  // the last routing that found this queue
+  TimeMs used_at_ = 0;     // kept if the queue expires
+  TimeMs logged_use_ = 0;  // the use that the journal knows of, which may lie ahead
 };
 
 }  // namespace haypile::engine

@@ -24,7 +24,7 @@ ReadyMessages::Level& ReadyMessages::use_level(std::uint8_t priority) {
 void ReadyMessages::pop(unsigned priority, Entry& out) {
   Level& from = level(priority);
   take_front(from, out);
-  if (has_levels() && from.empty()) used_[priority / 64] &= ~(std::uint64_t{1} << (priority % 64));
+  note_if_empty(priority);
 }
 
 void ReadyMessages::take_other(Level& level, Entry& out) {
@@ -72,6 +72,7 @@ void ReadyMessages::add_backlog(std::uint8_t priority, Backlog& backlog) {
   level.backlog = &backlog;
   size_ += backlog.unread_count();
   read_on(level);
+  note_if_empty(priority);
 }
 
 void ReadyMessages::drop_backlogs() {
@@ -123,6 +124,7 @@ CopyToStore copy_to_store(const Entry& entry, QueueId queue, std::uint8_t priori
           .delivery_count = entry.delivery_count,
           .redelivered = entry.redelivered,
           .stays_in_memory = stays_in_memory,
+          .is_timed = entry.message->has_ttl(),
           .message = entry.message->view()};
 }
 
@@ -165,9 +167,10 @@ void ReadyMessages::store_fresh(Level& level, std::uint8_t priority, QueueId que
 }
 
 void ReadyMessages::moved_out() {
-  read_on(lowest_);
-  for (const auto& level : higher_) {
-    if (level) read_on(*level);
+  for (unsigned priority = 0; priority <= higher_.size(); ++priority) {
+    if (priority != 0 && !higher_[priority - 1]) continue;
+    read_on(level(priority));
+    note_if_empty(priority);
   }
 }
 

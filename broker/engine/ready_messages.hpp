@@ -159,6 +159,11 @@ class ReadyMessages {
   // Of a queue with levels.
   Level& level_for(const Entry& entry) { return use_level(level_of(*entry.message)); }
   Level& use_level(std::uint8_t priority);
+  // To be called when a level may have become empty.
+  void note_if_empty(unsigned priority) {
+    if (has_levels() && level(priority).empty())
+      used_[priority / 64] &= ~(std::uint64_t{1} << (priority % 64));
+  }
   // Null if the level is empty.
   const Level* used(unsigned priority) const {
     return level(priority).empty() ? nullptr : &level(priority);

@@ -5,8 +5,9 @@ namespace haypile::engine {
 void Restore::exchange(const ExchangeDefinition& definition) {
   std::string alternate;
   if (engine_.read_alternate(definition, alternate)) alternate.clear();
-  engine_.exchanges_.try_emplace(definition.name,
-                                 std::make_unique<Exchange>(definition, std::move(alternate)));
+  engine_.exchanges_.try_emplace(
+      definition.name,
+      std::make_unique<Exchange>(definition, std::move(alternate), engine_.exchange_context_));
 }
 
 void Restore::queue(const QueueDefinition& definition, TimeMs unused_since) {
@@ -22,11 +23,11 @@ void Restore::queue(const QueueDefinition& definition, TimeMs unused_since) {
 
 void Restore::binding(const BindingDefinition& definition) {
   auto binding = std::make_unique<Binding>();
+  HeadersMatch headers;
   Exchange* source = nullptr;
-  if (engine_.resolve(engine_.with_arguments_in_order(definition), 0, *binding, source)) {
-    return;  // one end is gone
-  }
-  source->bind(std::move(binding));
+  const BindingDefinition ordered = engine_.with_arguments_in_order(definition);
+  if (engine_.resolve(ordered, 0, *binding, headers, source)) return;  // one end is gone
+  source->bind(std::move(binding), headers);
 }
 
 void Restore::backlog(QueueId id, std::uint8_t priority, Backlog& backlog) {

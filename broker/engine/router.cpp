@@ -1,20 +1,27 @@
 #include "engine/router.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace haypile::engine {
 
-void Router::route(Exchange& start, std::span<const std::string_view> routing_keys,
+namespace {
+// A header is decoded and looked up.
+constexpr std::uint64_t steps_per_field = 10;
+}  // namespace
+
+bool Router::route(Exchange& start, std::span<const std::string_view> routing_keys,
                    std::string_view headers, std::vector<Queue*>& queues) {
   ++mark_;
+  steps_ = 0;
+  is_complete_ = true;
   has_fields_ = false;
   start.routing_mark_ = mark_;
   const Address address{routing_keys, headers};
   Exchange* exchange = &start;
   for (;;) {
+    ++steps_;
     if (!follow(*exchange, address, queues)) visit_alternate(*exchange);
-    if (pending_.empty()) return;
+    if (pending_.empty()) return is_complete_;
     exchange = pending_.back();
     pending_.pop_back();
   }
@@ -22,60 +29,79 @@ void Router::route(Exchange& start, std::span<const std::string_view> routing_ke
 
 // Returns whether any binding matches.
 bool Router::follow(Exchange& exchange, const Address& address, std::vector<Queue*>& queues) {
-  bool matched = false;
   switch (exchange.definition().type) {
     case ExchangeType::direct:
-      for (const std::string_view key : address.routing_keys) {
-        const auto found = exchange.by_key_.find(key);
-        if (found == exchange.by_key_.end()) continue;
-        take(found->second, queues);
-        matched = true;
-      }
-      break;
-    case ExchangeType::fanout:
-      take(exchange.all_, queues);
-      matched = !exchange.all_.empty();
-      break;
+      return follow_keys(exchange, address, queues);
     case ExchangeType::topic:
-      for (const std::string_view key : address.routing_keys) {
-        for (const auto* targets : exchange.by_pattern_.match(key)) {
-          take(*targets, queues);
-          matched = true;
-        }
-      }
-      break;
+      return follow_patterns(exchange.by_pattern_, address, queues);
     case ExchangeType::headers:
-      matched = follow_headers(exchange, address, queues);
+      return follow_headers(exchange.by_headers_, address, queues);
+    case ExchangeType::fanout:
       break;
+  }
+  take(exchange.all_, queues);
+  return !exchange.all_.empty();
+}
+
+bool Router::follow_keys(Exchange& exchange, const Address& address, std::vector<Queue*>& queues) {
+  bool matched = false;
+  for (const std::string_view& key : address.routing_keys) {
+    if (&key != address.routing_keys.data() && is_enough()) break;
+    ++steps_;
+    const auto found = exchange.by_key_.find(key);
+    if (found == exchange.by_key_.end()) continue;
+    matched = true;
+    if (std::exchange(found->second.routing_mark, mark_) != mark_) {
+      take(found->second.targets, queues);
+    }
   }
   return matched;
 }
 
-bool Router::follow_headers(const Exchange& exchange, const Address& address,
+bool Router::follow_patterns(TopicTrie& patterns, const Address& address,
+                             std::vector<Queue*>& queues) {
+  patterns.begin_match(address.routing_keys.size() > 1);
+  for (const std::string_view& key : address.routing_keys) {
+    if (&key != address.routing_keys.data() && is_enough()) break;
+    steps_ += patterns.match(key);
+  }
+  for (const Targets* targets : patterns.found())
+    take(*targets, queues);
+  return !patterns.found().empty();
+}
+
+bool Router::follow_headers(HeadersIndex& index, const Address& address,
                             std::vector<Queue*>& queues) {
   if (!std::exchange(has_fields_, true)) {
-    fields_ = reader_.fields(address.headers);
-    std::ranges::stable_sort(fields_, {}, &TableField::name);
+    std::vector<TableField> fields;
+    if (conditions_.size() > 0) fields = reader_.fields(address.headers);
+    conditions_.look_at(fields);
+    steps_ += steps_per_field * fields.size();
   }
-  bool matched = false;
-  for (const Target& target : exchange.all_) {
-    if (!target.binding->headers.matches(fields_)) continue;
-    take(target, queues);
-    matched = true;
-  }
-  return matched;
+  const auto& found = index.match();
+  steps_ += index.steps();
+  for (const Targets* targets : found)
+    take(*targets, queues);
+  return !found.empty();
 }
 
-void Router::take(const std::vector<Target>& targets, std::vector<Queue*>& queues) {
-  for (const Target& target : targets)
-    take(target, queues);
+// Whether further keys are passed over.
+bool Router::is_enough() {
+  if (steps_ > steps_max) is_complete_ = false;
+  return !is_complete_;
 }
 
-void Router::take(const Target& target, std::vector<Queue*>& queues) {
-  if (!target.queue) {
-    visit(*target.binding->exchange);
-  } else {
-    add(*target.queue, queues);
+void Router::take(const Targets& targets, std::vector<Queue*>& queues) {
+  steps_ += targets.size();
+  for (const Target& target : targets) {
+    Destination& destination = *target.destination;
+    if (destination.routing_mark_ == mark_) continue;
+    destination.routing_mark_ = mark_;
+    if (destination.is_queue_) {
+      queues.push_back(static_cast<Queue*>(&destination));
+    } else {
+      pending_.push_back(static_cast<Exchange*>(&destination));
+    }
   }
 }
 

@@ -8,22 +8,35 @@
 #include <vector>
 
 #include "engine/exchange.hpp"
+#include "engine/queue.hpp"
+#include "engine/table_reader.hpp"
 
 namespace haypile::engine {
 
 class Router {
  public:
-  // Both outlive the router. `exchanges`: where alternate exchanges are looked for, by name.
-  Router(const TableReader& reader, const StringMap<std::unique_ptr<Exchange>>& exchanges)
-      : reader_(reader), exchanges_(exchanges) {}
+  // A message that has many routing keys goes no further by those that are left when so many steps
+  // have been taken: some ten milliseconds. By one key a message goes everywhere: that far the
+  // weight of exchanges (Exchange::weight_max) and what bindings take in memory set the bounds.
+  static constexpr std::uint64_t steps_max = 300'000;
+  // A step is a key or word looked up, a binding or node looked at. So many are a unit of work.
+  static constexpr std::uint64_t steps_per_unit = 30;
+
+  // All outlive the router. `exchanges`: where alternate exchanges are looked for, by name.
+  Router(const TableReader& reader, ExchangeContext& context,
+         const StringMap<std::unique_ptr<Exchange>>& exchanges)
+      : reader_(reader), conditions_(context.conditions), exchanges_(exchanges) {}
 
   // Appends each queue once, whatever the number of ways to it. The message goes by all of its
-  // routing keys at every exchange it comes to; exchanges bound in a circle are passed once. Where
-  // no binding matches, to a queue or an exchange, the alternate exchange takes over, if there is
-  // one of that name now. `headers` is the message's encoded table, read only for headers
-  // exchanges.
-  void route(Exchange& start, std::span<const std::string_view> routing_keys,
+  // routing keys at every exchange it comes to; each exchange is passed once, though bound in a
+  // circle, and another way to it costs a look at its mark. Where no binding matches, to a queue or
+  // an exchange, the alternate exchange takes over, if there is one of that name now. `headers` is
+  // the message's encoded table, read only for headers exchanges. False if there were too many
+  // keys for what they lead to: then queues are missing.
+  bool route(Exchange& start, std::span<const std::string_view> routing_keys,
              std::string_view headers, std::vector<Queue*>& queues);
+  // How many steps route() took.
+  std::uint64_t steps() const { return steps_; }
 
   // Without an exchange: after begin() each queue is added once.
   void begin() { ++mark_; }
@@ -40,20 +53,22 @@ class Router {
   };
 
   bool follow(Exchange& exchange, const Address& address, std::vector<Queue*>& queues);
-  bool follow_headers(const Exchange& exchange, const Address& address,
-                      std::vector<Queue*>& queues);
-  void take(const std::vector<Target>& targets, std::vector<Queue*>& queues);
-  void take(const Target& target, std::vector<Queue*>& queues);
+  bool follow_keys(Exchange& exchange, const Address& address, std::vector<Queue*>& queues);
+  bool follow_patterns(TopicTrie& patterns, const Address& address, std::vector<Queue*>& queues);
+  bool follow_headers(HeadersIndex& index, const Address& address, std::vector<Queue*>& queues);
+  bool is_enough();
+  void take(const Targets& targets, std::vector<Queue*>& queues);
   void visit(Exchange& exchange);
   void visit_alternate(const Exchange& exchange);
 
   const TableReader& reader_;
+  HeaderConditions& conditions_;
   const StringMap<std::unique_ptr<Exchange>>& exchanges_;
   std::uint64_t mark_ = 0;
+  std::uint64_t steps_ = 0;
+  bool is_complete_ = true;
+  bool has_fields_ = false;  // of the message at hand, once a headers exchange has asked for them
   std::vector<Exchange*> pending_;
-  // Of the message at hand, once a headers exchange has asked for them.
-  std::vector<TableField> fields_;
-  bool has_fields_ = false;
 };
 
 }  // namespace haypile::engine

@@ -1,7 +1,7 @@
 #include "engine/topic_trie.hpp"
 
 #include <algorithm>
-#include <functional>
+#include <cassert>
 #include <utility>
 
 namespace haypile::engine {
@@ -19,14 +19,10 @@ void each_word(std::string_view text, Visit visit) {
   }
 }
 
-std::uint32_t text_hash(std::string_view text) {
-  return static_cast<std::uint32_t>(std::hash<std::string_view>{}(text));
-}
-
 }  // namespace
 
 // In a run of `*` and `#` their order does not matter, nor how many `#` there are: the one `#`
-// goes to the end. So a node behind a `#` has children behind literal words only.
+// goes to the end.
 std::vector<std::string_view> TopicTrie::canonical(std::string_view pattern) {
   std::vector<std::string_view> words;
   bool hash_due = false;
@@ -45,41 +41,65 @@ std::vector<std::string_view> TopicTrie::canonical(std::string_view pattern) {
   return words;
 }
 
-std::uint32_t TopicTrie::edge_hash(NodeId parent, WordId word) {
-  std::uint64_t mixed = (std::uint64_t{parent} << 32 | word) * 0x9E37'79B9'7F4A'7C15;
-  mixed ^= mixed >> 32;
-  return static_cast<std::uint32_t>((mixed * 0xD6E8'FEB8'6659'FD93) >> 32);
+std::size_t TopicTrie::weight(std::string_view pattern) {
+  constexpr std::size_t label_words_per_node = 16;
+  bool has_wildcards = false;
+  std::size_t word_count = 0;
+  each_word(pattern, [&](std::string_view word) {
+    has_wildcards = has_wildcards || word == "*" || word == "#";
+    ++word_count;
+  });
+  return has_wildcards ? 2 + word_count / label_words_per_node : 0;
 }
 
-TopicTrie::Targets& TopicTrie::list(std::string_view pattern) {
+std::uint32_t TopicTrie::edge_hash(NodeId parent, WordId word) const {
+  return static_cast<std::uint32_t>(hash_(parent, word));
+}
+
+std::uint32_t TopicTrie::text_hash(std::string_view text) const {
+  return static_cast<std::uint32_t>(hash_(text));
+}
+
+TopicTrie::NodeId TopicTrie::place(std::string_view pattern) {
+  assert(pattern.size() <= topic_key_size_max);
   const std::vector<std::string_view> words = canonical(pattern);
   Words rest(words);
   NodeId node = root;
-  for (;;) {
-    if (nodes_[node].tail_size > 0) {
-      if (has_tail(nodes_[node], rest)) return nodes_[node].targets;
-      split(node);
-    }
-    if (rest.empty()) return nodes_[node].targets;
-    const NodeId next = child(node, find_word(rest.front()));
-    if (next == root) return nodes_[add_path(node, rest)].targets;
-    node = next;
+  while (!rest.empty()) {
+    NodeId next = child(node, find_word(rest.front()));
+    if (next == root) return add_leaf(node, rest);
     rest = rest.subspan(1);
+    const std::span<const WordId> label = label_of(nodes_[next]);
+    std::size_t shared = 0;
+    while (shared < label.size() && shared < rest.size() &&
+           label[shared] == find_word(rest[shared]))
+      ++shared;
+    if (shared < label.size()) next = split(next, shared);
+    rest = rest.subspan(shared);
+    node = next;
   }
+  return node;
 }
 
-void TopicTrie::prune(std::string_view pattern) {
-  NodeId node = root;
-  for (const std::string_view word : canonical(pattern)) {
-    if (nodes_[node].tail_size > 0) break;
-    node = child(node, find_word(word));
+void TopicTrie::prune(NodeId id) {
+  assert(nodes_[id].targets.empty());
+  nodes_[id].targets = {};
+  while (id != root && nodes_[id].targets.empty() && is_leaf(nodes_[id])) {
+    const NodeId parent = nodes_[id].parent;
+    remove_leaf(id);
+    id = parent;
   }
-  nodes_[node].targets = {};
-  while (node != root && nodes_[node].child_count == 0 && nodes_[node].targets.empty()) {
-    const NodeId parent = nodes_[node].parent;
-    remove_leaf(node);
-    node = parent;
-  }
+  if (id != root && nodes_[id].targets.empty()) merge(id);
+  if (node_count() > 1) return;
+  // None is left but the root: memory is given back.
+  std::vector<Node> nodes(1);
+  nodes[root].targets = std::move(nodes_[root].targets);
+  nodes_ = std::move(nodes);
+  words_ = std::vector<Word>(first_literal);
+  free_nodes_ = {};
+  free_words_ = {};
+  word_slots_ = {};
+  marks_ = {};
 }
 
 TopicTrie::NodeId TopicTrie::child(NodeId parent, WordId word) const {
@@ -89,83 +109,132 @@ TopicTrie::NodeId TopicTrie::child(NodeId parent, WordId word) const {
 }
 
 TopicTrie::NodeId TopicTrie::literal_child(NodeId parent, WordId word) const {
+  const NodeId first = nodes_[parent].first_child;
+  if (nodes_[parent].has_one_child) return nodes_[first].word == word ? first : root;
+  if (first == root) return root;
   return edges_.find(edge_hash(parent, word), [&](NodeId id) {
     return nodes_[id].parent == parent && nodes_[id].word == word;
   });
 }
 
-// Takes over one use of the word.
-TopicTrie::NodeId TopicTrie::add_child(NodeId parent, WordId word) {
-  NodeId id;
+TopicTrie::NodeId TopicTrie::new_node() {
   if (free_nodes_.empty()) {
-    id = static_cast<NodeId>(nodes_.size());
     nodes_.emplace_back();
-  } else {
-    id = free_nodes_.back();
-    free_nodes_.pop_back();
+    return static_cast<NodeId>(nodes_.size() - 1);
   }
-  nodes_[id].parent = parent;
-  nodes_[id].word = word;
-  ++nodes_[parent].child_count;
-  if (word == star) {
-    nodes_[parent].star = id;
-  } else if (word == hash) {
-    nodes_[parent].hash = id;
-  } else {
-    edges_.insert(edge_hash(parent, word), id);
-  }
+  const NodeId id = free_nodes_.back();
+  free_nodes_.pop_back();
   return id;
 }
 
-// `words`: at least one, the first of them no child of `node` yet.
-TopicTrie::NodeId TopicTrie::add_path(NodeId node, Words words) {
-  for (;;) {
-    const WordId word = use_word(words.front());
-    node = add_child(node, word);
-    words = words.subspan(1);
-    if (words.empty()) return node;
-    if (word != hash && std::find(words.begin(), words.end(), "#") == words.end()) break;
-  }
-  auto tail = std::make_unique<WordId[]>(words.size());
-  std::transform(words.begin(), words.end(), tail.get(),
-                 [this](std::string_view word) { return use_word(word); });
-  nodes_[node].tail = std::move(tail);
-  nodes_[node].tail_size = static_cast<std::uint32_t>(words.size());
-  return node;
-}
-
-bool TopicTrie::has_tail(const Node& node, Words words) const {
-  return std::equal(words.begin(), words.end(), node.tail.get(), node.tail.get() + node.tail_size,
-                    [this](std::string_view text, WordId word) { return find_word(text) == word; });
-}
-
-// Another pattern goes on from here: the first word of the tail becomes an edge.
-void TopicTrie::split(NodeId id) {
-  const std::unique_ptr<WordId[]> tail = std::move(nodes_[id].tail);
-  const std::uint32_t rest_size = std::exchange(nodes_[id].tail_size, 0) - 1;
-  Node& leaf = nodes_[add_child(id, tail[0])];
-  leaf.targets.swap(nodes_[id].targets);
-  if (rest_size == 0) return;
-  leaf.tail = std::make_unique<WordId[]>(rest_size);
-  leaf.tail_size = rest_size;
-  std::copy_n(tail.get() + 1, rest_size, leaf.tail.get());
-}
-
-void TopicTrie::remove_leaf(NodeId id) {
+// Its parent gets to know the node by its word.
+void TopicTrie::attach(NodeId id) {
   Node& node = nodes_[id];
   Node& parent = nodes_[node.parent];
-  --parent.child_count;
+  if (node.word == star) {
+    parent.star = id;
+  } else if (node.word == hash) {
+    parent.hash = id;
+  } else {
+    edges_.insert(edge_hash(node.parent, node.word), id);
+    node.previous = root;
+    node.next = std::exchange(parent.first_child, id);
+    parent.has_one_child = node.next == root;
+    if (node.next != root) nodes_[node.next].previous = id;
+  }
+}
+
+void TopicTrie::detach(NodeId id) {
+  const Node& node = nodes_[id];
+  Node& parent = nodes_[node.parent];
   if (node.word == star) {
     parent.star = root;
   } else if (node.word == hash) {
     parent.hash = root;
   } else {
     edges_.erase(edge_hash(node.parent, node.word), id);
-    release_word(node.word);
+    (node.previous == root ? parent.first_child : nodes_[node.previous].next) = node.next;
+    if (node.next != root) nodes_[node.next].previous = node.previous;
+    const NodeId first = parent.first_child;
+    parent.has_one_child = first != root && nodes_[first].next == root;
   }
-  for (std::uint32_t i = 0; i < node.tail_size; ++i)
-    release_word(node.tail[i]);
-  node = {};
+}
+
+// `words`: at least one, the first of them no child of `parent` yet.
+TopicTrie::NodeId TopicTrie::add_leaf(NodeId parent, Words words) {
+  std::vector<WordId> ids(words.size());
+  std::ranges::transform(words, ids.begin(),
+                         [this](std::string_view word) { return use_word(word); });
+  const NodeId id = new_node();
+  nodes_[id].parent = parent;
+  nodes_[id].word = ids.front();
+  set_label(nodes_[id], std::span(ids).subspan(1));
+  attach(id);
+  return id;
+}
+
+// Another pattern parts from the node's label behind its first `shared` words. Returns a new node
+// with these; the old one goes on from there, and keeps its number.
+TopicTrie::NodeId TopicTrie::split(NodeId lower, std::size_t shared) {
+  const NodeId upper = new_node();
+  detach(lower);
+  const std::unique_ptr<WordId[]> words = std::move(nodes_[lower].label);
+  const std::span<const WordId> label(words.get(), nodes_[lower].label_size);
+  label_bytes_ -= label.size_bytes();
+  nodes_[lower].label_size = 0;
+  nodes_[upper].parent = nodes_[lower].parent;
+  nodes_[upper].word = nodes_[lower].word;
+  set_label(nodes_[upper], label.first(shared));
+  attach(upper);
+  nodes_[lower].parent = upper;
+  nodes_[lower].word = label[shared];
+  set_label(nodes_[lower], label.subspan(shared + 1));
+  attach(lower);
+  return upper;
+}
+
+// Nothing ends at the node. If only one child is left, that takes over its words, and keeps its
+// number.
+void TopicTrie::merge(NodeId upper) {
+  const Node& node = nodes_[upper];
+  const NodeId first = node.first_child;
+  const bool has_one_child = (node.star != root) + (node.hash != root) + (first != root) == 1 &&
+                             (first == root || node.has_one_child);
+  if (!has_one_child) return;
+  const NodeId lower = first != root ? first : std::max(node.star, node.hash);
+  std::vector<WordId> words(node.label.get(), node.label.get() + node.label_size);
+  words.push_back(nodes_[lower].word);
+  const std::span<const WordId> rest = label_of(nodes_[lower]);
+  words.insert(words.end(), rest.begin(), rest.end());
+  detach(lower);
+  detach(upper);
+  nodes_[lower].parent = node.parent;
+  nodes_[lower].word = node.word;
+  set_label(nodes_[lower], words);
+  free_node(upper);
+  attach(lower);
+}
+
+void TopicTrie::set_label(Node& node, std::span<const WordId> words) {
+  label_bytes_ -= label_of(node).size_bytes();
+  label_bytes_ += words.size_bytes();
+  node.label = words.empty() ? nullptr : std::make_unique<WordId[]>(words.size());
+  node.label_size = static_cast<std::uint16_t>(words.size());
+  node.has_hash = std::ranges::find(words, hash) != words.end();
+  std::ranges::copy(words, node.label.get());
+}
+
+void TopicTrie::remove_leaf(NodeId id) {
+  detach(id);
+  release_word(nodes_[id].word);
+  for (const WordId word : label_of(nodes_[id]))
+    release_word(word);
+  free_node(id);
+}
+
+void TopicTrie::free_node(NodeId id) {
+  set_label(nodes_[id], {});
+  nodes_[id] = {};
   free_nodes_.push_back(id);
 }
 
@@ -187,6 +256,7 @@ TopicTrie::WordId TopicTrie::use_word(std::string_view text) {
       free_words_.pop_back();
     }
     words_[id].text = text;
+    word_text_bytes_ += text.size();
     word_index_.insert(text_hash(text), id);
   }
   ++words_[id].use_count;
@@ -195,67 +265,182 @@ TopicTrie::WordId TopicTrie::use_word(std::string_view text) {
 
 void TopicTrie::release_word(WordId id) {
   if (--words_[id].use_count > 0 || id == star || id == hash) return;
+  word_text_bytes_ -= words_[id].text.size();
   word_index_.erase(text_hash(words_[id].text), id);
   words_[id] = {};
   free_words_.push_back(id);
 }
 
-const std::vector<const TopicTrie::Targets*>& TopicTrie::match(std::string_view routing_key) {
-  ++mark_;
-  key_.clear();
-  next_.clear();
-  floating_.clear();
+std::size_t TopicTrie::memory_bytes() const {
+  return nodes_.capacity() * sizeof(Node) + label_bytes_ + words_.capacity() * sizeof(Word) +
+         word_text_bytes_ + word_index_.memory_bytes() + edges_.memory_bytes() +
+         (free_nodes_.capacity() + free_words_.capacity()) * sizeof(NodeId) +
+         (marks_.capacity() + word_slots_.capacity()) * sizeof(std::uint64_t);
+}
+
+void TopicTrie::begin_match(bool several) {
   found_.clear();
+  several_ = several;
+  if (!several) return;
+  ++match_;
+  marks_.resize(nodes_.size());
+}
+
+std::uint64_t TopicTrie::match(std::string_view routing_key) {
+  if (routing_key.size() > topic_key_size_max) return 1;
+  key_.clear();
   each_word(routing_key, [this](std::string_view word) { key_.push_back(find_word(word)); });
-  position_ = 0;
-  enter(root);
-  while (position_ < key_.size() && !(next_.empty() && floating_.empty())) {
-    reached_.swap(next_);
-    next_.clear();
-    step(key_[position_++]);
-  }
-  return found_;
+  steps_ = key_.size();
+  has_slots_ = false;
+  visit(root, 0);
+  return steps_;
 }
 
-// A node that is not behind a `#` is reached from its parent alone, and so once a word.
-void TopicTrie::step(WordId word) {
-  const bool is_literal = word >= first_literal;
-  const std::size_t floating_count = floating_.size();
-  for (const NodeId id : reached_) {
-    if (const NodeId behind_star = nodes_[id].star; behind_star != root) enter(behind_star);
-    if (!is_literal) continue;
-    if (const NodeId next = literal_child(id, word); next != root) enter(next);
-  }
-  // Those that this word has added stand before the next one.
-  for (std::size_t i = 0; is_literal && i < floating_count; ++i) {
-    if (const NodeId next = literal_child(floating_[i], word); next != root) enter(next);
-  }
+// With one key each node is come to once.
+void TopicTrie::add_found(NodeId id) {
+  if (nodes_[id].targets.empty()) return;
+  if (several_ && std::exchange(marks_[id], match_) == match_) return;
+  found_.push_back(&nodes_[id].targets);
 }
 
-// A `#` takes no word as well as any: what is behind it is reached with its parent and for good.
-void TopicTrie::enter(NodeId id) {
+// `place` is behind the word of the edge.
+void TopicTrie::visit(NodeId id, std::size_t place) {
   const Node& node = nodes_[id];
-  if (node.tail_size > 0) {
-    if (tail_matches(node)) found_.push_back(&node.targets);
+  steps_ += 1 + node.label_size / 16;
+  std::span<const WordId> label = label_of(node);
+  if (node.has_hash) label = label.first(hash_place(label));
+  if (!stands_at(place, label)) return;
+  place += label.size();
+  if (node.has_hash) return go_behind_hash(id, label.size() + 1, place);
+  if (node.hash != root) go_behind_hash(node.hash, 0, place);
+  if (place == key_.size()) return add_found(id);
+  if (node.star != root) visit(node.star, place + 1);
+  if (key_[place] < first_literal) return;
+  if (const NodeId next = literal_child(id, key_[place]); next != root) visit(next, place + 1);
+}
+
+// A `#` is behind what of the label is before `label_place`, or before the node, and can come to an
+// end at any place from `first` on.
+void TopicTrie::go_behind_hash(NodeId id, std::size_t label_place, std::size_t first) {
+  const Node& node = nodes_[id];
+  const std::span<const WordId> rest = label_of(node).subspan(label_place);
+  const bool is_fixed = !node.has_hash || hash_place(rest) == rest.size();
+  if (is_fixed && is_leaf(node)) {
+    ++steps_;
+    const std::size_t left = key_.size() - first;
+    if (rest.size() <= left && stands_at(key_.size() - rest.size(), rest)) add_found(id);
     return;
   }
-  const bool at_end = position_ == key_.size();
-  if (at_end && !node.targets.empty()) found_.push_back(&node.targets);
-  if (node.child_count == 0) return;
-  if (!at_end) next_.push_back(id);
-  if (node.hash == root) return;
-  Node& behind_hash = nodes_[node.hash];
-  if (behind_hash.mark == mark_) return;
-  behind_hash.mark = mark_;
-  if (!behind_hash.targets.empty()) found_.push_back(&behind_hash.targets);
-  if (behind_hash.child_count > 0) floating_.push_back(node.hash);
+  if (!std::exchange(has_slots_, true)) prepare_slots();
+  if (key_.size() <= Narrow::word_count_max) {
+    spread(id, label_place, Narrow::between(first, key_.size()));
+  } else {
+    spread(id, label_place, Wide::between(first, key_.size()));
+  }
 }
 
-bool TopicTrie::tail_matches(const Node& node) const {
-  const WordId* word = key_.data() + position_;
-  return std::equal(node.tail.get(), node.tail.get() + node.tail_size, word,
-                    key_.data() + key_.size(),
-                    [](WordId wanted, WordId given) { return wanted == star || wanted == given; });
+// Of the first `#`; the size if there is none.
+std::size_t TopicTrie::hash_place(std::span<const WordId> words) {
+  return static_cast<std::size_t>(std::ranges::find(words, hash) - words.begin());
+}
+
+// Whether the key has these words, without a `#` among them, at that place. Eight at a time, which
+// the compiler compares at once.
+bool TopicTrie::stands_at(std::size_t place, std::span<const WordId> words) const {
+  constexpr std::size_t portion = 8;
+  if (key_.size() - place < words.size()) return false;
+  const WordId* given = key_.data() + place;
+  const auto differs = [&](std::size_t i) { return words[i] != star && words[i] != given[i]; };
+  std::size_t i = 0;
+  for (; i + portion <= words.size(); i += portion) {
+    unsigned differ = 0;
+    for (std::size_t k = i; k < i + portion; ++k)
+      differ |=
+          static_cast<unsigned>(words[k] != star) & static_cast<unsigned>(words[k] != given[k]);
+    if (differ != 0) return false;
+  }
+  while (i < words.size() && !differs(i))
+    ++i;
+  return i == words.size();
+}
+
+// `places`: where in the key what is before `label_place` can end.
+template <class P>
+void TopicTrie::spread(NodeId id, std::size_t label_place, P places) {
+  const Node& node = nodes_[id];
+  steps_ += 1 + node.label_size / 16;
+  for (; label_place < node.label_size; ++label_place) {
+    const WordId word = node.label[label_place];
+    if (word == hash) {
+      places = P::between(places.first(), key_.size());
+      continue;
+    }
+    const std::size_t slot = slot_of(word);
+    if (slot == no_slot) return;
+    places.take(slot_places_[slot]);
+    if (places.is_empty()) return;
+  }
+  if (places.has(key_.size())) add_found(id);
+  if (node.hash != root) go_behind_hash(node.hash, 0, places.first());
+  if (node.star != root) spread_to_child(node.star, places, any_word);
+  if (node.first_child != root) spread_to_children(id, places);
+}
+
+template <class P>
+void TopicTrie::spread_to_children(NodeId id, const P& places) {
+  if (has_more_children(nodes_[id], slot_words_.size())) {
+    steps_ += slot_words_.size();
+    for (std::size_t slot = any_word + 1; slot < slot_words_.size(); ++slot) {
+      const NodeId next = literal_child(id, slot_words_[slot]);
+      if (next != root) spread_to_child(next, places, slot);
+    }
+    return;
+  }
+  for (NodeId next = nodes_[id].first_child; next != root; next = nodes_[next].next) {
+    ++steps_;
+    const std::size_t slot = slot_of(nodes_[next].word);
+    if (slot != no_slot) spread_to_child(next, places, slot);
+  }
+}
+
+template <class P>
+void TopicTrie::spread_to_child(NodeId id, P places, std::size_t slot) {
+  places.take(slot_places_[slot]);
+  if (!places.is_empty()) spread(id, 0, places);
+}
+
+bool TopicTrie::has_more_children(const Node& node, std::size_t count) const {
+  NodeId child = node.first_child;
+  for (; child != root && count > 0; --count)
+    child = nodes_[child].next;
+  return child != root;
+}
+
+void TopicTrie::prepare_slots() {
+  ++key_number_;
+  word_slots_.resize(words_.size());
+  slot_words_.assign(1, star);
+  slot_places_.assign(1, {});
+  for (std::size_t place = 0; place < key_.size(); ++place) {
+    const std::uint64_t bit = std::uint64_t{1} << place % 64;
+    slot_places_[any_word][place / 64] |= bit;
+    const WordId word = key_[place];
+    if (word < first_literal) continue;
+    std::size_t slot = slot_of(word);
+    if (slot == no_slot) {
+      slot = slot_words_.size();
+      slot_words_.push_back(word);
+      slot_places_.push_back({});
+      word_slots_[word] = key_number_ * slots_max + slot;
+    }
+    slot_places_[slot][place / 64] |= bit;
+  }
+}
+
+std::size_t TopicTrie::slot_of(WordId word) const {
+  if (word == star) return any_word;
+  const std::uint64_t found = word_slots_[word];
+  return found / slots_max == key_number_ ? found % slots_max : no_slot;
 }
 
 }  // namespace haypile::engine

@@ -135,4 +135,19 @@ void Unacked::trim() {
   }
 }
 
+std::size_t Unacked::bytes(std::size_t count_max, std::size_t bytes_max) const {
+  std::size_t bytes = 0;
+  const auto add = [&](const UnackedMessage& message) {
+    if (message.queue && message.entry.message) bytes += message.entry.message->size();
+    return --count_max > 0 && bytes < bytes_max;
+  };
+  for (const auto& [tag, message] : stragglers_) {
+    if (!add(message)) return bytes;
+  }
+  for (std::size_t i = 0; i < window_.size(); ++i) {
+    if (!add(window_[i])) return bytes;
+  }
+  return bytes;
+}
+
 }  // namespace haypile::engine

@@ -35,6 +35,8 @@ class Unacked {
     ++in_window_;
     return last_tag();
   }
+  // What was added last, until something else is done to it.
+  const UnackedMessage& newest() const { return window_[window_.size() - 1]; }
   // Uses up a delivery tag for a message that needs no acknowledgement.
   std::uint64_t skip();
 
@@ -63,6 +65,8 @@ class Unacked {
   std::uint64_t last_tag() const { return first_tag_ + window_.size() - 1; }
   // Throws std::logic_error if its books do not agree.
   void check_invariants() const;
+  // What the first of them take in memory, as far as so many, or so many bytes.
+  std::size_t bytes(std::size_t count_max, std::size_t bytes_max) const;
   // All that are unacked.
   template <class Visit>
   void each(Visit visit) {

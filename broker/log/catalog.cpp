@@ -97,11 +97,14 @@ void Catalog::apply(const Record& record) {
     } else {
       unbind(binding->definition);
     }
+  } else if (const auto* clock = std::get_if<ClockRecord>(&record)) {
+    set_clock_offset(clock->offset_ms);
   }
 }
 
 std::string Catalog::encode() const {
   std::string out;
+  if (clock_offset_ms_ != 0) append_clock(out, clock_offset_ms_);
   for (const auto& [name, exchange] : exchanges_)
     append_exchange(out, exchange);
   for (const auto& [id, queue] : queues_)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -29,6 +30,8 @@ class Catalog {
   void set_unused_since(engine::QueueId id, engine::TimeMs time);
   void bind(const engine::BindingDefinition& definition);
   void unbind(const engine::BindingDefinition& definition);
+  void set_clock_offset(std::int64_t offset_ms) { clock_offset_ms_ = offset_ms; }
+  std::int64_t clock_offset_ms() const { return clock_offset_ms_; }
   // A definition's record; others change nothing.
   void apply(const Record& record);
 
@@ -71,6 +74,7 @@ class Catalog {
   void drop_bindings_from(std::string_view exchange);
   void drop_bindings_to(Destination destination);
 
+  std::int64_t clock_offset_ms_ = 0;
   std::map<std::string, engine::ExchangeDefinition, std::less<>> exchanges_;
   std::map<engine::QueueId, engine::QueueDefinition> queues_;
   std::map<engine::QueueId, engine::TimeMs> unused_since_;  // of queues that are out of use

@@ -31,17 +31,29 @@ bool apply_record(std::string_view& records, Checkpoint& checkpoint) {
 
 }  // namespace
 
+std::string encode_piles(Piles& piles) {
+  std::string bytes;
+  piles.each([&](Piles::Slot, const Pile& pile) { append_pile(bytes, pile); });
+  return bytes;
+}
+
 std::string encode_checkpoint(const CheckpointHead& head, const Catalog& catalog, Piles& piles,
                               const DirectoryId& id) {
-  std::string bytes(checkpoint_magic);
+  return encode_checkpoint(head, catalog.encode(), encode_piles(piles), id);
+}
+
+std::string encode_checkpoint(const CheckpointHead& head, std::string_view definitions,
+                              std::string_view piles, const DirectoryId& id) {
+  std::string bytes;
+  bytes.reserve(header_size + definitions.size() + piles.size() + checksum_size);
+  bytes += checkpoint_magic;
   put_u32(bytes, format_version);
   put_u32(bytes, 0);
-  bytes.append(reinterpret_cast<const char*>(id.data()), id.size());
+  bytes += view(id);
   put_u64(bytes, head.first_segment);
   put_u64(bytes, head.position);
   put_u64(bytes, head.moved);
-  bytes += catalog.encode();
-  piles.each([&](Piles::Slot, const Pile& pile) { append_pile(bytes, pile); });
+  bytes.append(definitions).append(piles);
   put_u64(bytes, checksum(bytes, id, head.position));
   return bytes;
 }
@@ -52,7 +64,12 @@ std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& 
   if (!files.exists(path)) return std::nullopt;
   const auto file = files.open(path);
   file->sync();
-  const std::string bytes = file->read(0, file->size());
+  if (file->size() > checkpoint_size_max) throw DamageError("'" + path + "' is impossibly large");
+  return decode_checkpoint(file->read(0, file->size()), path, id);
+}
+
+Checkpoint decode_checkpoint(std::string_view bytes, const std::string& path,
+                             const DirectoryId& id) {
   const auto refuse = [&](const std::string& why) { throw DamageError("'" + path + "' " + why); };
   if (bytes.size() < header_size_before_3 + checksum_size || !bytes.starts_with(checkpoint_magic)) {
     refuse("is not a checkpoint");
@@ -61,14 +78,14 @@ std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& 
   if (const std::string error = version_error(version); !error.empty()) {
     throw IoError("'" + path + "' " + error);
   }
-  if (bytes.compare(16, id.size(), reinterpret_cast<const char*>(id.data()), id.size()) != 0) {
+  if (bytes.substr(16, id.size()) != view(id)) {
     refuse("belongs to another data directory");
   }
   Checkpoint checkpoint;
   checkpoint.version = version;
   checkpoint.first_segment = get_u64(bytes, 32);
   checkpoint.position = get_u64(bytes, 40);
-  const std::string_view summed = std::string_view(bytes).substr(0, bytes.size() - checksum_size);
+  const std::string_view summed = bytes.substr(0, bytes.size() - checksum_size);
   if (get_u64(bytes, summed.size()) != checksum(summed, id, checkpoint.position)) {
     refuse("is damaged: its checksum does not match");
   }

@@ -1,6 +1,7 @@
 #include "log/copies.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/canary.hpp"
 
@@ -22,7 +23,10 @@ void Copies::apply(LogPosition position, const Record& record) {
 
 void Copies::apply_publish(LogPosition position, const PublishRecord& record) {
   if (position < moved_) return;
-  for (const engine::QueueId queue : record.queues)
+  // Sorted, for look_up().
+  std::vector<engine::QueueId> queues = record.queues;
+  if (!std::ranges::is_sorted(queues)) std::ranges::sort(queues);
+  for (const engine::QueueId queue : queues)
     change({.kind = Change::Kind::add, .message = position, .queue = queue});
 }
 
@@ -116,9 +120,8 @@ Copies::Held* Copies::look_up(LogPosition message, engine::QueueId queue) {
     return held.message == message && held.queue == queue;
   };
   if (next_ >= held_.size() || !is_it(held_[next_])) {
-    auto found = std::ranges::lower_bound(held_, message, {}, &Held::message);
-    while (found != held_.end() && found->message == message && found->queue != queue)
-      ++found;
+    const auto place = [](const Held& held) { return std::pair(held.message, held.queue); };
+    const auto found = std::ranges::lower_bound(held_, std::pair(message, queue), {}, place);
     if (found == held_.end() || !is_it(*found)) return nullptr;
     next_ = static_cast<std::size_t>(found - held_.begin());
   }

@@ -61,7 +61,7 @@ class Copies {
   Piles& piles_;
   const LogPosition position_;
   const LogPosition moved_;
-  std::vector<Held> held_;  // by rising message; those that are gone, too
+  std::vector<Held> held_;  // by rising message and queue; those that are gone, too
   std::size_t next_ = 0;    // where the next look-up will probably find what it wants
   bool in_group_ = false;
   std::vector<Change> group_;  // of the open group: in effect once it has ended

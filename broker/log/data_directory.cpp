@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <map>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -13,79 +15,55 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log/checkpoint.hpp"
+#include "log/newest.hpp"
+#include "log/pile.hpp"
+#include "log/segment.hpp"
+
 namespace haypile::log {
 
 namespace {
 
-constexpr std::string_view id_prefix = "haypile data 1 ";
+constexpr std::uint64_t text_size_max = std::uint64_t{64} << 20;
 
-std::string hex(const DirectoryId& id) {
-  std::string text;
-  for (const unsigned char byte : id) {
-    char digits[3];
-    std::snprintf(digits, sizeof digits, "%02x", byte);
-    text += digits;
-  }
-  return text;
+std::vector<std::string> list_if_there(FileSystem& files, const std::string& directory) {
+  return files.exists(directory) ? files.list(directory) : std::vector<std::string>{};
 }
 
-std::string percent_encode(std::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_';
-    if (plain) {
-      out += c;
-      continue;
-    }
-    char code[4];
-    std::snprintf(code, sizeof code, "%%%02X", static_cast<unsigned char>(c));
-    out += code;
-  }
-  return out;
+std::string read_text(FileSystem& files, const std::string& path) {
+  const auto file = files.open(path);
+  file->sync();
+  return file->read(0, std::min(file->size(), text_size_max));
 }
 
-// Nothing for what percent_encode() never gives.
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string name;
-  while (!text.empty()) {
-    unsigned byte = static_cast<unsigned char>(text.front());
-    std::size_t size = 1;
-    if (byte == '%') {
-      size = 3;
-      if (text.size() < size ||
-          std::sscanf(std::string(text.substr(1, 2)).c_str(), "%2x", &byte) != 1) {
-        return std::nullopt;
-      }
-    }
-    name += static_cast<char>(byte);
-    text.remove_prefix(size);
+// The id in the header of a file of a log; nothing if the header is not whole.
+std::optional<DirectoryId> id_in_header(FileSystem& files, const std::string& directory,
+                                        const std::string& name) {
+  if (!segment_number(name) && !pile_number(name)) return std::nullopt;
+  try {
+    const std::string header = files.open(directory + "/" + name)->read(0, segment_header_size);
+    static_assert(segment_header_size == pile_header_size);
+    DirectoryId id{};
+    if (header.size() < segment_header_size) return std::nullopt;
+    std::ranges::copy(header.substr(16, id.size()), id.begin());
+    const std::size_t summed = segment_header_size - 8;
+    if (get_u64(header, summed) != checksum(header.substr(0, summed), id, 0)) return std::nullopt;
+    return id;
+  } catch (const IoError&) {
+    return std::nullopt;
   }
-  return name;
-}
-
-DirectoryId parse_id(const std::string& text, const std::string& path) {
-  DirectoryId id{};
-  if (text.starts_with(id_prefix) && text.size() == id_prefix.size() + 2 * id.size() + 1) {
-    for (std::size_t i = 0; i < id.size(); ++i) {
-      unsigned byte = 0;
-      if (std::sscanf(text.c_str() + id_prefix.size() + 2 * i, "%2x", &byte) != 1) break;
-      id[i] = static_cast<unsigned char>(byte);
-    }
-    if (text == std::string(id_prefix) + hex(id) + "\n") return id;
-  }
-  throw IoError("'" + path + "' is damaged, or of another version of Haypile");
 }
 
 }  // namespace
 
 DataDirectory::DataDirectory(const std::filesystem::path& path, FileSystem& files)
     : path_(path.string()), files_(files) {
-  files_.create_directories(path_);
+  create_directories(files_, path_);
   tighten();
   lock();
   try {
-    read_id();
+    read();
+    check_vhosts();
   } catch (...) {
     ::close(lock_);
     throw;
@@ -139,40 +117,83 @@ void DataDirectory::lock() {
   throw IoError("cannot lock '" + name + "': " + std::generic_category().message(error));
 }
 
-void DataDirectory::read_id() {
-  const std::string name = path_ + "/id";
-  if (files_.exists(name)) {
-    const auto file = files_.open(name);
-    file->sync();
-    id_ = parse_id(file->read(0, 256), name);
+// Until version 4 there was no `contents`.
+void DataDirectory::read() {
+  const std::string id_path = path_ + "/" + id_name;
+  const std::string path = path_ + "/" + contents_name;
+  const bool has_id = files_.exists(id_path);
+  const bool has_contents = files_.exists(path);
+  if (!has_id && has_contents) throw DamageError("'" + id_path + "' is missing");
+  if (!has_id) return create_id();
+  const auto id = decode_id(read_text(files_, id_path));
+  if (!id) throw DamageError("'" + id_path + "' is damaged, or of another version of Haypile");
+  if (has_contents) {
+    const auto contents = decode_contents(read_text(files_, path), path);
+    if (!contents) throw DamageError("'" + path + "' is damaged: its checksum does not match");
+    if (contents->id != *id) {
+      throw DamageError("'" + id_path + "' is damaged: it is not the id in '" + path + "'");
+    }
+    contents_ = *contents;
     return;
   }
-  if (files_.exists(path_ + "/vhosts")) {
-    throw IoError("'" + name + "' is missing, but there is data in '" + path_ + "/vhosts'");
+  contents_.id = *id;
+  const std::string vhosts = path_ + "/" + vhosts_name;
+  for (const std::string& entry : list_if_there(files_, vhosts)) {
+    if (files_.exists(vhosts + "/" + entry + "/" + newest_name)) {
+      throw DamageError("'" + path + "' is missing, but there is data in '" + vhosts + "'");
+    }
   }
-  if (::getrandom(id_.data(), id_.size(), 0) != static_cast<ssize_t>(id_.size())) {
+  write_contents();
+}
+
+void DataDirectory::create_id() {
+  const std::string vhosts = path_ + "/" + vhosts_name;
+  if (files_.exists(vhosts)) {
+    throw DamageError("'" + path_ + "/" + id_name + "' is missing, but there is data in '" +
+                      vhosts + "'");
+  }
+  DirectoryId& id = contents_.id;
+  if (::getrandom(id.data(), id.size(), 0) != static_cast<ssize_t>(id.size())) {
     throw IoError("the system gives no random numbers");
   }
-  replace_file(files_, path_, "id", std::string(id_prefix) + hex(id_) + "\n");
+  replace_file(files_, path_, id_name, encode_id(id));
+  write_contents();
+}
+
+void DataDirectory::check_vhosts() {
+  for (const std::string& vhost : contents_.vhosts) {
+    const std::string path = path_of(vhost);
+    if (!files_.exists(path)) throw DamageError("'" + path + "' is missing");
+    const std::string newest = path + "/" + newest_name;
+    if (!files_.exists(newest)) throw DamageError("'" + newest + "' is missing");
+  }
+}
+
+void DataDirectory::write_contents() {
+  replace_file(files_, path_, contents_name, encode_contents(contents_));
 }
 
 std::string DataDirectory::vhost_directory(const std::string& name) {
-  const std::string vhosts = path_ + "/vhosts";
-  const std::string path = vhosts + "/" + percent_encode(name);
-  files_.create_directories(path);
-  files_.sync_directory(vhosts);
-  files_.sync_directory(path_);
+  const std::string path = path_of(name);
+  create_directories(files_, path);
   return path;
+}
+
+void DataDirectory::add_vhost(const std::string& name) {
+  if (contents_.vhosts.insert(name).second) write_contents();
 }
 
 ExistingDirectory::ExistingDirectory(std::string path, FileSystem& files, Use use)
     : path_(std::move(path)), files_(files) {
   if (!files_.exists(path_)) throw IoError("there is no directory '" + path_ + "'");
-  const std::string id = path_ + "/id";
-  if (!files_.exists(id)) throw IoError("'" + path_ + "' is not a data directory: it has no 'id'");
+  const auto has = [this](const char* name) { return files_.exists(path_ + "/" + name); };
+  if (!has(id_name) && !has(contents_name) && !has(vhosts_name)) {
+    throw IoError("'" + path_ + "' is not a data directory: it has no 'id'");
+  }
   lock(use);
   try {
-    id_ = parse_id(files_.open(id)->read(0, 256), id);
+    find_vhosts();
+    find_id();
   } catch (...) {
     if (lock_ >= 0) ::close(lock_);
     throw;
@@ -197,16 +218,92 @@ void ExistingDirectory::lock(Use use) {
   throw IoError("cannot lock '" + name + "': " + std::generic_category().message(error));
 }
 
-std::vector<ExistingDirectory::VhostPath> ExistingDirectory::vhosts() const {
-  std::vector<VhostPath> found;
-  const std::string vhosts = path_ + "/vhosts";
-  if (!files_.exists(vhosts)) return found;
-  for (const std::string& entry : files_.list(vhosts)) {
-    const auto name = percent_decode(entry);
-    if (name && percent_encode(*name) == entry) found.push_back({*name, vhosts + "/" + entry});
+// One is enough for a file.
+void ExistingDirectory::add_damage(const std::string& name, const std::string& what) {
+  const std::string path = path_ + "/" + name;
+  if (std::ranges::find(damages_, path, &Damage::file) != damages_.end()) return;
+  damages_.push_back({.file = path, .what = what});
+}
+
+// Empty if it cannot be read, which is damage.
+std::string ExistingDirectory::read(const std::string& name) {
+  try {
+    return read_text(files_, path_ + "/" + name);
+  } catch (const IoError&) {
+    add_damage(name, files_.exists(path_ + "/" + name) ? "cannot be read" : "is missing");
+    return "";
   }
-  std::ranges::sort(found, {}, &VhostPath::name);
-  return found;
+}
+
+void ExistingDirectory::find_vhosts() {
+  const std::string vhosts = path_ + "/" + vhosts_name;
+  try {
+    for (const std::string& entry : list_if_there(files_, vhosts)) {
+      // The names of those that were cut are in `contents` alone.
+      if (const auto name = vhost_name(entry)) vhosts_.push_back({*name, vhosts + "/" + entry});
+    }
+  } catch (const IoError&) {
+    add_damage(vhosts_name, "cannot be listed");
+  }
+  const std::string path = path_ + "/" + contents_name;
+  if (!files_.exists(path)) return;
+  const auto contents = decode_contents(read(contents_name), path);
+  if (!contents) return;
+  for (const std::string& name : contents->vhosts) {
+    const std::string directory = directory_name(name);
+    const std::string relative = std::string(vhosts_name) + "/" + directory;
+    if (!files_.exists(path_ + "/" + relative)) {
+      add_damage(relative, "is missing");
+      continue;
+    }
+    if (!files_.exists(path_ + "/" + relative + "/" + newest_name)) {
+      add_damage(relative + "/" + newest_name, "is missing");
+    }
+    if (!vhost_name(directory)) {
+      vhosts_.push_back({name, vhosts + "/" + directory});
+    }
+  }
+  std::ranges::sort(vhosts_, {}, &VhostPath::name);
+}
+
+// What most files say, `id` and `contents` included, is not what one damaged one says.
+void ExistingDirectory::find_id() {
+  std::map<DirectoryId, std::size_t> votes;
+  bool is_version_5 = false;
+  for (const VhostPath& vhost : vhosts_) {
+    try {
+      for (const std::string& name : files_.list(vhost.path)) {
+        is_version_5 = is_version_5 || name == newest_name;
+        if (const auto id = id_in_header(files_, vhost.path, name)) ++votes[*id];
+      }
+    } catch (const IoError&) {
+      continue;  // whoever looks at the vhost says so
+    }
+  }
+  const auto id = decode_id(read(id_name));
+  // Headers have checksums, which the file `id` has not: it counts only where there is no header.
+  if (id && votes.empty()) ++votes[*id];
+  const std::string path = path_ + "/" + contents_name;
+  std::optional<Contents> contents;
+  if (files_.exists(path) || is_version_5) contents = decode_contents(read(contents_name), path);
+  if (contents) {
+    contents_ = *contents;
+  } else if (!votes.empty()) {
+    contents_.id = std::ranges::max_element(votes, {}, &decltype(votes)::value_type::second)->first;
+  }
+  if (!id || *id != contents_.id) add_damage(id_name, "is damaged: it is not the id of the files");
+  if (!contents && (files_.exists(path) || is_version_5)) {
+    add_damage(contents_name, "is damaged: its checksum does not match");
+  }
+}
+
+void ExistingDirectory::put_right() {
+  contents_.vhosts.clear();
+  for (const VhostPath& vhost : vhosts_) {
+    if (files_.exists(vhost.path + "/" + newest_name)) contents_.vhosts.insert(vhost.name);
+  }
+  replace_file(files_, path_, id_name, encode_id(contents_.id));
+  replace_file(files_, path_, contents_name, encode_contents(contents_));
 }
 
 }  // namespace haypile::log

@@ -40,7 +40,9 @@ class PosixFile final : public File {
   PosixFile& operator=(const PosixFile&) = delete;
 
   void allocate(std::uint64_t size) override {
-    const int error = ::posix_fallocate(descriptor_, 0, static_cast<off_t>(size));
+    int error = EINTR;
+    while (error == EINTR)
+      error = ::posix_fallocate(descriptor_, 0, static_cast<off_t>(size));
     if (error != 0) fail("make room for", path_, error);
   }
 
@@ -100,6 +102,16 @@ class PosixFile final : public File {
 
 }  // namespace
 
+// From the top down: a name is on disk before anything below it is.
+void create_directories(FileSystem& files, const std::string& path) {
+  if (path.empty() || files.exists(path)) return files.create_directory(path.empty() ? "." : path);
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  if (parent == path) return files.create_directory(path);
+  if (!parent.empty()) create_directories(files, parent.string());
+  files.create_directory(path);
+  files.sync_directory(parent.empty() ? "." : parent.string());
+}
+
 void replace_file(FileSystem& files, const std::string& directory, const std::string& name,
                   std::string_view bytes) {
   const std::string path = directory + "/" + name;
@@ -111,17 +123,14 @@ void replace_file(FileSystem& files, const std::string& directory, const std::st
   files.sync_directory(directory);
 }
 
-void PosixFileSystem::create_directories(const std::string& path) {
-  std::filesystem::path created;
-  for (const auto& part : std::filesystem::path(path)) {
-    created /= part;
-    if (part.empty() || exists(created.string())) continue;
-    const char* name = created.c_str();
-    if (::mkdir(name, directory_mode) == 0 ? ::chmod(name, directory_mode) == 0 : errno == EEXIST) {
-      continue;
-    }
-    fail("create directory", created.string(), errno);
-  }
+void PosixFileSystem::create_directory(const std::string& path) {
+  // Whatever the umask: what is kept is nobody else's business.
+  struct stat status {};
+  const char* name = path.c_str();
+  if (::mkdir(name, directory_mode) == 0 && ::chmod(name, directory_mode) == 0) return;
+  const int error = errno;
+  if (error == EEXIST && ::stat(name, &status) == 0 && S_ISDIR(status.st_mode)) return;
+  fail("create directory", path, error);
 }
 
 std::vector<std::string> PosixFileSystem::list(const std::string& directory) {
@@ -168,7 +177,7 @@ std::uint64_t PosixFileSystem::free_bytes(const std::string& path) {
   return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
 
-void ReadOnlyFileSystem::create_directories(const std::string& path) {
+void ReadOnlyFileSystem::create_directory(const std::string& path) {
   fail("create directory", path, EROFS);
 }
 

@@ -50,7 +50,8 @@ class File {
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
-  virtual void create_directories(const std::string& path) = 0;
+  // Nothing if it is there already.
+  virtual void create_directory(const std::string& path) = 0;
   // Names of the files in it, in no order.
   virtual std::vector<std::string> list(const std::string& directory) = 0;
   virtual bool exists(const std::string& path) = 0;
@@ -65,6 +66,10 @@ class FileSystem {
   virtual std::uint64_t free_bytes(const std::string& path) = 0;
 };
 
+// Creates a directory and those above it that are missing. Their names are on disk when this
+// returns.
+void create_directories(FileSystem& files, const std::string& path);
+
 // Writes `bytes` to a temporary file, syncs it, gives it its name and syncs the directory: after a
 // crash there is the old file or the new one, whole.
 void replace_file(FileSystem& files, const std::string& directory, const std::string& name,
@@ -73,7 +78,7 @@ void replace_file(FileSystem& files, const std::string& directory, const std::st
 // The one of the operating system.
 class PosixFileSystem final : public FileSystem {
  public:
-  void create_directories(const std::string& path) override;
+  void create_directory(const std::string& path) override;
   std::vector<std::string> list(const std::string& directory) override;
   bool exists(const std::string& path) override;
   std::unique_ptr<File> open(const std::string& path) override;
@@ -87,7 +92,7 @@ class PosixFileSystem final : public FileSystem {
 // The same, for looking only: what would change anything throws IoError, and a sync does nothing.
 class ReadOnlyFileSystem final : public FileSystem {
  public:
-  void create_directories(const std::string& path) override;
+  void create_directory(const std::string& path) override;
   std::vector<std::string> list(const std::string& directory) override;
   bool exists(const std::string& path) override;
   std::unique_ptr<File> open(const std::string& path) override;

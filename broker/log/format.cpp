@@ -34,10 +34,6 @@ T get(std::string_view bytes, std::size_t at) {
   return value;
 }
 
-std::string_view view(const DirectoryId& id) {
-  return {reinterpret_cast<const char*>(id.data()), id.size()};
-}
-
 }  // namespace
 
 void put_u32(std::string& out, std::uint32_t value) {

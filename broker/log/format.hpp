@@ -17,13 +17,17 @@ using engine::LogPosition;
 // The random name of a data directory: part of every header, so that no file can be taken for one
 // of another directory.
 using DirectoryId = std::array<unsigned char, 16>;
+inline std::string_view view(const DirectoryId& id) {
+  return {reinterpret_cast<const char*>(id.data()), id.size()};
+}
 
 // What is written, and the oldest that is read.
-inline constexpr std::uint32_t format_version = 4;
+inline constexpr std::uint32_t format_version = 5;
 inline constexpr std::uint32_t format_version_min = 1;
 inline constexpr std::string_view segment_magic = "HAYLOG\r\n";
 inline constexpr std::string_view pile_magic = "HAYPILE\n";
 inline constexpr std::string_view checkpoint_magic = "HAYCHK\r\n";
+inline constexpr std::string_view newest_magic = "HAYNEW\r\n";
 inline constexpr std::size_t segment_header_size = 64;
 inline constexpr std::size_t batch_header_size = 40;
 // Where a batch header has its own position.
@@ -58,6 +62,11 @@ enum class RecordType : std::uint8_t {
   drop_stored = 22,
   note_stored = 23,
   pile = 24,  // in checkpoints only
+  // From here on new in version 5; 25 is not one of a segment's.
+  time = 26,
+  publish_after = 27,
+  clock = 28,
+  idle = 29,
 };
 
 constexpr std::uint64_t align(std::uint64_t offset) {

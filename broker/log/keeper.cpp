@@ -49,8 +49,9 @@ void Keeper::thin(Thinning& thinning) {
 void Keeper::recycle(const Recycle& recycle) {
   if (HAYPILE_CANARY(pile_removed_early)) remove_piles(recycle);
   if (HAYPILE_CANARY(segment_given_up_early)) give_back_segments(recycle);
-  space_.with_reserve(
-      [&] { replace_file(files_, directory_, checkpoint_name, recycle.checkpoint); });
+  const std::string checkpoint =
+      encode_checkpoint(recycle.head, *recycle.definitions, recycle.piles, id_);
+  space_.with_reserve([&] { replace_file(files_, directory_, checkpoint_name, checkpoint); });
   checkpoint_count_.fetch_add(1, std::memory_order_release);
   if (!HAYPILE_CANARY(segment_given_up_early)) give_back_segments(recycle);
   remove_piles(recycle);

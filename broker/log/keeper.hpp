@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "log/checkpoint.hpp"
 #include "log/file_system.hpp"
 #include "log/format.hpp"
 #include "log/space.hpp"
@@ -24,7 +25,9 @@ struct StorePile {
 
 // Files that nothing is needed of any more, once the checkpoint is in place.
 struct Recycle {
-  std::string checkpoint;
+  CheckpointHead head;
+  std::shared_ptr<const std::string> definitions;
+  std::string piles;
   std::vector<std::uint64_t> segments;
   std::vector<LogPosition> pile_files;
   std::size_t spare_count_max = 0;  // emptied segments beyond these are removed

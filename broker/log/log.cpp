@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <utility>
 
 #include "engine/canary.hpp"
@@ -15,7 +16,8 @@ namespace {
 // to be, and the alignment of two batches.
 constexpr std::size_t seal_reserve = batch_header_size + 1 + 2 * batch_alignment;
 // A segment that a group goes on in begins with a mark.
-constexpr std::size_t segment_overhead = segment_header_size + batch_header_size + 1 + seal_reserve;
+constexpr std::size_t segment_overhead =
+    segment_header_size + batch_header_size + 1 + time_size_max + seal_reserve;
 }  // namespace
 
 Log::Log(FileSystem& files, std::string directory, const DirectoryId& id, LogOptions options)
@@ -23,14 +25,24 @@ Log::Log(FileSystem& files, std::string directory, const DirectoryId& id, LogOpt
       files_(files),
       directory_(std::move(directory)),
       id_(id),
+      newest_(files_, directory_, id_),
       pile_reader_(files_, directory_, id_) {}
 
-RecoveryReport Log::recover(engine::Recovery& recovery) {
+RecoveryReport Log::recover(engine::Recovery& recovery, const OnClock& on_clock) {
+  try {
+    return start(recovery, on_clock);
+  } catch (const std::bad_alloc&) {
+    throw IoError("the log in '" + directory_ + "' takes more memory than there is");
+  }
+}
+
+RecoveryReport Log::start(engine::Recovery& recovery, const OnClock& on_clock) {
   files_.sync_directory(directory_);
   RecoveryReport report;
-  LogState state = replay(files_, directory_, id_, options_.segment_size, recovery, report,
-                          [&](LogState& found) { restore(found, recovery); });
-  if (!recovery_error_.empty()) throw IoError(recovery_error_);
+  LogState state = replay(files_, directory_, id_, options_.segment_size, newest_, recovery, report,
+                          {.on_clock = on_clock,
+                           .before_messages = [&](LogState& found) { restore(found, recovery); }});
+  if (recovery_error_) std::rethrow_exception(recovery_error_);
   segment_size_ = state.segment_size;
   epoch_ = state.epoch + (HAYPILE_CANARY(epoch_not_raised) ? 0 : 1);
   catalog_ = std::move(state.catalog);
@@ -45,8 +57,9 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
   space_ = std::make_unique<Space>(files_, directory_, segment_size_, reserve_size());
   space_->prepare(piles_, first_segment_);
   keeper_ = std::make_unique<Keeper>(files_, directory_, id_, *space_);
+  complete_files(state);
   writer_ = std::make_unique<Writer>(files_, directory_, id_, segment_size_,
-                                     state.is_new ? 0 : last, *space_);
+                                     state.is_new ? 0 : last, *space_, newest_);
   // All that was read has been synced: the first batch says so, or damage right before it would
   // pass for a torn tail later.
   if (!state.is_new) writer_->set_durable(end_);
@@ -65,12 +78,30 @@ RecoveryReport Log::recover(engine::Recovery& recovery) {
   return report;
 }
 
+// From version 5 on there is always a checkpoint, and beside it the file that tells the newest
+// segment, or nobody would miss them. The checkpoint comes first: the other one says that it is
+// there.
+void Log::complete_files(const LogState& state) {
+  const std::uint64_t last = state.is_new ? 0 : base_ / segment_size_;
+  if (!state.has_checkpoint) {
+    Piles none;
+    const std::string bytes = encode_checkpoint({.first_segment = first_segment_}, {}, none, id_);
+    space_->with_reserve([&] { replace_file(files_, directory_, checkpoint_name, bytes); });
+  }
+  if (!state.newest) {
+    space_->with_reserve([&] { newest_.create(last); });
+  } else if (last > *state.newest) {
+    newest_.set(last);
+  }
+}
+
 Log::~Log() {
   stop_threads();
 }
 
 void Log::start_batch() {
   batch_.assign(batch_header_size, '\0');
+  batch_time_ = 0;
 }
 
 // From here on there is room for a record of `size` bytes in the batch, and a group has begun.
@@ -156,21 +187,21 @@ void Log::declare_exchange(const engine::ExchangeDefinition& exchange) {
   std::string record;
   append_exchange(record, exchange);
   append(record);
-  catalog_.declare_exchange(exchange);
+  changed_catalog().declare_exchange(exchange);
 }
 
 void Log::delete_exchange(std::string_view name) {
   std::string record;
   append_delete_exchange(record, name);
   append(record);
-  catalog_.delete_exchange(name);
+  changed_catalog().delete_exchange(name);
 }
 
 void Log::declare_queue(const engine::QueueDefinition& queue) {
   std::string record;
   append_queue(record, queue);
   append(record);
-  catalog_.declare_queue(queue);
+  changed_catalog().declare_queue(queue);
 }
 
 void Log::delete_queue(engine::QueueId queue) {
@@ -178,28 +209,35 @@ void Log::delete_queue(engine::QueueId queue) {
   append_delete_queue(record, queue);
   append(record);
   forget_queue(queue);
-  catalog_.delete_queue(queue);
+  changed_catalog().delete_queue(queue);
 }
 
 void Log::set_unused_since(engine::QueueId queue, engine::TimeMs time) {
   std::string record;
   append_unused_since(record, queue, time);
   append(record);
-  catalog_.set_unused_since(queue, time);
+  changed_catalog().set_unused_since(queue, time);
+}
+
+void Log::set_clock_offset(std::int64_t offset_ms) {
+  std::string record;
+  append_clock(record, offset_ms);
+  append(record);
+  changed_catalog().set_clock_offset(offset_ms);
 }
 
 void Log::bind(const engine::BindingDefinition& binding) {
   std::string record;
   append_binding(record, RecordType::bind, binding);
   append(record);
-  catalog_.bind(binding);
+  changed_catalog().bind(binding);
 }
 
 void Log::unbind(const engine::BindingDefinition& binding) {
   std::string record;
   append_binding(record, RecordType::unbind, binding);
   append(record);
-  catalog_.unbind(binding);
+  changed_catalog().unbind(binding);
 }
 
 LogPosition Log::publish(const engine::MessageView& message,
@@ -208,14 +246,17 @@ LogPosition Log::publish(const engine::MessageView& message,
   LogPosition position = 0;
   if (size_max + segment_overhead > segment_size_) {
     std::string record;
-    append_publish(record, message, queues);
+    append_publish(record, message, queues, 0);
     make_room(fragment_overhead + 1);
     position = next_position();
     append_split(record);
   } else {
-    make_room(size_max);
+    make_room(size_max + time_size_max);
+    if (batch_time_ == 0 && message.published_at != 0) {
+      append_time(batch_, batch_time_ = message.published_at);
+    }
     position = next_position();
-    append_publish(batch_, message, queues);
+    append_publish(batch_, message, queues, batch_time_);
   }
   SegmentUse& segment = segment_of(position);
   segment.live_count += queues.size();
@@ -257,11 +298,12 @@ void Log::set_delivery_count(const engine::Copy& copy, std::uint32_t count) {
 
 void Log::hand_over() {
   const std::size_t records_size = batch_.size() - batch_header_size;
+  stated_ = durable();
   const BatchHeader header{
-      static_cast<std::uint32_t>(records_size), epoch_, base_ + offset_, durable(),
+      static_cast<std::uint32_t>(records_size), epoch_, base_ + offset_, stated_,
       checksum(std::string_view(batch_).substr(batch_header_size), id_, base_ + offset_)};
   encode(header, id_, batch_);
-  end_ = next_position();
+  end_ = content_end_ = next_position();
   anything_new_ = true;
   const std::uint64_t offset = offset_;
   batch_.resize(align(batch_.size()), '\0');
@@ -281,21 +323,37 @@ void Log::hand_over() {
   start_batch();
 }
 
+// A seal says it as well.
+void Log::mark_durable() {
+  if (!needs_mark() || durable() < content_end_) return;
+  const LogPosition content_end = content_end_;
+  make_room(1);
+  append_mark(batch_, RecordType::idle);
+  hand_over();
+  content_end_ = content_end;
+  anything_new_ = false;
+  writer_wake_.notify_one();
+}
+
 void Log::flush() {
   if (group_ != Group::none) return;
   release_bytes();
   thin_piles();
   if (!batch_empty()) hand_over();
+  if (std::exchange(anything_new_, false)) writer_wake_.notify_one();
   if (pile_to_store_) hand_over_pile();
   recycle();
-  if (std::exchange(anything_new_, false)) writer_wake_.notify_one();
 }
 
 // Oldest first only: a message's acknowledgement is never given up before the message. All that was
 // appended has been handed over before, and has to be durable before the checkpoint is written.
 void Log::recycle() {
+  if (!may_write_checkpoint()) return;
   Recycle recycle;
-  while (segments_.size() > 1 &&
+  // The last one that is on disk once the log is durable up to end_ stays: a log is never without
+  // a segment.
+  const std::size_t kept_count = end_ > base_ ? 1 : 2;
+  while (segments_.size() > kept_count &&
          (segments_.front().live_count == 0 || HAYPILE_CANARY(live_segment_recycled))) {
     segments_.pop_front();
     recycle.segments.push_back(first_segment_++);
@@ -310,8 +368,25 @@ void Log::recycle() {
   if (!recycle.pile_files.empty()) pile_reader_.close();
   ++checkpoint_count_;
   recycle.spare_count_max = ring_segments() - std::min(ring_segments(), segments_.size());
-  recycle.checkpoint = encode_checkpoint({first_segment_, end_, moved_}, catalog_, piles_, id_);
+  recycle.head = {first_segment_, end_, moved_};
+  if (!definitions_) definitions_ = std::make_shared<const std::string>(catalog_.encode());
+  recycle.definitions = definitions_;
+  recycle.piles = encode_piles(piles_);
   hand_over({std::move(recycle), end_});
+}
+
+// One at a time, and not before as much can be given up as it takes to write: with many definitions
+// checkpoints would be most of what is written. Only what is urgent does not wait: a ring that is
+// getting full, and piles, which stay in memory until a checkpoint has them.
+bool Log::may_write_checkpoint() {
+  if (keeper_->checkpoint_count() != checkpoint_count_) return false;
+  if (is_checkpoint_due_ || segments_.size() >= ring_segments() / 4 * 3) return true;
+  std::uint64_t unused_bytes = 0;
+  for (std::size_t i = 0; i + 1 < segments_.size() && segments_[i].live_count == 0; ++i)
+    unused_bytes += segment_size_;
+  for (const Piles::Slot slot : empty_piles_)
+    unused_bytes += piles_.at(slot).size;
+  return !definitions_ || unused_bytes >= 2 * definitions_->size();
 }
 
 // The mark comes last, behind the checkpoint too: who was given the messages of a pile is said in

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,6 +23,7 @@
 #include "log/file_system.hpp"
 #include "log/format.hpp"
 #include "log/keeper.hpp"
+#include "log/newest.hpp"
 #include "log/queue_backlog.hpp"
 #include "log/replay.hpp"
 #include "log/writer.hpp"
@@ -59,12 +61,22 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   Log& operator=(const Log&) = delete;
 
   // Before anything else: hands to `recovery` what the directory holds, and goes on behind it.
-  // Returns when that is durable. Throws IoError, as replay() does.
-  RecoveryReport recover(engine::Recovery& recovery);
+  // Returns when that is durable. Throws IoError, as replay() does. `on_clock` is called before
+  // `recovery` is.
+  using OnClock = std::function<void(const engine::RecoveredClock&)>;
+  RecoveryReport recover(engine::Recovery& recovery, const OnClock& on_clock = {});
 
   // Hands over what was appended, and gives back segments that are not needed. Does nothing while a
   // group is open.
   void flush();
+  // Nothing is waiting to be handed over, and nothing that is written will say of the last that was
+  // appended that it is durable: damage in it would pass for a torn tail.
+  bool needs_mark() const {
+    return group_ == Group::none && batch_empty() && stated_ < content_end_;
+  }
+  // Has it written down, if it is durable by now: to be called when nothing was appended for a
+  // while.
+  void mark_durable();
   // Appended and not yet durable, in bytes.
   std::uint64_t pending_bytes() const { return end() - durable(); }
   // What waits to be written, in memory.
@@ -108,6 +120,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void mark_delivered(const engine::Copy& copy) override;
   void set_delivery_count(const engine::Copy& copy, std::uint32_t count) override;
   void set_unused_since(engine::QueueId queue, engine::TimeMs time) override;
+  void set_clock_offset(std::int64_t offset_ms) override;
   void begin_group() override;
   void end_group() override;
   LogPosition move_boundary(bool is_memory_short) const override;
@@ -141,6 +154,8 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
     std::size_t offset = 0;  // in the batch
   };
 
+  RecoveryReport start(engine::Recovery& recovery, const OnClock& on_clock);
+  void complete_files(const LogState& state);
   bool batch_empty() const { return batch_.size() == batch_header_size; }
   LogPosition next_position() const { return base_ + offset_ + batch_.size(); }
   SegmentUse& segment_of(LogPosition message) {
@@ -168,6 +183,11 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
     return std::max<std::size_t>(4, static_cast<std::size_t>(options_.ring_size / segment_size_));
   }
   void recycle();
+  bool may_write_checkpoint();
+  Catalog& changed_catalog() {
+    definitions_.reset();
+    return catalog_;
+  }
   // log_move.cpp
   void restore(LogState& state, engine::Recovery& recovery);
   QueueBacklog& backlog_of(engine::QueueId queue, std::uint8_t priority);
@@ -201,6 +221,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   }
   void do_chore(std::unique_lock<std::mutex>& lock);
   void make_spare();
+  // Of the error that is being handled.
   void fail(const IoError& error) override;
 
   const LogOptions options_;
@@ -210,18 +231,23 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::uint64_t segment_size_ = 0;
   std::uint32_t epoch_ = 0;
   Catalog catalog_;
+  std::shared_ptr<const std::string> definitions_;  // the catalog, encoded; null if it has changed
   std::uint64_t first_segment_ = 1;
   std::deque<SegmentUse> segments_;
-  std::uint64_t copy_bytes_ = 0;  // of all of them
-  std::uint64_t base_ = 0;        // position where the last segment begins
-  std::uint64_t offset_ = 0;      // of the batch in it
-  std::string batch_;             // with room for its header
-  LogPosition end_ = 0;           // of what was handed over
+  std::uint64_t copy_bytes_ = 0;   // of all of them
+  std::uint64_t base_ = 0;         // position where the last segment begins
+  std::uint64_t offset_ = 0;       // of the batch in it
+  std::string batch_;              // with room for its header
+  engine::TimeMs batch_time_ = 0;  // what times in the batch count from; 0: nothing yet
+  LogPosition end_ = 0;            // of what was handed over
+  LogPosition stated_ = 0;         // the last batch that was handed over says that is durable
+  LogPosition content_end_ = 0;    // as `end_`, but for marks that only say so
   Group group_ = Group::none;
   LogPosition group_start_ = 0;  // of the open one
   FirstAck first_ack_;
   bool anything_new_ = false;  // handed over since the last flush()
 
+  Newest newest_;
   LogPosition moved_ = 0;  // messages before are in the piles, or gone
   Piles piles_;
   PileReader pile_reader_;
@@ -231,7 +257,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::string pile_buffer_;             // of the one before, to be used again
   std::optional<StorePile> pile_to_store_;
   bool is_checkpoint_due_ = false;
-  std::string recovery_error_;
+  std::exception_ptr recovery_error_;
   std::vector<Piles::Slot> empty_piles_;   // to be removed with the next checkpoint
   std::deque<Piles::Slot> pending_piles_;  // whose bytes are still in memory
   std::uint64_t pending_pile_bytes_ = 0;

@@ -150,7 +150,7 @@ void Log::stop_threads() {
 
 void Log::fail(const IoError& error) {
   if (!writer_) {  // recover() will throw it
-    recovery_error_ = error.what();
+    recovery_error_ = std::current_exception();
     return;
   }
   {

@@ -19,13 +19,10 @@ constexpr std::size_t digit_count = 16;
 
 // What a record has besides the message.
 constexpr std::uint8_t redelivered_flag = 1;
-constexpr std::uint8_t time_flag = 2;
+constexpr std::uint8_t time_flag = 2;  // and something depends on it
+constexpr std::uint8_t untimed_flag = 0x40;
 constexpr std::uint8_t count_flag = 4;
 constexpr std::uint8_t gap_flag = 8;
-
-std::string_view view(const DirectoryId& id) {
-  return {reinterpret_cast<const char*>(id.data()), id.size()};
-}
 
 }  // namespace
 
@@ -63,7 +60,8 @@ std::uint32_t PileBuilder::add(const engine::CopyToStore& copy) {
   const auto& message = copy.message;
   std::uint8_t flags = 0;
   if (copy.redelivered) flags |= redelivered_flag;
-  if (message.published_at != 0) flags |= time_flag;
+  const bool has_time = message.published_at != 0;
+  if (has_time) flags |= copy.is_timed ? time_flag : untimed_flag;
   if (copy.delivery_count != 0 && !HAYPILE_CANARY(delivery_count_lost)) flags |= count_flag;
   const std::uint32_t gap = block_count_ == 0 ? 0 : count_ - next_;
   if (gap != 0) flags |= gap_flag;
@@ -72,13 +70,13 @@ std::uint32_t PileBuilder::add(const engine::CopyToStore& copy) {
   to = put_varint(to, copy.place - last_place_);
   to = put_varint(to, file_ - copy.position);
   if (flags & gap_flag) to = put_varint(to, gap);
-  if (flags & time_flag) to = put_varint(to, message.published_at);
+  if (has_time) to = put_varint(to, message.published_at);
   if (flags & count_flag) to = put_varint(to, copy.delivery_count);
   cut(bytes_, put_strings(to, message));
   bytes_ += message.body;
   Extent& extent = extents_.back();
   last_place_ = extent.last_place = copy.place;
-  extent.is_timed = extent.is_timed || message.published_at != 0;
+  extent.is_timed = extent.is_timed || copy.is_timed;
   extent.body_bytes += message.body.size();
   ++extent.stored;
   ++block_count_;
@@ -185,8 +183,9 @@ bool BlockReader::next(engine::StoredMessage& message, std::uint32_t& index) {
              .place = place_,
              .delivery_count = 0,
              .redelivered = (flags & redelivered_flag) != 0,
+             .is_timed = (flags & time_flag) != 0,
              .message = {}};
-  if (flags & time_flag) message.message.published_at = in.varint();
+  if (flags & (time_flag | untimed_flag)) message.message.published_at = in.varint();
   if (flags & count_flag) message.delivery_count = in.varint_32();
   message.message.exchange = in.string();
   message.message.routing_key = in.string();

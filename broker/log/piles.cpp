@@ -11,6 +11,8 @@ namespace {
 
 // What a message takes in a pile besides its strings: about.
 constexpr std::uint64_t record_overhead = 8;
+// And no message takes less, whatever its strings are.
+constexpr std::uint64_t record_size_min = 7;
 
 // `end` is that of the indices of the extent before.
 void append_extent(std::string& out, std::uint32_t end, const Extent& extent) {
@@ -93,7 +95,9 @@ std::uint64_t Pile::drop(std::uint32_t index, std::size_t message_size) {
   ++gone_count;
   delivery_counts.erase(index);
   const auto behind = std::ranges::upper_bound(extents, index, {}, &Extent::first);
+  if (behind == extents.begin()) return 0;
   Left& its = left[static_cast<std::size_t>(behind - extents.begin()) - 1];
+  if (its.count == 0) return 0;
   const std::uint64_t average = its.bytes / its.count;
   const bool is_last = --its.count == 0;
   const std::uint64_t about = message_size == 0 ? average : message_size + record_overhead;
@@ -142,6 +146,7 @@ void read_extents(Reader& in, std::uint32_t version, Pile& pile) {
   for (std::uint64_t left = in.varint(); left > 0 && in.ok(); --left) {
     const Extent extent = read_extent(in, version, static_cast<std::uint32_t>(end), offset);
     if (extent.stored == 0 || extent.stored > extent.count) in.fail();
+    if (extent.stored > extent.size / record_size_min) in.fail();
     if (extent.size > pile.size - offset) in.fail();
     end = std::uint64_t{extent.first} + extent.count;
     if (end > pile.count && version >= 4) in.fail();
@@ -171,6 +176,7 @@ bool read_pile(Reader& in, std::uint32_t version, Pile& pile) {
   pile.number = in.varint();
   pile.file = pile.number + (version < 4 ? 0 : in.varint());
   pile.size = in.varint();
+  if (pile.size < pile_header_size) in.fail();
   pile.redelivered = in.boolean();
   if (version >= 4) pile.count = in.varint_32();
   read_extents(in, version, pile);

@@ -12,7 +12,8 @@ void put_type(std::string& out, RecordType type) {
 
 PublishRecord read_publish(Reader& in, RecordType type) {
   PublishRecord record;
-  const engine::TimeMs published_at = type == RecordType::timed_publish ? in.varint() : 0;
+  record.is_relative = type == RecordType::publish_after;
+  const engine::TimeMs published_at = type == RecordType::publish ? 0 : in.varint();
   const std::uint64_t count = in.varint();
   if (count == 0 || count > in.rest().size()) in.fail();
   for (std::uint64_t i = 0; i < count && in.ok(); ++i)
@@ -79,10 +80,13 @@ BindingRecord read_binding(Reader& in, RecordType type) {
 
 // The body is left to append(): it may be long, and room for it would be filled with zeros first.
 void append_publish(std::string& out, const engine::MessageView& message,
-                    std::span<const engine::QueueId> queues) {
+                    std::span<const engine::QueueId> queues, engine::TimeMs base) {
   char* to = extend(out, 1 + varint_size_max * (2 + queues.size()) + strings_size_max(message));
   if (message.published_at == 0) {
     *to++ = static_cast<char>(RecordType::publish);
+  } else if (base != 0) {
+    *to++ = static_cast<char>(RecordType::publish_after);
+    to = put_varint(to, message.published_at - base);
   } else {
     *to++ = static_cast<char>(RecordType::timed_publish);
     to = put_varint(to, message.published_at);
@@ -155,6 +159,18 @@ void append_unused_since(std::string& out, engine::QueueId queue, engine::TimeMs
   put_varint(out, time);
 }
 
+void append_time(std::string& out, engine::TimeMs time) {
+  put_type(out, RecordType::time);
+  put_varint(out, time);
+}
+
+// The sign is the lowest bit.
+void append_clock(std::string& out, std::int64_t offset_ms) {
+  put_type(out, RecordType::clock);
+  const auto bits = static_cast<std::uint64_t>(offset_ms);
+  put_varint(out, offset_ms < 0 ? ~(bits << 1) : bits << 1);
+}
+
 void append_binding(std::string& out, RecordType type,
                     const engine::BindingDefinition& definition) {
   put_type(out, type);
@@ -180,6 +196,7 @@ bool decode_record(std::string_view& bytes, LogPosition position, Record& record
   switch (type) {
     case RecordType::publish:
     case RecordType::timed_publish:
+    case RecordType::publish_after:
       record = read_publish(in, type);
       break;
     case RecordType::ack:
@@ -208,6 +225,14 @@ bool decode_record(std::string_view& bytes, LogPosition position, Record& record
       record = UnusedSinceRecord{queue, in.varint()};
       break;
     }
+    case RecordType::time:
+      record = TimeRecord{in.varint()};
+      break;
+    case RecordType::clock: {
+      const std::uint64_t bits = in.varint();
+      record = ClockRecord{static_cast<std::int64_t>(bits >> 1 ^ (0 - (bits & 1)))};
+      break;
+    }
     case RecordType::bind:
     case RecordType::unbind:
       record = read_binding(in, type);
@@ -223,6 +248,7 @@ bool decode_record(std::string_view& bytes, LogPosition position, Record& record
     case RecordType::group_begin:
     case RecordType::group_end:
     case RecordType::move:
+    case RecordType::idle:
       record = MarkRecord{type};
       break;
     default:

@@ -17,6 +17,8 @@ namespace haypile::log {
 struct PublishRecord {
   std::vector<engine::QueueId> queues;
   engine::MessageView message;
+  // `published_at` counts from the time that was noted before in the batch.
+  bool is_relative = false;
 };
 // Of ack, mark_delivered and delivery_count.
 struct MessageRecord {
@@ -48,6 +50,13 @@ struct UnusedSinceRecord {
   engine::QueueId queue;
   engine::TimeMs time;
 };
+// From here on in the batch, what is relative counts from then.
+struct TimeRecord {
+  engine::TimeMs time;
+};
+struct ClockRecord {
+  std::int64_t offset_ms;
+};
 // Of bind and unbind.
 struct BindingRecord {
   RecordType type;
@@ -57,17 +66,20 @@ struct FragmentRecord {
   RecordType type;
   std::string_view bytes;
 };
-// Of start, clean_stop, seal, group_begin, group_end and move.
+// Of start, clean_stop, seal, group_begin, group_end, move and idle.
 struct MarkRecord {
   RecordType type;
 };
 using Record = std::variant<PublishRecord, MessageRecord, StoredRecord, ExchangeRecord,
                             DeleteExchangeRecord, QueueRecord, DeleteQueueRecord, UnusedSinceRecord,
-                            BindingRecord, FragmentRecord, MarkRecord>;
+                            BindingRecord, FragmentRecord, MarkRecord, TimeRecord, ClockRecord>;
 
-// Each appends one record to `out`; a publish is a timed one if published_at is not 0.
+// Each appends one record to `out`. The message's time is written as the distance from `base`,
+// which a time record has noted in the batch; as it is if `base` is 0; and not at all if it is 0.
 void append_publish(std::string& out, const engine::MessageView& message,
-                    std::span<const engine::QueueId> queues);
+                    std::span<const engine::QueueId> queues, engine::TimeMs base);
+void append_time(std::string& out, engine::TimeMs time);
+void append_clock(std::string& out, std::int64_t offset_ms);
 // `position` is where the record itself goes.
 void append_message_record(std::string& out, RecordType type, engine::QueueId queue,
                            LogPosition message, LogPosition position);
@@ -90,6 +102,7 @@ inline constexpr std::size_t fragment_overhead = 1 + 10;
 // What append_message_record() appends at most, and append_delivery_count().
 inline constexpr std::size_t message_record_size_max = 1 + 2 * 10;
 inline constexpr std::size_t delivery_count_size_max = 1 + 3 * 10;
+inline constexpr std::size_t time_size_max = 1 + 10;
 // And append_stored().
 inline constexpr std::size_t stored_size_max = 1 + 3 * 10;
 

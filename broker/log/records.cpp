@@ -7,10 +7,11 @@ namespace haypile::log {
 std::string Records::read(std::string_view records, LogPosition position, const Visit& visit) {
   const std::size_t size = records.size();
   const LogPosition first = position;
+  time_ = 0;
   while (!records.empty()) {
     position = first + (size - records.size());
     Record record;
-    if (!decode_record(records, position, record)) {
+    if (!decode_record(records, position, record) || !complete(record)) {
       return "a malformed record at position " + std::to_string(position);
     }
     ++count_;
@@ -26,9 +27,17 @@ std::string Records::read(std::string_view records, LogPosition position, const 
       if (mark->type == RecordType::seal) sealed_ = true;
       if (mark->type == RecordType::start) fragments_position_ = 0;
     }
+    if (const auto* time = std::get_if<TimeRecord>(&record)) time_ = time->time;
     visit(position, record);
   }
   return "";
+}
+
+bool Records::complete(Record& record) const {
+  auto* publish = std::get_if<PublishRecord>(&record);
+  if (!publish || !publish->is_relative) return true;
+  publish->message.published_at += time_;
+  return time_ != 0;
 }
 
 // What does not begin here began in a segment that has been given up: nobody needs it.
@@ -45,6 +54,9 @@ bool Records::add_fragment(LogPosition position, const FragmentRecord& fragment,
   Record record;
   const LogPosition begun = std::exchange(fragments_position_, 0);
   if (!decode_record(whole, position, record) || !whole.empty()) return false;
+  if (const auto* publish = std::get_if<PublishRecord>(&record); publish && publish->is_relative) {
+    return false;  // it would not be known to which batch's time
+  }
   visit(begun, record);
   return true;
 }

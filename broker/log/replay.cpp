@@ -22,11 +22,13 @@ class Replay {
   Replay(FileSystem& files, std::string directory, const DirectoryId& id)
       : files_(files), directory_(std::move(directory)), id_(id) {}
 
-  LogState run(std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report,
-               const std::function<void(LogState&)>& before_messages);
+  LogState run(std::uint64_t segment_size, Newest& newest, engine::Recovery& recovery,
+               RecoveryReport& report, const ReplayCalls& calls);
 
  private:
+  void read_head(Newest& newest);
   void find_segments();
+  void check_newest(std::uint64_t last);
   // Valid until the next call.
   std::string_view read_segment(std::uint64_t number, std::uint64_t size_max);
   SegmentHeaderResult header_of(std::uint64_t number) {
@@ -56,6 +58,8 @@ class Replay {
   std::uint64_t record_count_ = 0;
   std::uint64_t torn_bytes_ = 0;
   std::uint32_t torn_epoch_ = 0;
+  std::uint32_t version_max_ = 0;  // of the segments
+  engine::TimeMs seen_ = 0;        // the latest that is noted
 };
 
 // Leftovers of a recycling that a crash cut short are older than the checkpoint wants, and the
@@ -67,11 +71,27 @@ void Replay::find_segments() {
   }
   std::ranges::sort(numbers_);
   if (!numbers_.empty() && header_of(numbers_.back()).blank) numbers_.pop_back();
+  check_newest(numbers_.empty() ? 0 : numbers_.back());
   if (numbers_.empty() && definitions_from_ != 0) refuse(state_.first_segment, "is missing");
   for (std::size_t i = 0; i < numbers_.size(); ++i) {
     const std::uint64_t expected = state_.first_segment + i;
     if (numbers_[i] != expected) refuse(expected, "is missing");
     check_header(expected, header_of(expected));
+  }
+  if (version_max_ >= 5 && !state_.newest) {
+    throw DamageError("'" + directory_ + "/" + newest_name + "' is missing");
+  }
+}
+
+// What it tells of was there, with its header, before it said so; and a checkpoint before that.
+void Replay::check_newest(std::uint64_t last) {
+  if (!state_.newest) return;
+  if (!state_.has_checkpoint) {
+    throw DamageError("'" + directory_ + "/" + checkpoint_name + "' is missing");
+  }
+  if (*state_.newest > last) {
+    const bool is_there = files_.exists(directory_ + "/" + segment_name(*state_.newest));
+    refuse(*state_.newest, is_there ? "has no header" : "is missing");
   }
 }
 
@@ -93,6 +113,7 @@ void Replay::check_header(std::uint64_t number, const SegmentHeaderResult& resul
   // Positions in it, and in those that follow, have to be numbers.
   if (number > UINT64_MAX / state_.segment_size / 2) refuse(number, "has an impossible number");
   state_.version = result.header.version;
+  version_max_ = std::max(version_max_, state_.version);
 }
 
 void Replay::each_record(const Visit& visit, bool check_ends) {
@@ -188,15 +209,21 @@ void Replay::hand_over(LogPosition position, const Record& record, engine::Recov
   recovery.message(position, publish->message, copies);
 }
 
-LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report,
-                     const std::function<void(LogState&)>& before_messages) {
+void Replay::read_head(Newest& newest) {
+  state_.newest = newest.read();
   if (auto checkpoint = read_checkpoint(files_, directory_, id_)) {
     state_.first_segment = checkpoint->first_segment;
     state_.moved = HAYPILE_CANARY(moved_ignored) ? 0 : checkpoint->moved;
     state_.piles = std::move(checkpoint->piles);
     definitions_from_ = checkpoint->position;
     state_.catalog = std::move(checkpoint->catalog);
+    state_.has_checkpoint = true;
   }
+}
+
+LogState Replay::run(std::uint64_t segment_size, Newest& newest, engine::Recovery& recovery,
+                     RecoveryReport& report, const ReplayCalls& calls) {
+  read_head(newest);
   find_segments();
   if (numbers_.empty()) {
     state_.segment_size = segment_size;
@@ -209,15 +236,22 @@ LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery, Rec
   const auto learn = [this](LogPosition position, const Record& record) {
     copies_->apply(position, record);
     if (position >= definitions_from_) state_.catalog.apply(record);
+    if (const auto* time = std::get_if<TimeRecord>(&record)) seen_ = std::max(seen_, time->time);
+    if (const auto* publish = std::get_if<PublishRecord>(&record)) {
+      seen_ = std::max(seen_, publish->message.published_at);
+    }
   };
   each_record(learn, true);
   check_whole();
   state_.segments.assign(numbers_.size(), {});
+  if (calls.on_clock) {
+    calls.on_clock({.offset_ms = state_.catalog.clock_offset_ms(), .seen = seen_});
+  }
   state_.catalog.emit(recovery);
   state_.catalog.each_queue(
       [&](const engine::QueueDefinition& queue) { report.message_counts[queue.name] = 0; });
   count_stored(report);
-  before_messages(state_);
+  if (calls.before_messages) calls.before_messages(state_);
   each_record([&](LogPosition position,
                   const Record& record) { hand_over(position, record, recovery, report); },
               false);
@@ -236,11 +270,10 @@ LogState Replay::run(std::uint64_t segment_size, engine::Recovery& recovery, Rec
 }  // namespace
 
 LogState replay(FileSystem& files, const std::string& directory, const DirectoryId& id,
-                std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report,
-                const std::function<void(LogState&)>& before_messages) {
+                std::uint64_t segment_size, Newest& newest, engine::Recovery& recovery,
+                RecoveryReport& report, const ReplayCalls& calls) {
   const auto started = std::chrono::steady_clock::now();
-  LogState state =
-      Replay(files, directory, id).run(segment_size, recovery, report, before_messages);
+  LogState state = Replay(files, directory, id).run(segment_size, newest, recovery, report, calls);
   report.duration = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now() - started);
   return state;

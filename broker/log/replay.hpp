@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "log/catalog.hpp"
 #include "log/file_system.hpp"
 #include "log/format.hpp"
+#include "log/newest.hpp"
 #include "log/piles.hpp"
 
 namespace haypile::log {
@@ -49,15 +51,24 @@ struct LogState {
   Catalog catalog;
   Piles piles;          // with what the log says of them; nothing may be left of one
   bool is_new = false;  // there is no segment yet
+  bool has_checkpoint = false;
+  std::optional<std::uint64_t> newest{};  // what the file of that name says, if there is one
+};
+
+// What is called on the way; each may be empty.
+struct ReplayCalls {
+  // Before anything is handed over.
+  std::function<void(const engine::RecoveredClock&)> on_clock{};
+  // Between the definitions and the messages.
+  std::function<void(LogState&)> before_messages{};
 };
 
 // Two passes over the segments, one segment in memory at a time: the first one learns what is left,
 // the second one hands it over. Of piles only the headers are looked at. Nothing is changed on
 // disk. Throws IoError, naming file, place and reason, for anything that cannot come from a crash.
-// `segment_size` is for a new log; an old one keeps its own. `before_messages` is called between
-// the definitions and the messages.
+// `segment_size` is for a new log; an old one keeps its own.
 LogState replay(FileSystem& files, const std::string& directory, const DirectoryId& id,
-                std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report,
-                const std::function<void(LogState&)>& before_messages);
+                std::uint64_t segment_size, Newest& newest, engine::Recovery& recovery,
+                RecoveryReport& report, const ReplayCalls& calls);
 
 }  // namespace haypile::log

@@ -4,8 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "engine/canary.hpp"
 #include "log/checkpoint.hpp"
 #include "log/log.hpp"
+#include "log/newest.hpp"
 
 namespace haypile::log {
 
@@ -40,7 +42,7 @@ class Salvage {
     }
     survey_.piles().each([this](Piles::Slot, const Pile& pile) {
       if (pile.live_count() == 0) return;
-      if (survey_.is_damaged(pile)) {
+      if (survey_.is_damaged(pile) && !HAYPILE_CANARY(salvage_copies_damage)) {
         rewrite(pile);
       } else {
         copy(pile);
@@ -81,6 +83,7 @@ class Salvage {
                    .place = stored.place,
                    .delivery_count = stored.delivery_count,
                    .redelivered = true,
+                   .is_timed = stored.is_timed,
                    .message = stored.message});
     });
     if (builder.count() == 0) return;
@@ -97,9 +100,18 @@ class Salvage {
     add(std::move(rewritten));
   }
 
-  // The new log begins behind all that there was.
+  // Behind all that there was: of what had numbers by its position, too.
+  std::uint64_t first_free_segment() {
+    std::uint64_t number = survey_.last_segment() + 1;
+    if (HAYPILE_CANARY(salvage_repeats_positions)) return 1;
+    piles_.each([&](Piles::Slot, const Pile& pile) {
+      number = std::max(number, pile.file / segment_size_ + 1);
+    });
+    return number;
+  }
+
   void write_head() {
-    const std::uint64_t number = survey_.last_segment() + 1;
+    const std::uint64_t number = first_free_segment();
     const auto segment = files_.create(to_ + "/" + segment_name(number));
     std::string bytes = encode(
         SegmentHeader{.number = number, .segment_size = static_cast<std::uint32_t>(segment_size_)},
@@ -107,6 +119,7 @@ class Salvage {
     bytes.resize(segment_size_, '\0');
     segment->write(0, bytes);
     segment->sync();
+    Newest(files_, to_, id_).create(number);
     const LogPosition begin = number * segment_size_;
     replace_file(files_, to_, checkpoint_name,
                  encode_checkpoint({.first_segment = number, .position = begin, .moved = begin},

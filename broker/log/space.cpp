@@ -10,7 +10,13 @@ namespace haypile::log {
 
 namespace {
 constexpr std::string_view spare_prefix = "spare-";
+constexpr std::string_view temporary_suffix = ".tmp";
 constexpr const char* reserve_name = "reserve";
+
+// Those that are not known by their names any more after a restart.
+bool is_forgotten(std::string_view name) {
+  return name.starts_with(spare_prefix) || name.ends_with(temporary_suffix);
+}
 constexpr std::uint64_t zero_chunk_size = 1u << 20;
 }  // namespace
 
@@ -21,14 +27,18 @@ Space::Space(FileSystem& files, std::string directory, std::uint64_t segment_siz
       segment_size_(segment_size),
       reserve_size_(reserve_size) {}
 
+bool Space::is_scratch(std::string_view name) {
+  return is_forgotten(name) || name == reserve_name;
+}
+
 void Space::prepare(Piles& piles, std::uint64_t first_segment) {
   std::set<LogPosition> known;
   piles.each([&](Piles::Slot, const Pile& pile) { known.insert(pile.file); });
   for (const std::string& name : files_.list(directory_)) {
     const auto file = pile_number(name);
     const auto segment = segment_number(name);
-    if (name.starts_with(spare_prefix) || name.ends_with(".tmp") ||
-        (file && !known.contains(*file)) || (segment && *segment < first_segment)) {
+    if (is_forgotten(name) || (file && !known.contains(*file)) ||
+        (segment && *segment < first_segment)) {
       files_.remove(path(name));
     }
   }
@@ -37,7 +47,7 @@ void Space::prepare(Piles& piles, std::uint64_t first_segment) {
 }
 
 void Space::refill_reserve() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(reserve_mutex_);
   if (has_reserve()) return;
   try {
     const bool is_there = files_.exists(path(reserve_name));
@@ -52,7 +62,7 @@ void Space::refill_reserve() {
 }
 
 bool Space::release_reserve() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(reserve_mutex_);
   if (!has_reserve()) return false;
   has_reserve_.store(false, std::memory_order_release);
   files_.remove(path(reserve_name));
@@ -79,10 +89,14 @@ std::string Space::take_spare() {
 }
 
 void Space::give_back(const std::string& name, std::size_t spare_count_max) {
-  const std::lock_guard lock(mutex_);
-  if (spares_.size() >= spare_count_max) return files_.remove(path(name));
+  {
+    const std::lock_guard lock(mutex_);
+    spare_count_max -= std::min(spare_count_max, spares_.size());
+  }
+  if (spare_count_max == 0) return files_.remove(path(name));
   std::string spare = spare_name();
   files_.rename(path(name), path(spare));
+  const std::lock_guard lock(mutex_);
   spares_.push_back(std::move(spare));
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/canary.hpp"
@@ -23,6 +24,10 @@ class Space {
   // `files` outlives it.
   Space(FileSystem& files, std::string directory, std::uint64_t segment_size,
         std::uint64_t reserve_size);
+
+  // Whether a file of that name is of no use to anybody but this class: a start removes it or makes
+  // it anew.
+  static bool is_scratch(std::string_view name);
 
   // Removes what an earlier run left of files that were never used, or not any more, and makes the
   // reserve. `first_segment`: the first that is needed.
@@ -72,7 +77,9 @@ class Space {
   std::atomic<bool> wanted_{false};
   std::atomic<bool> has_reserve_{false};
   std::atomic<std::uint64_t> spare_count_{0};  // that were ever named
-  std::mutex mutex_;                           // for what follows, and the reserve's file
+  // For the reserve's file: the writer waits for it only if it finds no room on the disk.
+  std::mutex reserve_mutex_;
+  std::mutex mutex_;  // for what follows: no file is touched while it is held
   std::vector<std::string> spares_;
 };
 

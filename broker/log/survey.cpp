@@ -1,9 +1,14 @@
 #include "log/survey.hpp"
 
 #include <algorithm>
+#include <map>
+#include <new>
 #include <utility>
 
+#include "engine/canary.hpp"
 #include "log/checkpoint.hpp"
+#include "log/newest.hpp"
+#include "log/space.hpp"
 
 namespace haypile::log {
 
@@ -23,6 +28,16 @@ void refuse_newer(std::string_view bytes, std::uint64_t checksum_at, std::uint64
   throw IoError("'" + path + "' " + version_error(get_u32(bytes, 8)));
 }
 
+// The size of a segment as the position of its first batch tells it; 0 if that cannot be read.
+std::uint64_t size_by_first_batch(std::string_view bytes, std::uint64_t number,
+                                  const DirectoryId& id) {
+  if (bytes.size() < segment_header_size + batch_header_size || number == 0) return 0;
+  bytes.remove_prefix(segment_header_size);
+  const LogPosition position = get_u64(bytes, batch_position_at);
+  if (!decode_batch_header(bytes, id, position) || position < segment_header_size) return 0;
+  return (position - segment_header_size) / number;
+}
+
 std::uint64_t size_of(const engine::MessageView& message) {
   return message.exchange.size() + message.routing_key.size() + message.properties.size() +
          message.body.size();
@@ -31,9 +46,17 @@ std::uint64_t size_of(const engine::MessageView& message) {
 }  // namespace
 
 void Survey::run() {
+  try {
+    names_ = files_.list(directory_);
+  } catch (const IoError& error) {
+    add_damage({.file = directory_, .what = phrase(error.what(), directory_)});
+  }
+  std::ranges::sort(names_);
+  read_newest();
   read_head();
   find_segments();
   find_piles();
+  look_at_leftovers();
   copies_.emplace(piles_, position_, moved_);
   each_record([this](LogPosition position, const Record& record) {
     copies_->apply(position, record);
@@ -53,51 +76,138 @@ void Survey::run() {
   report_.dead_bytes = used - std::min(used, report_.live_bytes);
 }
 
-void Survey::read_head() {
-  const std::string file = path(checkpoint_name);
-  has_checkpoint_ = files_.exists(file);
+std::optional<Survey::FileStart> Survey::read_file(const std::string& name,
+                                                   std::uint64_t size_max) {
+  const std::string file = path(name);
   try {
-    auto checkpoint = read_checkpoint(files_, directory_, id_);
-    if (!checkpoint) return;
-    first_segment_ = checkpoint->first_segment;
-    position_ = checkpoint->position;
-    moved_ = checkpoint->moved;
-    catalog_ = std::move(checkpoint->catalog);
-    piles_ = std::move(checkpoint->piles);
-  } catch (const IoError& error) {
     const auto opened = files_.open(file);
-    const std::string bytes = opened->read(0, opened->size());
+    const std::uint64_t size = opened->size();
+    return FileStart{opened->read(0, std::min(size, size_max)), size};
+  } catch (const IoError& error) {
+    add_damage({.file = file, .what = phrase(error.what(), file)});
+  } catch (const std::bad_alloc&) {
+    add_damage({.file = file, .what = "is too large to be read"});
+  }
+  return std::nullopt;
+}
+
+void Survey::read_newest() {
+  has_newest_ = std::ranges::binary_search(names_, newest_name);
+  if (!has_newest_) return;
+  const auto read = read_file(newest_name, newest_size_max);
+  if (!read) return;
+  newest_ = decode_newest(read->bytes, id_);
+  if (newest_) return;
+  add_damage({.file = path(newest_name), .what = "is damaged: no slot of it is whole"});
+}
+
+// The file that tells the newest segment was made when there was a checkpoint.
+void Survey::read_head() {
+  has_checkpoint_ = std::ranges::binary_search(names_, checkpoint_name);
+  if (!has_checkpoint_) {
+    is_head_lost_ = has_newest_;
+    if (has_newest_) add_damage({.file = path(checkpoint_name), .what = "is missing"});
+    return;
+  }
+  const auto read = read_file(checkpoint_name, checkpoint_size_max);
+  is_head_lost_ = !read;
+  if (!read) return;
+  const std::string& bytes = read->bytes;
+  const std::string file = path(checkpoint_name);
+  try {
+    Checkpoint checkpoint = decode_checkpoint(bytes, file, id_);
+    first_segment_ = checkpoint.first_segment;
+    position_ = checkpoint.position;
+    moved_ = checkpoint.moved;
+    catalog_ = std::move(checkpoint.catalog);
+    piles_ = std::move(checkpoint.piles);
+  } catch (const IoError& error) {
     if (bytes.size() > segment_header_size && bytes.starts_with(checkpoint_magic)) {
       refuse_newer(bytes, bytes.size() - 8, get_u64(bytes, 40), id_, file);
     }
     is_head_lost_ = true;
     catalog_ = read_definitions(bytes);
-    add_damage({.file = file, .what = phrase(error.what(), file), .bytes = bytes.size()});
+    add_damage({.file = file, .what = phrase(error.what(), file), .bytes = read->size});
   }
 }
 
 void Survey::find_segments() {
   std::vector<std::uint64_t> found;
-  for (const std::string& name : files_.list(directory_)) {
+  for (const std::string& name : names_) {
     if (const auto number = segment_number(name)) found.push_back(*number);
   }
-  std::ranges::sort(found);
-  if (!found.empty()) last_segment_ = found.back();
   if (is_head_lost_ && !found.empty()) first_segment_ = found.front();
   // Leftovers of a recycling that a crash cut short are older than the checkpoint wants.
   std::erase_if(found, [this](std::uint64_t number) { return number < first_segment_; });
-  if (!found.empty()) {
-    const auto file = files_.open(path(segment_name(found.back())));
-    if (decode_segment_header(file->read(0, segment_header_size), id_).blank) found.pop_back();
+  std::vector<SegmentHead> heads;
+  for (const std::uint64_t number : found)
+    heads.push_back(read_segment_head(number));
+  if (!heads.empty() && heads.back().is_read && heads.back().result.blank &&
+      heads.back().number > newest_.value_or(0)) {
+    last_segment_ = heads.back().number;
+    heads.pop_back();
   }
+  segment_size_ = size_of_segments(heads);
   std::uint64_t expected = first_segment_;
-  for (const std::uint64_t number : found) {
-    note_missing(expected, number);
-    expected = number + 1;
-    find_segment(number);
+  for (const SegmentHead& head : heads) {
+    if (!add_segment(head)) continue;
+    note_missing(expected, head.number);
+    expected = head.number + 1;
   }
-  if (numbers_.empty() && position_ != 0) note_missing(first_segment_, first_segment_ + 1);
+  if (newest_ && *newest_ < UINT64_MAX) note_missing(expected, *newest_ + 1);
+  const bool is_version_5 = std::ranges::any_of(heads, [](const SegmentHead& head) {
+    return head.result.error.empty() && head.result.header.version >= 5;
+  });
+  if (is_version_5 && !has_newest_) {
+    add_damage({.file = path(newest_name), .what = "is missing"});
+  }
+  if (numbers_.empty() && position_ != 0 && !newest_) {
+    note_missing(first_segment_, first_segment_ + 1);
+  }
+  if (segment_size_ != 0) {
+    last_segment_ = std::min(last_segment_, UINT64_MAX / segment_size_ / 4);
+  }
   last_segment_ = std::max(last_segment_, first_segment_);
+}
+
+Survey::SegmentHead Survey::read_segment_head(std::uint64_t number) {
+  SegmentHead head{.number = number};
+  const auto read = read_file(segment_name(number), segment_header_size + batch_header_size);
+  head.is_read = read.has_value();
+  std::string& error = head.result.error;
+  if (!read) {
+    error = "has no header";
+    return head;
+  }
+  refuse_newer(read->bytes, segment_header_size - 8, 0, id_, path(segment_name(number)));
+  head.file_size = read->size;
+  head.batch_size = size_by_first_batch(read->bytes, number, id_);
+  head.result = decode_segment_header(read->bytes, id_);
+  const SegmentHeader& header = head.result.header;
+  if (!error.empty()) return head;
+  if (header.number != number) {
+    error = "is " + segment_name(header.number) + " under another name";
+  } else if (header.segment_size < segment_size_min) {
+    error = "has an impossible size";
+  }
+  return head;
+}
+
+// What most of the headers say that are whole, or else most of the batches behind them, or else
+// what most of the files have.
+std::uint64_t Survey::size_of_segments(const std::vector<SegmentHead>& heads) {
+  std::map<std::uint64_t, std::size_t> counts;
+  for (const SegmentHead& head : heads) {
+    if (head.result.error.empty()) ++counts[head.result.header.segment_size];
+  }
+  for (const auto size : {&SegmentHead::batch_size, &SegmentHead::file_size}) {
+    if (!counts.empty()) break;
+    for (const SegmentHead& head : heads) {
+      if (head.*size >= segment_size_min && head.*size <= UINT32_MAX) ++counts[head.*size];
+    }
+  }
+  const auto most = std::ranges::max_element(counts, {}, &decltype(counts)::value_type::second);
+  return most == counts.end() ? 0 : most->first;
 }
 
 void Survey::note_missing(std::uint64_t first, std::uint64_t end) {
@@ -108,36 +218,41 @@ void Survey::note_missing(std::uint64_t first, std::uint64_t end) {
 }
 
 // The batches have checksums of their own: a segment whose header is damaged is read all the same.
-void Survey::find_segment(std::uint64_t number) {
-  const std::string file = path(segment_name(number));
-  const auto opened = files_.open(file);
-  const std::string bytes = opened->read(0, segment_header_size);
-  refuse_newer(bytes, segment_header_size - 8, 0, id_, file);
-  const SegmentHeaderResult result = decode_segment_header(bytes, id_);
-  std::string error = result.error;
-  if (error.empty() && result.header.number != number) {
-    error = "is " + segment_name(result.header.number) + " under another name";
-  }
-  if (error.empty() && result.header.segment_size < segment_size_min) {
-    error = "has an impossible size";
-  }
-  const std::uint64_t size = error.empty() ? result.header.segment_size : opened->size();
-  if (segment_size_ == 0 || (error.empty() && report_.segments.empty())) segment_size_ = size;
-  if (error.empty() && result.header.segment_size != segment_size_) error = "has another size";
-  if (number > UINT64_MAX / std::max<std::uint64_t>(segment_size_, 1) / 2) {
-    return add_damage({.file = file, .what = "has an impossible number"});
+// False if it cannot be one of this log.
+bool Survey::add_segment(const SegmentHead& head) {
+  const std::string file = path(segment_name(head.number));
+  std::string error = head.result.error;
+  const bool is_whole = error.empty();
+  if (is_whole && head.result.header.segment_size != segment_size_) error = "has another size";
+  if (segment_size_ == 0 || head.number > UINT64_MAX / segment_size_ / 4) {
+    add_damage({.file = file, .what = is_whole ? "has an impossible number" : error});
+    return false;
   }
   if (!error.empty()) {
-    add_damage({.file = file, .what = error, .bytes = std::min(bytes.size(), segment_header_size)});
+    add_damage({.file = file,
+                .what = error,
+                .bytes = std::min<std::uint64_t>(head.file_size, segment_header_size)});
   }
-  numbers_.push_back(number);
+  last_segment_ = std::max(last_segment_, head.number);
+  numbers_.push_back(head.number);
   report_.segments.push_back(
-      {.number = number, .version = error.empty() ? result.header.version : 0});
+      {.number = head.number, .version = is_whole ? head.result.header.version : 0});
+  return true;
+}
+
+// Files that a start removes or makes anew have to be files all the same.
+void Survey::look_at_leftovers() {
+  for (const std::string& name : names_) {
+    const auto segment = segment_number(name);
+    const auto pile = pile_number(name);
+    const bool is_leftover = (segment && *segment < first_segment_) || (pile && !has_pile(*pile));
+    if (is_leftover || Space::is_scratch(name)) read_file(name, 1);
+  }
 }
 
 std::string_view Survey::read_segment(std::uint64_t number) {
-  const auto file = files_.open(path(segment_name(number)));
-  file->read(0, std::min(file->size(), segment_size_), segment_bytes_);
+  auto read = read_file(segment_name(number), segment_size_);
+  segment_bytes_ = read ? std::move(read->bytes) : "";
   return segment_bytes_;
 }
 
@@ -185,7 +300,7 @@ bool Survey::pass_damage(std::uint64_t number, SegmentReader& reader, Records& r
     return false;
   }
   break_off(records);
-  const bool goes_on = reader.skip();
+  const bool goes_on = reader.skip() && !HAYPILE_CANARY(survey_ends_at_damage);
   const std::uint64_t end = goes_on ? reader.offset() : segment_bytes_.size();
   add_damage({.file = path(segment_name(number)),
               .offset = offset,
@@ -202,7 +317,7 @@ void Survey::break_off(Records& records) {
 
 // What comes before a checkpoint's position was synced before it was written.
 void Survey::check_whole(std::uint64_t end) {
-  if (end >= position_) return;
+  if (end >= position_ || HAYPILE_CANARY(short_log_not_listed)) return;
   const std::uint64_t number = numbers_.back();
   add_damage({.file = path(segment_name(number)),
               .offset = end - number * segment_size_,

@@ -13,6 +13,7 @@
 
 #include "log/catalog.hpp"
 #include "log/copies.hpp"
+#include "log/damage.hpp"
 #include "log/file_system.hpp"
 #include "log/pile.hpp"
 #include "log/piles.hpp"
@@ -20,16 +21,6 @@
 #include "log/segment.hpp"
 
 namespace haypile::log {
-
-// What refuses a start, or would end the broker when it comes to it.
-struct Damage {
-  std::string file{};  // its whole path
-  std::uint64_t offset = 0;
-  std::string what{};       // a phrase
-  std::uint64_t bytes = 0;  // so much cannot be read; 0: nothing, or it is not known
-  // Messages in queues that cannot be read; nothing if that cannot be known.
-  std::optional<std::uint64_t> message_count{};
-};
 
 struct SurveyReport {
   struct Segment {
@@ -75,8 +66,8 @@ class Survey {
   Survey(FileSystem& files, std::string directory, const DirectoryId& id)
       : files_(files), directory_(std::move(directory)), id_(id) {}
 
-  // Before anything else, once. Throws IoError if a file cannot be read at all, or is of a version
-  // that is not known yet.
+  // Before anything else, once. Throws IoError if a file is of a version that is not known yet, and
+  // for nothing else.
   void run();
 
   const SurveyReport& report() const { return report_; }
@@ -94,17 +85,40 @@ class Survey {
   void each_logged(const TakeLogged& take);
 
  private:
-  // A block whose header is whole. Returns the index behind its last message.
-  using VisitBlock =
-      std::function<std::uint32_t(const Block&, std::uint64_t offset, std::string_view)>;
+  // The first bytes of a file, and its size.
+  struct FileStart {
+    std::string bytes;
+    std::uint64_t size = 0;
+  };
+  // A segment's file, and what its header says.
+  struct SegmentHead {
+    std::uint64_t number = 0;
+    std::uint64_t file_size = 0;
+    std::uint64_t batch_size = 0;  // of a segment, as its first batch has it
+    bool is_read = false;
+    SegmentHeaderResult result{};
+  };
+  // A part of a pile's file: a block whose header is whole, or what stands between two of them.
+  struct Part {
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+    std::optional<Block> block{};
+    // The index behind its last message at most: that of the next block.
+    std::uint64_t end = 0;
+  };
 
   std::string path(const std::string& name) const { return directory_ + "/" + name; }
   void add_damage(Damage damage) {
     if (is_noting_) report_.damages.push_back(std::move(damage));
   }
+  // Nothing if it cannot be read, which is damage.
+  std::optional<FileStart> read_file(const std::string& name, std::uint64_t size_max);
   void read_head();
+  void read_newest();
   void find_segments();
-  void find_segment(std::uint64_t number);
+  SegmentHead read_segment_head(std::uint64_t number);
+  static std::uint64_t size_of_segments(const std::vector<SegmentHead>& heads);
+  bool add_segment(const SegmentHead& head);
   void note_missing(std::uint64_t first, std::uint64_t end);
   std::string_view read_segment(std::uint64_t number);
   void each_record(const Records::Visit& visit);
@@ -116,31 +130,35 @@ class Survey {
   void hand_over(LogPosition position, const Record& record, const TakeLogged& take);
   bool knows_queue(engine::QueueId queue, const engine::MessageView& message);
   void count_logged();
+  void look_at_leftovers();
   // survey_piles.cpp
   void find_piles();
   void check_pile(Pile& pile);
-  LogPosition pile_in(LogPosition file) const;
-  std::string read_pile_file(LogPosition file) const;
-  void each_block(const Pile& pile, std::string_view bytes, const VisitBlock& visit);
-  std::uint32_t pass_block(const Pile& pile, std::string_view bytes, std::uint32_t index,
-                           std::uint64_t& offset);
-  std::uint64_t live_between(const Pile& pile, std::uint32_t first, std::uint64_t end) const;
+  bool has_pile(LogPosition file);
+  LogPosition pile_in(LogPosition file);
+  std::optional<FileStart> read_pile_file(const Pile& pile);
+  std::vector<Part> parts_of(const Pile& pile, std::string_view bytes) const;
+  std::uint64_t live_between(const Pile& pile, std::uint64_t first, std::uint64_t end) const;
   void compare(const Pile& pile, std::string_view bytes);
   void rebuild(LogPosition number, LogPosition file);
+  Extent rebuild_block(const Part& part, std::string_view bytes, Pile& pile);
   void add_pile_damage(LogPosition file, Damage damage);
-  std::optional<std::uint32_t> read_block(const Pile& pile, const Block& block,
-                                          std::string_view bytes, std::uint64_t offset,
-                                          const TakeStored& take);
+  void each_stored(const Pile& pile, std::string_view bytes, const TakeStored& take);
+  std::optional<std::uint64_t> read_block(const Pile& pile, const Part& part,
+                                          std::string_view bytes, const TakeStored& take);
 
   FileSystem& files_;
   const std::string directory_;
   const DirectoryId id_;
   bool is_noting_ = true;  // in the first pass only: the second one meets the same
   bool has_checkpoint_ = false;
+  std::optional<std::uint64_t> newest_;
+  bool has_newest_ = false;
   bool is_head_lost_ = false;  // there has to be a checkpoint, and it cannot be read
   std::uint64_t first_segment_ = 1;
   LogPosition position_ = 0;  // of the checkpoint
   LogPosition moved_ = 0;
+  std::vector<std::string> names_;  // of the files that there are
   Catalog catalog_;
   Piles piles_;
   std::set<LogPosition> damaged_piles_;

@@ -3,14 +3,35 @@
 #include <map>
 #include <utility>
 
+#include "engine/canary.hpp"
 #include "log/survey.hpp"
 
 namespace haypile::log {
+
+namespace {
+
+// So much is read of a pile whose size nothing tells.
+constexpr std::uint64_t pile_size_max = std::uint64_t{4} << 30;
+// More indices in a row without a message are no gap, if nothing but a block says so.
+constexpr std::uint64_t gap_max = std::uint64_t{1} << 26;
+
+std::uint64_t size_of(const engine::MessageView& message) {
+  return message.exchange.size() + message.routing_key.size() + message.properties.size() +
+         message.body.size();
+}
+
+}  // namespace
 
 void Survey::add_pile_damage(LogPosition file, Damage damage) {
   damage.file = path(pile_name(file));
   add_damage(std::move(damage));
   damaged_piles_.insert(file);
+}
+
+bool Survey::has_pile(LogPosition file) {
+  bool is_known = false;
+  piles_.each([&](Piles::Slot, const Pile& pile) { is_known = is_known || pile.file == file; });
+  return is_known;
 }
 
 // Without the checkpoint, all piles count that are there.
@@ -19,7 +40,7 @@ void Survey::find_piles() {
       is_head_lost_ || (!has_checkpoint_ && !numbers_.empty() && numbers_.front() > 1);
   if (!is_lost) return;
   std::vector<LogPosition> numbers;
-  for (const std::string& name : files_.list(directory_)) {
+  for (const std::string& name : names_) {
     if (const auto number = pile_number(name)) numbers.push_back(*number);
   }
   std::ranges::sort(numbers);
@@ -32,48 +53,104 @@ void Survey::find_piles() {
 }
 
 // As its header says, if it can be read.
-LogPosition Survey::pile_in(LogPosition file) const {
-  const std::string header = files_.open(path(pile_name(file)))->read(0, pile_header_size);
-  return check_pile_header(header, file, id_).empty() ? pile_of(header) : file;
+LogPosition Survey::pile_in(LogPosition file) {
+  const bool was_noting = std::exchange(is_noting_, false);
+  const auto header = read_file(pile_name(file), pile_header_size);
+  is_noting_ = was_noting;
+  if (!header || !check_pile_header(header->bytes, file, id_).empty()) return file;
+  return std::min(pile_of(header->bytes), file);
 }
 
-std::string Survey::read_pile_file(LogPosition file) const {
-  const auto opened = files_.open(path(pile_name(file)));
-  return opened->read(0, opened->size());
+std::optional<Survey::FileStart> Survey::read_pile_file(const Pile& pile) {
+  return read_file(pile_name(pile.file), pile.size != 0 ? pile.size : pile_size_max);
+}
+
+// Blocks stand by rising index: one that goes back, or beyond the file, is none.
+std::vector<Survey::Part> Survey::parts_of(const Pile& pile, std::string_view bytes) const {
+  std::vector<Part> parts;
+  std::uint64_t index = 0;
+  bool is_between = false;
+  for (std::uint64_t offset = pile_header_size; offset < bytes.size();) {
+    Block block;
+    const bool is_block = decode_block_header(bytes.substr(offset), pile.file, offset, id_, block);
+    if (is_block && block.first >= index) {
+      parts.push_back({.offset = offset, .size = block.size(), .block = block});
+      index = std::uint64_t{block.first} + 1;
+      is_between = false;
+    } else if (!std::exchange(is_between, true)) {
+      parts.push_back({.offset = offset});
+    }
+    if (is_between) parts.back().size += batch_alignment;
+    offset = parts.back().offset + parts.back().size;
+  }
+  std::uint64_t end = pile.count;
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    part->end = end;
+    if (part->block) end = std::min<std::uint64_t>(end, part->block->first);
+    part->size = std::min(part->size, bytes.size() - part->offset);
+  }
+  return parts;
 }
 
 // As if nothing had left it yet but what its file does not have; what is in piles has left the log.
 void Survey::rebuild(LogPosition number, LogPosition file) {
-  const std::string bytes = read_pile_file(file);
   Pile pile;
   pile.number = number;
   pile.file = file;
-  pile.size = bytes.size();
-  const auto drop_up_to = [&](std::uint32_t end) {
-    for (; pile.count < end; ++pile.count, ++pile.gone_count)
-      pile.gone.insert(pile.count);
-  };
-  is_noting_ = false;  // check_pile() comes to it again
-  each_block(pile, bytes, [&](const Block& block, std::uint64_t offset, std::string_view rest) {
-    BlockReader reader(block, rest, file, offset, id_);
-    engine::StoredMessage message;
-    std::uint32_t index = block.first;
-    drop_up_to(index);
-    while (reader.next(message, index)) {
-      drop_up_to(index);
-      pile.count = index + 1;
-      moved_ = std::max(moved_, message.position + 1);
-    }
-    if (!reader.ok()) pile.count = std::max(pile.count, block.first + block.count);
-    return pile.count;
-  });
-  is_noting_ = true;
+  const auto read = read_pile_file(pile);
+  if (!read) return;
+  pile.size = read->bytes.size();
+  pile.count = UINT32_MAX;
+  const std::vector<Part> parts = parts_of(pile, read->bytes);
+  pile.count = 0;
+  for (const Part& part : parts) {
+    if (!part.block) continue;
+    const Extent extent = rebuild_block(part, read->bytes, pile);
+    if (extent.count == 0) continue;
+    pile.extents.push_back(extent);
+    pile.count = extent.first + extent.count;
+  }
+  const std::string error = check_pile_header(read->bytes, file, id_);
   if (pile.count == 0) {
-    const std::string error = check_pile_header(bytes, file, id_);
     return add_pile_damage(file, {.what = error.empty() ? "has no block" : error});
   }
+  pile.gone_count = pile.gone.count(0, pile.count);
   damaged_piles_.insert(file);
   piles_.add(std::move(pile));
+}
+
+// The block as an extent of its own. Of one that cannot be read its messages count as many as they
+// are, without gaps.
+Extent Survey::rebuild_block(const Part& part, std::string_view bytes, Pile& pile) {
+  const Block& block = *part.block;
+  Extent extent{.queue = block.queue,
+                .priority = block.priority,
+                .first = block.first,
+                .offset = part.offset,
+                .size = part.size};
+  std::uint64_t next = pile.count;
+  const auto drop_up_to = [&](std::uint64_t end) {
+    if (end > next + gap_max) return false;
+    for (; next < end; ++next)
+      pile.gone.insert(static_cast<std::uint32_t>(next));
+    return true;
+  };
+  if (!drop_up_to(block.first)) return extent;
+  BlockReader reader(block, bytes.substr(part.offset), pile.file, part.offset, id_);
+  engine::StoredMessage message;
+  std::uint32_t index = 0;
+  while (reader.next(message, index) && index < part.end && drop_up_to(index)) {
+    next = std::uint64_t{index} + 1;
+    extent.count = static_cast<std::uint32_t>(next - extent.first);
+    ++extent.stored;
+    moved_ = std::max(moved_, message.position + 1);
+  }
+  if (!reader.ok()) {
+    const std::uint64_t end = std::min(part.end, std::uint64_t{block.first} + block.count);
+    extent.count = std::max(extent.count, static_cast<std::uint32_t>(end - block.first));
+    extent.stored = std::max(extent.stored, extent.count);
+  }
+  return extent;
 }
 
 void Survey::check_pile(Pile& pile) {
@@ -82,31 +159,33 @@ void Survey::check_pile(Pile& pile) {
     // Queues that were deleted have left nothing.
     const bool is_there = catalog_.has_queue(extent.queue) ||
                           (!report_.damages.empty() && !deleted_.contains(extent.queue));
-    for (std::uint32_t i = extent.first; i < extent.first + extent.count && !is_there; ++i)
-      pile.drop(i);
+    for (std::uint64_t i = 0; i < extent.count && !is_there; ++i)
+      pile.drop(static_cast<std::uint32_t>(extent.first + i));
   }
-  if (!files_.exists(path(pile_name(pile.file)))) {
+  const std::string name = pile_name(pile.file);
+  if (!std::ranges::binary_search(names_, name)) {
+    if (HAYPILE_CANARY(missing_pile_not_listed)) return;
     add_pile_damage(pile.file, {.what = "is missing", .message_count = pile.live_count()});
-  } else {
-    const std::string bytes = read_pile_file(pile.file);
-    found.bytes = bytes.size();
-    const std::string error = check_pile_header(bytes, pile.file, id_);
+  } else if (const auto read = read_pile_file(pile)) {
+    found.bytes = read->size;
+    const std::string error = check_pile_header(read->bytes, pile.file, id_);
     if (!error.empty()) add_pile_damage(pile.file, {.what = error, .message_count = 0});
-    std::vector<Extent> extents;
     const std::size_t before = report_.damages.size();
-    each_stored(pile, [this](engine::QueueId queue, std::uint8_t,
-                             const engine::StoredMessage& message) {
-      ++report_.queues[catalog_.queue(queue).name].in_piles;
-      report_.live_bytes += message.message.exchange.size() + message.message.routing_key.size() +
-                            message.message.properties.size() + message.message.body.size();
-    });
-    if (bytes.size() != pile.size) {
-      add_pile_damage(pile.file, {.offset = std::min<std::uint64_t>(bytes.size(), pile.size),
-                                  .what = "has " + std::to_string(bytes.size()) +
+    each_stored(pile, read->bytes,
+                [this](engine::QueueId queue, std::uint8_t, const engine::StoredMessage& message) {
+                  ++report_.queues[catalog_.queue(queue).name].in_piles;
+                  report_.live_bytes += size_of(message.message);
+                });
+    if (read->size != pile.size) {
+      add_pile_damage(pile.file, {.offset = std::min(read->size, pile.size),
+                                  .what = "has " + std::to_string(read->size) +
                                           " bytes, expected " + std::to_string(pile.size),
                                   .message_count = 0});
     }
-    if (report_.damages.size() == before && !pile.extents.empty()) compare(pile, bytes);
+    if (report_.damages.size() == before && !is_damaged(pile)) compare(pile, read->bytes);
+  } else {
+    report_.damages.back().message_count = pile.live_count();
+    damaged_piles_.insert(pile.file);
   }
   found.live_count = pile.live_count();
   found.is_damaged = is_damaged(pile);
@@ -116,28 +195,28 @@ void Survey::check_pile(Pile& pile) {
 // What the blocks say of themselves is what the checkpoint says of them.
 void Survey::compare(const Pile& pile, std::string_view bytes) {
   std::vector<Extent> found;
-  each_block(pile, bytes, [&](const Block& block, std::uint64_t offset, std::string_view rest) {
+  for (const Part& part : parts_of(pile, bytes)) {
+    const Block& block = *part.block;
     if (found.empty() || found.back().queue != block.queue ||
         found.back().priority != block.priority) {
       found.push_back({.queue = block.queue,
                        .priority = block.priority,
                        .first = block.first,
-                       .offset = offset});
+                       .offset = part.offset});
     }
     Extent& extent = found.back();
-    BlockReader reader(block, rest, pile.file, offset, id_);
+    BlockReader reader(block, bytes.substr(part.offset), pile.file, part.offset, id_);
     engine::StoredMessage message;
     std::uint32_t index = 0;
     while (reader.next(message, index)) {
       ++extent.stored;
       extent.count = index + 1 - extent.first;
-      extent.is_timed = extent.is_timed || message.message.published_at != 0;
+      extent.is_timed = extent.is_timed || message.is_timed;
       extent.body_bytes += message.message.body.size();
       extent.last_place = message.place;
     }
-    extent.size = offset + block.size() - extent.offset;
-    return extent.first + extent.count;
-  });
+    extent.size = part.offset + block.size() - extent.offset;
+  }
   const auto [expected, actual] = std::ranges::mismatch(pile.extents, found);
   if (expected == pile.extents.end() && actual == found.end()) return;
   const std::uint64_t offset = expected != pile.extents.end() ? expected->offset : actual->offset;
@@ -146,89 +225,72 @@ void Survey::compare(const Pile& pile, std::string_view bytes) {
       {.offset = offset, .what = "is not what the checkpoint says of it", .message_count = 0});
 }
 
-std::uint64_t Survey::live_between(const Pile& pile, std::uint32_t first, std::uint64_t end) const {
-  std::uint64_t live = 0;
-  for (std::uint64_t index = first; index < std::min<std::uint64_t>(end, pile.count); ++index)
-    live += pile.gone.contains(static_cast<std::uint32_t>(index)) ? 0 : 1;
-  return live;
+std::uint64_t Survey::live_between(const Pile& pile, std::uint64_t first, std::uint64_t end) const {
+  end = std::min<std::uint64_t>(end, pile.count);
+  if (first >= end) return 0;
+  return end - first -
+         pile.gone.count(static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(end));
 }
 
-// No block begins at `offset`: goes on at the next one, and returns its first index.
-std::uint32_t Survey::pass_block(const Pile& pile, std::string_view bytes, std::uint32_t index,
-                                 std::uint64_t& offset) {
-  const std::uint64_t begin = offset;
-  Block block;
-  bool is_found = false;
-  while (!is_found && (offset += batch_alignment) < bytes.size())
-    is_found = decode_block_header(bytes.substr(offset), pile.file, offset, id_, block);
-  offset = std::min<std::uint64_t>(offset, bytes.size());
-  const std::uint32_t next = is_found ? block.first : pile.count;
-  add_pile_damage(pile.file, {.offset = begin,
-                              .what = "is damaged: there is no block",
-                              .bytes = offset - begin,
-                              .message_count = live_between(pile, index, next)});
-  return next;
-}
-
-void Survey::each_block(const Pile& pile, std::string_view bytes, const VisitBlock& visit) {
-  std::uint32_t index = 0;
-  std::uint64_t offset = pile_header_size;
-  while (offset < bytes.size()) {
-    Block block;
-    if (!decode_block_header(bytes.substr(offset), pile.file, offset, id_, block)) {
-      index = pass_block(pile, bytes, index, offset);
-      continue;
-    }
-    index = visit(block, offset, bytes.substr(offset));
-    offset += block.size();
-  }
-  if (index < pile.count && bytes.size() < pile.size) {
-    add_pile_damage(pile.file, {.offset = bytes.size(),
-                                .what = "ends too early",
-                                .message_count = live_between(pile, index, pile.count)});
-  }
-}
-
-// The index behind its last message. Nothing if it is damaged: then what comes before the first bad
-// record may have been taken.
-std::optional<std::uint32_t> Survey::read_block(const Pile& pile, const Block& block,
-                                                std::string_view bytes, std::uint64_t offset,
-                                                const TakeStored& take) {
-  BlockReader reader(block, bytes, pile.file, offset, id_);
+// The index behind its last message. Nothing if it is damaged: then nothing of it was taken.
+std::optional<std::uint64_t> Survey::read_block(const Pile& pile, const Part& part,
+                                                std::string_view bytes, const TakeStored& take) {
+  const std::string_view rest = bytes.substr(part.offset);
+  BlockReader checker(*part.block, rest, pile.file, part.offset, id_);
   engine::StoredMessage message;
-  std::uint32_t end = block.first;
-  for (std::uint32_t index = 0; reader.next(message, index);) {
-    end = index + 1;
-    if (index >= pile.count || pile.gone.contains(index)) continue;
+  std::uint32_t index = 0;
+  std::uint64_t end = part.block->first;
+  while (checker.next(message, index))
+    end = std::uint64_t{index} + 1;
+  if (!checker.ok() || end > part.end) return std::nullopt;
+  BlockReader reader(*part.block, rest, pile.file, part.offset, id_);
+  while (reader.next(message, index)) {
+    if (pile.gone.contains(index)) continue;
     message.redelivered = message.redelivered || pile.redelivered;
     const auto count = pile.delivery_counts.find(index);
     if (count != pile.delivery_counts.end()) {
       message.redelivered = true;
       if (count->second != 0) message.delivery_count = count->second;
     }
-    take(block.queue, block.priority, message);
+    if (knows_queue(part.block->queue, message.message)) {
+      take(part.block->queue, part.block->priority, message);
+    }
   }
-  return reader.ok() ? std::optional(end) : std::nullopt;
+  return end;
+}
+
+void Survey::each_stored(const Pile& pile, std::string_view bytes, const TakeStored& take) {
+  std::uint64_t index = 0;
+  bool is_next_lost = false;
+  const auto lost_between = [&](const Part& part, const char* what) {
+    add_pile_damage(pile.file, {.offset = part.offset,
+                                .what = what,
+                                .bytes = part.size,
+                                .message_count = live_between(pile, index, part.end)});
+    index = std::max(index, part.end);
+    is_next_lost = HAYPILE_CANARY(survey_loses_next_block);
+  };
+  for (const Part& part : parts_of(pile, bytes)) {
+    if (!part.block) {
+      lost_between(part, "is damaged: there is no block");
+      continue;
+    }
+    if (std::exchange(is_next_lost, false)) continue;
+    if (const auto end = read_block(pile, part, bytes, take)) {
+      index = *end;
+    } else {
+      lost_between(part, "is damaged: the checksum of its block does not match");
+    }
+  }
+  if (live_between(pile, index, pile.count) == 0) return;
+  add_pile_damage(pile.file, {.offset = bytes.size(),
+                              .what = "ends too early",
+                              .message_count = live_between(pile, index, pile.count)});
 }
 
 void Survey::each_stored(const Pile& pile, const TakeStored& take) {
-  if (!files_.exists(path(pile_name(pile.file)))) return;
-  const std::string bytes = read_pile_file(pile.file);
-  each_block(pile, bytes, [&](const Block& block, std::uint64_t offset, std::string_view rest) {
-    const auto end = read_block(
-        pile, block, rest, offset,
-        [&](engine::QueueId queue, std::uint8_t priority, const engine::StoredMessage& message) {
-          if (knows_queue(queue, message.message)) take(queue, priority, message);
-        });
-    if (end) return *end;
-    // As far as can be known, if the pile is a thinned one.
-    const std::uint32_t behind = block.first + block.count;
-    add_pile_damage(pile.file, {.offset = offset,
-                                .what = "is damaged: the checksum of its block does not match",
-                                .bytes = block.size(),
-                                .message_count = live_between(pile, block.first, behind)});
-    return behind;
-  });
+  if (!std::ranges::binary_search(names_, pile_name(pile.file))) return;
+  if (const auto read = read_pile_file(pile)) each_stored(pile, read->bytes, take);
 }
 
 }  // namespace haypile::log

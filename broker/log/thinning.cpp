@@ -32,6 +32,7 @@ std::string collect(Thinning& thinning, FileSystem& files, const std::string& di
                    .place = stored.place,
                    .delivery_count = stored.delivery_count,
                    .redelivered = stored.redelivered && !HAYPILE_CANARY(thinned_marks_lost),
+                   .is_timed = stored.is_timed,
                    .message = stored.message});
     }
     if (!records.ok()) reader.refuse(old, offset, "the checksum of its block does not match");

@@ -8,13 +8,14 @@
 namespace haypile::log {
 
 Writer::Writer(FileSystem& files, std::string directory, const DirectoryId& id,
-               std::uint64_t segment_size, std::uint64_t segment, Space& space)
+               std::uint64_t segment_size, std::uint64_t segment, Space& space, Newest& newest)
     : files_(files),
       directory_(std::move(directory)),
       id_(id),
       segment_size_(segment_size),
       segment_(segment),
-      space_(space) {
+      space_(space),
+      newest_(newest) {
   if (segment_ != 0) file_ = files_.open(path(segment_name(segment_)));
 }
 
@@ -45,7 +46,8 @@ void Writer::sync(const std::function<void()>& on_durable) {
   if (on_durable) on_durable();
 }
 
-// The header is on disk before the file has its name.
+// The header is on disk before the file has its name, and the name before anything says that it is
+// there.
 void Writer::open_segment(std::uint64_t number) {
   const std::string spare = space_.take_spare();
   file_ = files_.open(path(spare));
@@ -55,6 +57,7 @@ void Writer::open_segment(std::uint64_t number) {
   file_->sync();
   files_.rename(path(spare), path(segment_name(number)));
   if (!HAYPILE_CANARY(directory_not_synced)) files_.sync_directory(directory_);
+  newest_.set(number);
   segment_ = number;
 }
 

@@ -1,6 +1,9 @@
 #include "server/connection.hpp"
 
 #include <algorithm>
+#include <array>
+#include <new>
+#include <span>
 #include <utility>
 
 #include <poll.h>
@@ -36,14 +39,25 @@ void Connection::start() {
 }
 
 // Users come with a later version; until then there is one, for this machine only.
-bool Connection::may_log_in(std::string_view user, std::string_view password) {
-  const bool may = user == "guest" && password == "guest" && peer_.is_local;
-  if (!may) refuse_at_ = core_.door().refuse(peer_);
-  return may;
+session::LoginAnswer Connection::log_in(std::string_view user, std::string_view password) {
+  if (user == "guest" && password == "guest" && peer_.is_local) {
+    return session::LoginAnswer::accepted;
+  }
+  refuse_at_ = core_.door().refuse(peer_);
+  return session::LoginAnswer::refused;
 }
 
 bool Connection::waits_for_refusal() const {
   return refuse_at_ != Clock::time_point{};
+}
+
+session::SessionMemory& Connection::memory() {
+  return core_.session_memory();
+}
+
+bool Connection::holds_publishers_back() {
+  vhost_->set_memory_elsewhere(core_.session_memory().bytes());
+  return vhost_->holds_publishers();
 }
 
 engine::Engine* Connection::find_vhost(std::string_view name) {
@@ -88,7 +102,9 @@ void Connection::await_turn(bool as_publisher) {
 void Connection::read() {
   awaits_turn_ = false;
   if (reading_) return read_socket();
-  if (socket_.is_open()) resume_reading();
+  if (!socket_.is_open() || session_.pause() != session::Pause::turn) return;
+  update_clock();
+  use_rest();
 }
 
 void Connection::read_socket() {
@@ -122,10 +138,41 @@ std::size_t Connection::read_size(std::size_t room) const {
   return is_tight ? std::min<std::size_t>(room, core_.settings().frame_max_bytes) : room;
 }
 
+// Without memory for what it has to keep of a client the connection ends. Within the engine there
+// is no way back from that.
 void Connection::use(std::string_view bytes) {
   if (vhost_) vhost_->engine().work().begin_share();
-  rest_.assign(bytes.substr(session_.receive(bytes, Clock::now())));
+  std::size_t used = 0;
+  try {
+    used = session_.receive(bytes, Clock::now());
+  } catch (const std::bad_alloc&) {
+    return core_.fail("out of memory");
+  }
+  try {
+    keep(bytes.substr(used));
+  } catch (const std::bad_alloc&) {
+    return close("out of memory");
+  }
   after_session();
+}
+
+// What is left may be part of what there was.
+void Connection::use_rest() {
+  const std::string left = std::exchange(rest_, {});
+  use(left);
+}
+
+void Connection::keep(std::string_view rest) {
+  if (rest.empty() && rest_.capacity() > session::Output::kept_bytes) {
+    std::string().swap(rest_);
+  } else {
+    rest_.assign(rest);
+  }
+  count_rest(rest_.capacity());
+}
+
+void Connection::count_rest(std::size_t bytes) {
+  core_.session_memory().add(bytes, std::exchange(rest_counted_, bytes));
 }
 
 // Whatever the session was told may have changed what it waits for.
@@ -140,36 +187,53 @@ void Connection::after_session() {
   if (waits_for_refusal()) return;
   if (session_.finished()) output_ready();
   if (session_.finished() && !session_.closed_by_client()) return;
-  if (!session_.wants_input()) return;
   publishes_ = session_.take_published();
-  if (publishes_ && vhost_->holds_publishers()) {
-    session_.hold_back(vhost_->alarm_text());
-    if (!std::exchange(held_back_, true)) core_.pause(*vhost_, shared_from_this());
-    return;
+  switch (session_.pause()) {
+    case session::Pause::none:
+      return wait_readable();
+    case session::Pause::turn:
+      return await_turn(false);
+    case session::Pause::alarm:
+      session_.tell_blocked(vhost_->alarm_text());
+      if (!std::exchange(is_listed_, true)) core_.pause(*vhost_, shared_from_this());
+      return;
+    case session::Pause::room:
+      if (!std::exchange(awaits_room_, true)) core_.await_room(shared_from_this());
+      return;
+    case session::Pause::login:   // the host's answer comes
+    case session::Pause::unread:  // write() goes on
+      return;
   }
-  // It has used up its share of the turn.
-  if (session_.has_stalled()) return await_turn(false);
-  wait_readable();
 }
 
-bool Connection::try_to_go_on() {
-  held_back_ = false;
-  if (!socket_.is_open()) return true;
-  session_.go_on(Clock::now());
-  if (deadline() < armed_for_) arm_timer();
-  resume_reading();
-  return true;
-}
-
-void Connection::resume_reading() {
-  if (held_back_ || awaits_turn_ || session_.finished() || !session_.wants_input()) return;
-  if (!session_.has_stalled()) return wait_readable();
+void Connection::go_on_if_over() {
+  if (!session_.try_to_go_on(Clock::now())) return;
   update_clock();
-  const std::string left = std::exchange(rest_, {});
-  use(left);
+  use_rest();
+}
+
+// Whoever was told of the alarm is told of its end, too.
+bool Connection::try_to_go_on() {
+  if (!socket_.is_open()) return true;
+  go_on_if_over();
+  if (!socket_.is_open()) return true;
+  if (deadline() < armed_for_) arm_timer();
+  is_listed_ = session_.pause() == session::Pause::alarm || session_.has_told_blocked();
+  return !is_listed_;
+}
+
+void Connection::try_room() {
+  awaits_room_ = false;
+  if (!socket_.is_open()) return;
+  go_on_if_over();
+  if (socket_.is_open() && session_.pause() == session::Pause::room &&
+      !std::exchange(awaits_room_, true)) {
+    core_.await_room(shared_from_this());
+  }
 }
 
 void Connection::look_after() {
+  if (!socket_.is_open()) return;
   ::pollfd peer{socket_.native_handle(), POLLRDHUP, 0};
   if (::poll(&peer, 1, 0) > 0) close("the client has gone");
 }
@@ -178,25 +242,43 @@ void Connection::look_after() {
 void Connection::flush() {
   dirty_ = false;
   if (writing_ || !socket_.is_open() || waits_for_refusal()) return;
-  if (sending_.empty()) session_.take_output(sending_, Clock::now());
-  if (!sending_.empty()) {
-    error_code error;
-    sent_ +=
-        socket_.write_some(asio::buffer(sending_.data() + sent_, sending_.size() - sent_), error);
-    if (error && error != asio::error::would_block && error != asio::error::try_again) {
-      return close(error.message());
-    }
-    if (sent_ < sending_.size()) return wait_writable();
-    sending_.clear();
-    session_.output_sent(std::exchange(sent_, 0));  // may give the session more to send
-    resume_reading();
-    // What came up while we waited for the socket has been announced, and nobody came for it.
+  if (session_.output_is_lost()) return close("out of memory");
+  if (session_.has_output()) {
+    if (!write()) return;
+    // What is more than one write takes is for the next turn, after the others.
     if (session_.has_output()) output_ready();
   }
   // Some clients take the end of the stream for an error, if it comes before they have closed it.
   if (session_.finished() && !session_.has_output() && !session_.closed_by_client()) {
     close(session_.reason());
   }
+}
+
+// False if the socket is full, or gone.
+bool Connection::write() {
+  session::OutputPieces pieces;
+  session_.look_at_output(pieces);
+  std::array<asio::const_buffer, session::OutputPieces::count_max> buffers;
+  std::size_t offered = 0;
+  for (std::size_t i = 0; i < pieces.count; ++i) {
+    buffers[i] = asio::buffer(pieces.pieces[i]);
+    offered += pieces.pieces[i].size();
+  }
+  error_code error;
+  const std::size_t sent = pieces.count == 1
+                               ? socket_.write_some(buffers[0], error)
+                               : socket_.write_some(std::span(buffers.data(), pieces.count), error);
+  if (error && error != asio::error::would_block && error != asio::error::try_again) {
+    close(error.message());
+    return false;
+  }
+  session_.output_sent(sent, Clock::now());  // may give it more to send
+  if (session_.pause() == session::Pause::unread) go_on_if_over();
+  if (!socket_.is_open()) return false;
+  if (deadline() < armed_for_) arm_timer();
+  if (sent == offered) return true;
+  wait_writable();
+  return false;
 }
 
 void Connection::wait_writable() {
@@ -215,6 +297,8 @@ void Connection::log_advanced() {
   awaiting_log_ = false;
   session_.log_advanced();
   await_log();
+  if (session_.finished()) return after_session();
+  if (session_.pause() == session::Pause::unread) go_on_if_over();
 }
 
 void Connection::await_log() {
@@ -276,6 +360,7 @@ void Connection::close(const std::string& reason) {
   timer_.cancel();
   place_.leave();
   session_.disconnected();
+  count_rest(0);
   // Why the broker closed it says more than how the client took it.
   core_.remove(*this, peer_.name, session_.reason().empty() ? reason : session_.reason());
 }

@@ -35,11 +35,12 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   // Goes on with what the session has left, or takes one read of what has come.
   void read() override;
   void log_advanced() override;
-  void tell_alarm(std::string_view text) override { session_.hold_back(text); }
-  // While held back: a peer that has gone is noticed.
+  void tell_alarm(std::string_view text) override { session_.tell_blocked(text); }
+  // While nothing is read: a peer that has gone is noticed.
   void look_after() override;
-  // Reading goes on if it was held back.
   bool try_to_go_on() override;
+  // There may be room for the message that it has begun.
+  void try_room();
   bool has_gone() const override { return !socket_.is_open(); }
   // Its consumers get nothing any more: before all connections are shut down, or closed.
   void stop_deliveries() { session_.stop_deliveries(); }
@@ -48,8 +49,10 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void close(const std::string& reason);
 
  private:
-  bool may_log_in(std::string_view user, std::string_view password) override;
+  session::LoginAnswer log_in(std::string_view user, std::string_view password) override;
   engine::Engine* find_vhost(std::string_view name) override;
+  session::SessionMemory& memory() override;
+  bool holds_publishers_back() override;
   std::string unique_name() override;
   void output_ready() override;
 
@@ -59,9 +62,13 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void await_turn(bool as_publisher);
   void read_socket();
   std::size_t read_size(std::size_t room) const;
-  void resume_reading();
   // Offers the session what it has left of the input.
   void use(std::string_view bytes);
+  void use_rest();
+  void keep(std::string_view rest);
+  void count_rest(std::size_t bytes);
+  void go_on_if_over();
+  bool write();
   void after_session();
   void await_log();
   bool waits_for_refusal() const;
@@ -81,15 +88,16 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::chrono::steady_clock::time_point armed_for_ = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point refuse_at_{};    // when its login is refused, if it is
   std::chrono::steady_clock::time_point drain_until_{};  // once the session has finished
-  std::string rest_;          // the start of a frame whose end has not come yet
-  std::string sending_;       // taken from the session
-  std::size_t sent_ = 0;      // of sending_
+  // The start of a frame whose end has not come yet, or what the session does not take for now.
+  std::string rest_;
+  std::size_t rest_counted_ = 0;
   bool reading_ = false;      // or about to
   bool awaits_turn_ = false;  // its virtual host calls read()
   bool publishes_ = false;    // did in the last read
   bool writing_ = false;
-  bool held_back_ = false;  // until the broker can take more
-  bool dirty_ = false;      // on the core's list, as the next one
+  bool is_listed_ = false;    // its virtual host calls try_to_go_on()
+  bool awaits_room_ = false;  // the core calls try_room()
+  bool dirty_ = false;        // on the core's list, as the next one
   bool awaiting_log_ = false;
 };
 

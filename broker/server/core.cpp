@@ -12,6 +12,7 @@
 #include "server/check_options.hpp"
 #include "server/clocks.hpp"
 #include "server/connection.hpp"
+#include "server/random.hpp"
 #include "server/recovery_report.hpp"
 
 namespace haypile::server {
@@ -34,6 +35,7 @@ Core::Core(asio::io_context& io, BrokerOptions options)
     : io_(io),
       options_(checked(std::move(options))),
       memory_limit_bytes_(options_.memory_limit_bytes),
+      session_memory_(memory_limit_bytes_),
       door_(io, {options_.login_max, options_.login_max_per_address},
             [this](Severity severity, const std::string& line) { report(severity, line); }),
       stop_timer_(io),
@@ -88,9 +90,11 @@ std::unique_ptr<log::Log> Core::make_log(const std::string& vhost) {
 }
 
 void Core::open_vhost(const std::string& name) {
-  auto vhost = std::make_unique<vhost::Vhost>(name, wire_, make_log(name), vhost_limits());
+  auto vhost =
+      std::make_unique<vhost::Vhost>(name, wire_, make_log(name), vhost_limits(), random_number());
   const log::RecoveryReport found = vhost->start(read_clocks());
   if (directory_) report(Severity::info, "vhost '" + name + "' recovered: " + to_json(found));
+  if (directory_) directory_->add_vhost(name);
   vhosts_.emplace(name, std::move(vhost));
   schedule_turn();  // some of what it found may have expired
 }
@@ -147,6 +151,20 @@ void Core::pause(vhost::Vhost& vhost, std::shared_ptr<Connection> connection) {
   look_after_paused();
 }
 
+void Core::await_room(std::shared_ptr<Connection> connection) {
+  without_room_.push_back(std::move(connection));
+  look_after_paused();
+}
+
+void Core::resume_those_without_room() {
+  const std::size_t bytes = session_memory_.unfinished_bytes();
+  if (bytes >= std::exchange(unfinished_bytes_, bytes)) return;
+  Connections connections;
+  connections.swap(without_room_);
+  for (const auto& connection : connections)
+    connection->try_room();
+}
+
 // Nothing is read from them, so that nothing else would tell that one has gone.
 void Core::look_after_paused() {
   if (std::exchange(looking_after_, true)) return;
@@ -158,6 +176,11 @@ void Core::look_after_paused() {
       vhost->look_after_paused();
       if (vhost->has_paused()) look_after_paused();
     }
+    const Connections without_room = without_room_;
+    for (const auto& connection : without_room)
+      connection->look_after();
+    std::erase_if(without_room_, [](const auto& connection) { return connection->has_gone(); });
+    if (!without_room_.empty()) look_after_paused();
   });
 }
 
@@ -169,8 +192,11 @@ void Core::schedule_turn() {
 
 void Core::turn() {
   if (failed_) return;
-  for (const auto& [name, vhost] : vhosts_)
+  resume_those_without_room();
+  for (const auto& [name, vhost] : vhosts_) {
+    vhost->set_memory_elsewhere(session_memory_.bytes());
     vhost->turn(read_clocks());
+  }
   turn_scheduled_ = false;
   flush_dirty();
   report_alarms();
@@ -193,7 +219,7 @@ void Core::flush_dirty() {
 }
 
 void Core::return_memory() {
-  std::size_t bytes = 0;
+  std::size_t bytes = session_memory_.bytes();
   for (const auto& [name, vhost] : vhosts_)
     bytes += vhost->memory_bytes();
   memory_return_.look(read_boot_clock(), bytes);
@@ -296,6 +322,7 @@ void Core::close_connections(const std::string& reason) {
 
 bool Core::close() {
   dirty_.clear();
+  without_room_.clear();
   for (const auto& [name, vhost] : vhosts_)
     vhost->forget_participants();
   connections_.clear();

@@ -25,6 +25,7 @@
 #include "server/listener.hpp"
 #include "server/memory_return.hpp"
 #include "server/socket.hpp"
+#include "session/memory.hpp"
 #include "session/settings.hpp"
 #include "session/wire_format.hpp"
 #include "vhost/vhost.hpp"
@@ -67,12 +68,17 @@ class Core {
   void add_dirty(std::shared_ptr<Connection> connection);
   // As vhost::Vhost::pause(), and has a look after it now and then.
   void pause(vhost::Vhost& vhost, std::shared_ptr<Connection> connection);
+  // Is told when messages of others that had begun are complete: Connection::try_room().
+  void await_room(std::shared_ptr<Connection> connection);
+  session::SessionMemory& session_memory() { return session_memory_; }
   // All virtual hosts get a turn when the handlers that are ready now have run.
   void schedule_turn();
   void remove(const Connection& connection, const std::string& peer, const std::string& reason);
   void report(Severity severity, const std::string& line) const;
 
  private:
+  using Connections = std::vector<std::shared_ptr<Connection>>;
+
   void open_vhost(const std::string& name);
   vhost::VhostLimits vhost_limits() const;
   std::unique_ptr<log::Log> make_log(const std::string& vhost);
@@ -84,12 +90,14 @@ class Core {
   void look_after_paused();
   void arm_vhost_timer();
   void log_advanced();
+  void resume_those_without_room();
   void close_connections(const std::string& reason);
 
   asio::io_context& io_;
   const BrokerOptions options_;
   const std::size_t memory_limit_bytes_;
   session::Settings settings_;
+  session::SessionMemory session_memory_;
   const session::WireFormat wire_;
   std::vector<char> read_buffer_;
   Door door_;
@@ -99,6 +107,8 @@ class Core {
   std::unordered_map<engine::OwnerId, std::shared_ptr<Connection>> connections_;
   engine::OwnerId last_id_ = 0;
   std::deque<std::shared_ptr<Connection>> dirty_;
+  Connections without_room_;
+  std::size_t unfinished_bytes_ = 0;  // of all sessions, in the last turn
   bool turn_scheduled_ = false;
   bool stopping_ = false;
   bool failed_ = false;

@@ -9,13 +9,27 @@
 
 namespace haypile::server {
 
+namespace {
+
+template <class T>
+T random_value() {
+  T value;
+  if (::getrandom(&value, sizeof value, 0) != static_cast<ssize_t>(sizeof value)) {
+    throw BrokerError("the system gives no random numbers");
+  }
+  return value;
+}
+
+}  // namespace
+
+std::uint64_t random_number() {
+  return random_value<std::uint64_t>();
+}
+
 std::string random_name() {
   constexpr std::string_view alphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-  std::array<unsigned char, 16> bytes;
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    throw BrokerError("the system gives no random numbers");
-  }
+  const auto bytes = random_value<std::array<unsigned char, 16>>();
   std::string name;
   unsigned bits = 0;
   unsigned bit_count = 0;

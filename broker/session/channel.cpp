@@ -12,10 +12,24 @@ constexpr std::uint32_t key(amqp::MethodId id) {
   return (std::uint32_t{id.class_id} << 16) | id.method_id;
 }
 
+// About what a channel takes when nothing is done with it.
+constexpr std::size_t fixed_bytes = sizeof(Channel) + 512;
+
 }  // namespace
 
 Channel::Channel(Link& link, engine::Engine& engine, std::uint16_t number)
-    : link_(link), engine_(engine), number_(number), consumers_(engine, *this, link.owner) {}
+    : link_(link), engine_(engine), number_(number), consumers_(engine, *this, link.owner) {
+  link_.memory.add(fixed_bytes, 0);
+}
+
+Channel::~Channel() {
+  consumers_.close();
+  forget_transaction();
+  set_unfinished(0);
+  held_ = {};
+  count_held();
+  link_.memory.add(0, fixed_bytes);
+}
 
 Fault Channel::on_method(std::string_view payload) {
   const amqp::MethodId id = amqp::peek_method_id(payload);
@@ -124,7 +138,10 @@ Fault Channel::handle(const amqp::access::Request&) {
 void Channel::log_advanced() {
   const engine::LogPosition durable = engine_.journal().durable();
   listed_ = false;
-  if (!held_.empty()) held_.release(durable, link_.output());
+  if (!held_.empty()) {
+    held_.release(durable, link_.output());
+    count_held();
+  }
   send_confirms();
   if (awaits_log()) await_log();
   resume();
@@ -132,16 +149,23 @@ void Channel::log_advanced() {
 
 void Channel::resume() {
   if (state_ != State::open) return;
-  if (has_room()) {
+  if (link_.has_room()) {
     consumers_.resume();
   } else {
     link_.room_was_refused = true;
   }
 }
 
+void Channel::count_held() {
+  const OutputSizes sizes = held_.sizes();
+  link_.count_held(sizes, std::exchange(held_counted_, sizes));
+}
+
 void Channel::close(const Fault& fault) {
   consumers_.close();
-  pending_.clear();
+  forget_transaction();
+  draft_.reset();
+  set_unfinished(0);
   send(amqp::channel::Close{.reply_code = static_cast<std::uint16_t>(fault.code),
                             .reply_text = reply_text(fault),
                             .class_id = method_.class_id,
@@ -149,11 +173,35 @@ void Channel::close(const Fault& fault) {
   state_ = State::closing;
 }
 
+// What the client published before is safe when it is answered, confirms or not.
 void Channel::close_by_peer() {
   consumers_.close();
-  pending_.clear();
-  send(amqp::channel::CloseOk{});
+  forget_transaction();
+  if (has_ever_published_) {
+    send_when_durable(amqp::channel::CloseOk{});
+  } else {
+    send(amqp::channel::CloseOk{});
+  }
   state_ = State::closed;
+}
+
+bool Channel::would_define(std::string_view payload) const {
+  using namespace amqp;
+  const MethodId id = peek_method_id(payload);
+  const std::string_view arguments = payload.substr(std::min(payload.size(), method_id_size));
+  if (id == amqp::exchange::Bind::id || id == amqp::queue::Bind::id) return true;
+  if (id == amqp::exchange::Declare::id) {
+    amqp::exchange::Declare method;
+    return decode_arguments(arguments, method) == DecodeError::none && !method.passive &&
+           engine_.check_exchange(method.exchange);
+  }
+  if (id == amqp::queue::Declare::id) {
+    amqp::queue::Declare method;
+    engine::Queue* queue = nullptr;
+    return decode_arguments(arguments, method) == DecodeError::none && !method.passive &&
+           engine_.find_queue(method.queue, link_.owner, queue);
+  }
+  return false;
 }
 
 }  // namespace haypile::session

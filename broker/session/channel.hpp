@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <haypile/amqp/frame.hpp>
 #include <haypile/amqp/methods.hpp>
 
 #include "engine/engine.hpp"
@@ -24,6 +26,9 @@ class Channel final : private engine::DeliverySink {
  public:
   // Link and engine outlive the channel.
   Channel(Link& link, engine::Engine& engine, std::uint16_t number);
+  ~Channel();
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
 
   // One frame each. After a fault the caller closes channel or connection; method() says on which
   // method it came. channel.open, .close and .close-ok are the session's.
@@ -44,8 +49,20 @@ class Channel final : private engine::DeliverySink {
 
   // We close it: gives back what is unacked. Frames are discarded until the peer's close-ok.
   void close(const Fault& fault);
-  // What waits for the log, in bytes.
-  std::size_t held_size() const { return held_.size(); }
+  // Whether anything was ever published on it.
+  bool has_ever_published() const { return has_ever_published_; }
+
+  // What a header or body frame would begin to need memory for; 0 if it needs no more than is
+  // there.
+  std::size_t room_wanted(const amqp::Frame& frame) const;
+  // Whether the method would add something to the vhost that it has to remember.
+  bool would_define(std::string_view payload) const;
+  // When the last part of a message came that is not complete; nothing if there is none.
+  std::optional<Time> unfinished_since() const;
+  // What it would give back by settling, and has given back by it, in bytes.
+  std::size_t unsettled_bytes(std::size_t max) const { return consumers_.unsettled_bytes(max); }
+  std::size_t settled_bytes() const { return consumers_.settled_bytes(); }
+
   // Whether the peer may close it now: not in the middle of a message.
   Fault check_may_close() const;
   // The peer closes it: the same, and close-ok goes out after all that is held back.
@@ -90,9 +107,16 @@ class Channel final : private engine::DeliverySink {
   Fault handle(const amqp::tx::Commit& method);
   Fault handle(const amqp::tx::Rollback& method);
 
-  Fault publish();
+  struct Outgoing;
+  Fault prepare(Outgoing& outgoing);
+  Fault begin_draft();
+  // `draft` has the body already, or is null.
+  Fault publish(std::string_view body, engine::Draft* draft);
+  Fault publish(const engine::PublishRequest& request);
   Fault publish_later(const engine::PublishRequest& request);
-  void return_unroutable(const engine::MessageView& message);
+  void return_unroutable(const engine::PublishRequest& request);
+  void set_unfinished(std::size_t bytes);
+  void forget_transaction();
   Fault consume_replies(const amqp::basic::Consume& method, std::string tag);
   Fault settle(std::uint64_t delivery_tag, bool multiple, engine::Settlement how);
   Fault check_is_transactional() const;
@@ -108,11 +132,30 @@ class Channel final : private engine::DeliverySink {
   static std::uint32_t count32(std::size_t count) {
     return static_cast<std::uint32_t>(std::min<std::size_t>(count, UINT32_MAX));
   }
-  std::string& out() { return held_.empty() ? link_.output() : held_.tail(); }
+  Output& out() { return held_.empty() ? link_.output() : held_.tail(); }
   template <class M>
   void send(const M& method) {
-    amqp::append_method(out(), number_, method);
+    amqp::append_method(out().frames(), number_, method);
+    if (!held_.empty()) count_held();
   }
+  // The body is that of `message`, and large ones are not copied.
+  template <class M>
+  void send_message(const M& method, std::string_view properties, const engine::MessagePtr& message,
+                    Output::Kind kind) {
+    Output& output = out();
+    const std::string_view body = message->body();
+    if (body.size() < Output::referenced_min_bytes) {
+      amqp::append_message(output.frames(), number_, method, properties, body,
+                           link_.frame_max_bytes);
+    } else {
+      amqp::append_method(output.frames(), number_, method);
+      amqp::append_content_header(output.frames(), number_, M::id.class_id, body.size(),
+                                  properties);
+      output.add_body(message, number_, link_.frame_max_bytes, kind);
+    }
+    if (!held_.empty()) count_held();
+  }
+  void count_held();
   // Replies once all that was logged until now is durable.
   template <class M>
   void send_when_durable(const M& method) {
@@ -130,10 +173,6 @@ class Channel final : private engine::DeliverySink {
   void await_log() {
     if (!std::exchange(listed_, true)) link_.awaiting_log.push_back(number_);
   }
-  bool has_room() const {
-    return link_.has_room() && held_.size() < link_.settings.output_max_bytes;
-  }
-
   Link& link_;
   engine::Engine& engine_;
   const std::uint16_t number_;
@@ -143,10 +182,15 @@ class Channel final : private engine::DeliverySink {
   Content content_;
   Confirms confirms_;
   HeldOutput held_;
+  OutputSizes held_counted_;
   std::string last_queue_;
   bool transactional_ = false;
   std::vector<Pending> pending_;  // published in the transaction
   std::size_t pending_bytes_ = 0;
+  std::optional<engine::Draft> draft_;  // a body that comes in several frames
+  std::size_t unfinished_bytes_ = 0;
+  Time last_piece_;  // of a message that is not complete
+  bool has_ever_published_ = false;
   engine::Channel consumers_;
 };
 

@@ -1,3 +1,5 @@
+#include <new>
+
 #include "session/arguments.hpp"
 #include "session/channel.hpp"
 
@@ -80,14 +82,13 @@ Fault Channel::handle(const amqp::basic::Get& method) {
   }
   const engine::Message& message = *got.message;
   std::string changed;
-  amqp::append_message(out(), number_,
-                       amqp::basic::GetOk{.delivery_tag = got.delivery_tag,
-                                          .redelivered = got.redelivered,
-                                          .exchange = message.exchange(),
-                                          .routing_key = message.routing_key(),
-                                          .message_count = count32(got.ready_count)},
-                       told_properties(message, got.delivery_count, changed), message.body(),
-                       link_.frame_max_bytes);
+  send_message(amqp::basic::GetOk{.delivery_tag = got.delivery_tag,
+                                  .redelivered = got.redelivered,
+                                  .exchange = message.exchange(),
+                                  .routing_key = message.routing_key(),
+                                  .message_count = count32(got.ready_count)},
+               told_properties(message, got.delivery_count, changed), got.message,
+               Output::Kind::reply);
   return {};
 }
 
@@ -127,25 +128,34 @@ Fault Channel::handle(const amqp::basic::RecoverAsync& method) {
   return {};
 }
 
+// Nothing may be thrown into the engine, which is in the middle of something.
 bool Channel::deliver(const engine::Delivery& delivery) {
-  const engine::Message& message = delivery.message;
-  std::string changed;
-  amqp::append_message(out(), number_,
-                       amqp::basic::Deliver{.consumer_tag = delivery.consumer_tag,
-                                            .delivery_tag = delivery.delivery_tag,
-                                            .redelivered = delivery.redelivered,
-                                            .exchange = message.exchange(),
-                                            .routing_key = message.routing_key()},
-                       told_properties(message, delivery.delivery_count, changed), message.body(),
-                       link_.frame_max_bytes);
-  if (has_room()) return true;
+  const engine::Message& message = *delivery.message;
+  try {
+    std::string changed;
+    send_message(amqp::basic::Deliver{.consumer_tag = delivery.consumer_tag,
+                                      .delivery_tag = delivery.delivery_tag,
+                                      .redelivered = delivery.redelivered,
+                                      .exchange = message.exchange(),
+                                      .routing_key = message.routing_key()},
+                 told_properties(message, delivery.delivery_count, changed), delivery.message,
+                 Output::Kind::delivery);
+    link_.account();
+  } catch (const std::bad_alloc&) {
+    link_.lose_output();
+  }
+  if (link_.has_room()) return true;
   link_.room_was_refused = true;
   return false;
 }
 
 void Channel::consumer_cancelled(std::string_view consumer_tag) {
   if (!link_.wants_cancel_notify) return;
-  send(amqp::basic::Cancel{.consumer_tag = consumer_tag, .no_wait = true});
+  try {
+    send(amqp::basic::Cancel{.consumer_tag = consumer_tag, .no_wait = true});
+  } catch (const std::bad_alloc&) {
+    link_.lose_output();
+  }
 }
 
 }  // namespace haypile::session

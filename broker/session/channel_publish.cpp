@@ -1,3 +1,4 @@
+#include <new>
 #include <optional>
 
 #include "session/arguments.hpp"
@@ -7,6 +8,15 @@
 namespace haypile::session {
 
 using amqp::ReplyCode;
+
+namespace {
+
+// A header that is larger is taken account of until its message is complete.
+constexpr std::size_t small_header_max_bytes = 1024;
+// What fits into one frame of the largest size that is offered: otherwise nobody could be given it.
+constexpr std::size_t properties_max_bytes = (128u << 10) - amqp::frame_overhead;
+
+}  // namespace
 
 Fault Channel::handle(const amqp::basic::Publish& method) {
   if (method.immediate) {
@@ -22,54 +32,134 @@ Fault Channel::on_header(std::string_view payload) {
     if (Fault worse = engine_.check_publish(content_.exchange())) return worse;
     return fault;
   }
-  return content_.take_complete() ? publish() : Fault{};
+  if (payload.size() > small_header_max_bytes) [[unlikely]] {
+    if (payload.size() > properties_max_bytes) {
+      return {ReplyCode::precondition_failed, "properties of " + std::to_string(payload.size()) +
+                                                  " bytes are larger than the maximum of " +
+                                                  std::to_string(properties_max_bytes)};
+    }
+    set_unfinished(payload.size());
+    last_piece_ = link_.now;
+  }
+  return content_.take_complete() ? publish({}, nullptr) : Fault{};
 }
 
 Fault Channel::on_body(std::string_view payload) {
   if (Fault fault = content_.body(payload)) return fault;
-  return content_.take_complete() ? publish() : Fault{};
+  if (content_.body_left() == 0 && !draft_) {
+    content_.take_complete();
+    return publish(payload, nullptr);
+  }
+  if (!draft_) {
+    if (Fault fault = begin_draft()) return fault;
+  }
+  draft_->append(payload);
+  last_piece_ = link_.now;
+  if (!content_.take_complete()) return {};
+  engine::Draft draft = std::move(*draft_);
+  draft_.reset();
+  return publish(draft.message()->body(), &draft);
 }
 
-Fault Channel::publish() {
-  link_.has_published = true;
-  const amqp::Properties& properties = content_.properties();
-  engine::PublishRequest request{
-      .message = {.exchange = content_.exchange(),
-                  .routing_key = content_.routing_key(),
-                  .properties = content_.raw_properties(),
-                  .body = content_.body()},
-      .traits = traits_of(properties),
-      .headers = properties.headers ? properties.headers->bytes() : std::string_view{},
-  };
+std::size_t Channel::room_wanted(const amqp::Frame& frame) const {
+  const std::size_t size = frame.payload.size();
+  if (frame.type == amqp::FrameType::header) return size > small_header_max_bytes ? size : 0;
+  const bool is_first_part =
+      content_.expects() == Content::Expects::body && size < content_.body_left() && !draft_;
+  return is_first_part ? content_.body_size() : 0;
+}
+
+std::optional<Time> Channel::unfinished_since() const {
+  return unfinished_bytes_ == 0 ? std::nullopt : std::optional(last_piece_);
+}
+
+void Channel::set_unfinished(std::size_t bytes) {
+  link_.count_unfinished(bytes, std::exchange(unfinished_bytes_, bytes));
+}
+
+// What the engine is asked to publish, and what that refers to.
+struct Channel::Outgoing {
+  engine::PublishRequest request;
   std::optional<Rewrite> rewrite;
   std::vector<std::string_view> more_keys;
-  if (Rewrite::is_needed(properties)) {
-    if (properties.reply_to == reply_queue && consumers_.reply_name().empty()) {
-      return {ReplyCode::precondition_failed, "reply_to '" + std::string(reply_queue) +
-                                                  "' without a consumer of that queue on this "
-                                                  "channel"};
-    }
-    rewrite.emplace(properties, consumers_.reply_name());
-    more_keys.assign(rewrite->more_keys.begin(), rewrite->more_keys.end());
-    request.more_keys = more_keys;
-    if (!rewrite->properties.empty()) request.message.properties = rewrite->properties;
+};
+
+// All but the body.
+Fault Channel::prepare(Outgoing& outgoing) {
+  const amqp::Properties& properties = content_.properties();
+  engine::PublishRequest& request = outgoing.request;
+  request.message = {.exchange = content_.exchange(),
+                     .routing_key = content_.routing_key(),
+                     .properties = content_.raw_properties(),
+                     .body = {}};
+  request.traits = traits_of(properties);
+  if (properties.headers) request.headers = properties.headers->bytes();
+  if (!Rewrite::is_needed(properties)) return {};
+  if (properties.reply_to == reply_queue && consumers_.reply_name().empty()) {
+    return {ReplyCode::precondition_failed, "reply_to '" + std::string(reply_queue) +
+                                                "' without a consumer of that queue on this "
+                                                "channel"};
   }
+  Rewrite& rewrite = outgoing.rewrite.emplace(properties, consumers_.reply_name());
+  outgoing.more_keys.assign(rewrite.more_keys.begin(), rewrite.more_keys.end());
+  request.more_keys = outgoing.more_keys;
+  if (!rewrite.properties.empty()) request.message.properties = rewrite.properties;
+  return {};
+}
+
+// The size is the client's word: there may be no memory for it.
+Fault Channel::begin_draft() {
+  Outgoing outgoing;
+  if (Fault fault = prepare(outgoing)) return fault;
+  const auto size = static_cast<std::size_t>(content_.body_size());
+  try {
+    draft_.emplace(engine_.begin(outgoing.request, size));
+  } catch (const std::bad_alloc&) {
+    return {ReplyCode::resource_error,
+            "there is no memory for a message of " + std::to_string(size) + " bytes"};
+  }
+  set_unfinished(unfinished_bytes_ + size);
+  return {};
+}
+
+Fault Channel::publish(std::string_view body, engine::Draft* draft) {
+  link_.has_published = has_ever_published_ = true;
+  link_.taken_in_alarm += body.size();
+  Outgoing outgoing;
+  if (Fault fault = prepare(outgoing)) return fault;
+  outgoing.request.message.body = body;
+  outgoing.request.draft = draft;
+  const Fault fault = publish(outgoing.request);
+  if (unfinished_bytes_ != 0) [[unlikely]] {
+    set_unfinished(0);
+    content_.shrink();
+  }
+  return fault;
+}
+
+Fault Channel::publish(const engine::PublishRequest& request) {
   if (transactional_) return publish_later(request);
   engine::PublishResult result = engine_.publish(request);
   if (result.error) return std::move(result.error);
-  if (result.queue_count == 0 && content_.mandatory()) return_unroutable(request.message);
+  if (result.queue_count == 0 && content_.mandatory()) return_unroutable(request);
   confirms_.published();
   if (result.rejected) confirms_.rejected(engine_.journal().end());
   return {};
 }
 
-void Channel::return_unroutable(const engine::MessageView& message) {
-  amqp::append_message(out(), number_,
-                       amqp::basic::Return{.reply_code = 312,
-                                           .reply_text = amqp::name(ReplyCode::no_route),
-                                           .exchange = message.exchange,
-                                           .routing_key = message.routing_key},
-                       message.properties, message.body, link_.frame_max_bytes);
+void Channel::return_unroutable(const engine::PublishRequest& request) {
+  const engine::MessageView& message = request.message;
+  const amqp::basic::Return method{.reply_code = 312,
+                                   .reply_text = amqp::name(ReplyCode::no_route),
+                                   .exchange = message.exchange,
+                                   .routing_key = message.routing_key};
+  if (request.draft) {
+    send_message(method, message.properties, request.draft->message(), Output::Kind::reply);
+    return;
+  }
+  amqp::append_message(out().frames(), number_, method, message.properties, message.body,
+                       link_.frame_max_bytes);
+  if (!held_.empty()) count_held();
 }
 
 Fault Channel::handle(const amqp::confirm::Select& method) {

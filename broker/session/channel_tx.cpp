@@ -23,20 +23,33 @@ Fault Channel::handle(const amqp::tx::Select&) {
 // What would be refused is refused at once; queues are looked for at the end.
 Fault Channel::publish_later(const engine::PublishRequest& request) {
   if (Fault fault = engine_.check_publish(request.message.exchange)) return fault;
-  pending_bytes_ += sizeof(Pending) + sizeof(engine::Message) + request.message.body.size() +
-                    request.message.properties.size();
+  std::size_t bytes = sizeof(Pending) + sizeof(engine::Message) + request.message.body.size() +
+                      request.message.properties.size();
   for (const std::string_view key : request.more_keys)
-    pending_bytes_ += sizeof(std::string) + key.size();
-  if (pending_bytes_ > link_.settings.transaction_max_bytes) {
+    bytes += sizeof(std::string) + key.size();
+  link_.count_transaction(bytes, 0);
+  pending_bytes_ += bytes;
+  if (link_.transaction_bytes > link_.settings.transaction_max_bytes) {
     return {ReplyCode::precondition_failed,
-            "transaction larger than the maximum of " +
+            "transactions of this connection larger than the maximum of " +
                 std::to_string(link_.settings.transaction_max_bytes) + " bytes"};
   }
-  pending_.push_back({engine_.keep(request),
+  if (link_.are_transactions_scarce()) {
+    return {ReplyCode::precondition_failed, "the open transactions of all connections take " +
+                                                std::to_string(link_.memory.transaction_bytes()) +
+                                                " bytes, too much for one of " +
+                                                std::to_string(link_.transaction_bytes)};
+  }
+  pending_.push_back({request.draft ? std::move(*request.draft) : engine_.keep(request),
                       request.traits,
                       {request.more_keys.begin(), request.more_keys.end()},
                       content_.mandatory()});
   return {};
+}
+
+void Channel::forget_transaction() {
+  std::vector<Pending>().swap(pending_);
+  link_.count_transaction(0, std::exchange(pending_bytes_, 0));
 }
 
 Fault Channel::handle(const amqp::tx::Commit&) {
@@ -44,23 +57,23 @@ Fault Channel::handle(const amqp::tx::Commit&) {
   bool rejected = false;
   {
     const engine::Group group(engine_);
-    for (const Pending& pending : pending_) {
-      const engine::MessageView message = pending.message->view();
+    for (Pending& pending : pending_) {
+      const engine::MessageView message = pending.message.message()->view();
       const std::vector<std::string_view> more_keys(pending.more_keys.begin(),
                                                     pending.more_keys.end());
       // An exchange that has been deleted since leads nowhere.
-      const engine::PublishResult result =
-          engine_.publish({.message = message,
-                           .traits = pending.traits,
-                           .headers = headers_in(message.properties),
-                           .more_keys = more_keys});
-      if (result.queue_count == 0 && pending.mandatory) return_unroutable(message);
+      const engine::PublishRequest request{.message = message,
+                                           .traits = pending.traits,
+                                           .headers = headers_in(message.properties),
+                                           .more_keys = more_keys,
+                                           .draft = &pending.message};
+      const engine::PublishResult result = engine_.publish(request);
+      if (result.queue_count == 0 && pending.mandatory) return_unroutable(request);
       rejected = rejected || result.rejected;
     }
     consumers_.settle_held();
   }
-  pending_.clear();
-  pending_bytes_ = 0;
+  forget_transaction();
   if (rejected) {
     return {ReplyCode::precondition_failed,
             "transaction not committed as a whole: a queue was full and rejected messages of it"};
@@ -72,8 +85,7 @@ Fault Channel::handle(const amqp::tx::Commit&) {
 // What was acknowledged in it is unacked again; it does not go back to its queue.
 Fault Channel::handle(const amqp::tx::Rollback&) {
   if (Fault fault = check_is_transactional()) return fault;
-  pending_.clear();
-  pending_bytes_ = 0;
+  forget_transaction();
   consumers_.release_held();
   send(amqp::tx::RollbackOk{});
   return {};

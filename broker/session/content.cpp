@@ -1,14 +1,10 @@
 #include "session/content.hpp"
 
-#include <algorithm>
-
 namespace haypile::session {
 
 namespace {
-// A header may claim what never comes: no more than this is set aside before the bytes are there.
-constexpr std::uint64_t reserve_max_bytes = 1u << 20;
 // A buffer that grew beyond is not kept for the next message.
-constexpr std::size_t keep_max_bytes = 64u << 10;
+constexpr std::size_t kept_max_bytes = 1024;
 }  // namespace
 
 void Content::begin(const amqp::basic::Publish& method) {
@@ -16,8 +12,6 @@ void Content::begin(const amqp::basic::Publish& method) {
   names_ += method.routing_key;
   exchange_size_ = method.exchange.size();
   mandatory_ = method.mandatory;
-  if (buffer_.capacity() > keep_max_bytes) buffer_ = {};
-  buffer_.clear();
   expects_ = Expects::header;
 }
 
@@ -48,8 +42,7 @@ Fault Content::header(std::string_view payload, std::uint64_t size_max) {
             "message size " + std::to_string(header.body_size) + " is larger than the maximum of " +
                 std::to_string(size_max)};
   }
-  body_size_ = header.body_size;
-  body_ = {};
+  body_size_ = body_left_ = header.body_size;
   complete_ = body_size_ == 0;
   if (!complete_) expects_ = Expects::body;
   return {};
@@ -59,25 +52,21 @@ Fault Content::body(std::string_view payload) {
   if (expects_ != Expects::body) {
     return {amqp::ReplyCode::unexpected_frame, "content body without a header before it"};
   }
-  if (payload.size() > body_size_ - buffer_.size()) {
+  if (payload.size() > body_left_) {
     return {amqp::ReplyCode::unexpected_frame,
             "content body longer than the " + std::to_string(body_size_) + " bytes declared"};
   }
-  if (payload.size() == body_size_) {
-    body_ = payload;
-  } else {
-    if (buffer_.empty()) buffer_.reserve(std::min(body_size_, reserve_max_bytes));
-    buffer_ += payload;
-    if (buffer_.size() < body_size_) return {};
-    body_ = buffer_;
-  }
+  body_left_ -= payload.size();
+  if (body_left_ > 0) return {};
   complete_ = true;
   expects_ = Expects::method;
   return {};
 }
 
-bool Content::take_complete() {
-  return std::exchange(complete_, false);
+void Content::shrink() {
+  if (raw_properties_.capacity() <= kept_max_bytes) return;
+  std::string().swap(raw_properties_);
+  properties_ = {};
 }
 
 }  // namespace haypile::session

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <haypile/amqp/methods/basic.hpp>
 #include <haypile/amqp/properties.hpp>
@@ -13,7 +14,8 @@
 namespace haypile::session {
 
 // Frames come in the order basic.publish, header, as many body frames as the size asks for (AMQP
-// 0-9-1, 4.2.6); anything else is a fault. Buffers are kept from message to message.
+// 0-9-1, 4.2.6); anything else is a fault. The body itself is not kept: whoever wants it takes its
+// pieces. Small buffers are kept from message to message.
 class Content {
  public:
   enum class Expects : std::uint8_t { method, header, body };
@@ -25,16 +27,22 @@ class Content {
   Fault header(std::string_view payload, std::uint64_t size_max);
   Fault body(std::string_view payload);
   // All is here: header or body was the last frame. Answers true once a message.
-  bool take_complete();
+  bool take_complete() { return std::exchange(complete_, false); }
+  // Gives back memory that the next message will hardly need.
+  void shrink();
 
-  // Of the message that take_complete() told of; valid until the next frame, and as long as the
-  // payload that came last.
+  // Of the message at hand, valid until the next one begins.
   std::string_view exchange() const { return std::string_view(names_).substr(0, exchange_size_); }
   std::string_view routing_key() const { return std::string_view(names_).substr(exchange_size_); }
   bool mandatory() const { return mandatory_; }
   const amqp::Properties& properties() const { return properties_; }
   std::string_view raw_properties() const { return raw_properties_; }
-  std::string_view body() const { return body_; }
+  // As declared, in bytes.
+  std::uint64_t body_size() const { return body_size_; }
+  // What is still to come of it.
+  std::uint64_t body_left() const { return body_left_; }
+  // No part of the body has come.
+  bool is_body_untouched() const { return body_left_ == body_size_; }
 
  private:
   Expects expects_ = Expects::method;
@@ -45,8 +53,7 @@ class Content {
   std::string raw_properties_;
   amqp::Properties properties_;  // views into raw_properties_
   std::uint64_t body_size_ = 0;
-  std::string buffer_;  // of a body that comes in several frames
-  std::string_view body_;
+  std::uint64_t body_left_ = 0;
 };
 
 }  // namespace haypile::session

@@ -1,8 +1,13 @@
-// From the protocol header to connection.open-ok, and the methods of class connection.
+#include "session/handshake.hpp"
+
+#include <algorithm>
 #include <utility>
 
+#include <haypile/amqp/methods.hpp>
+#include <haypile/amqp/table.hpp>
+
 #include "session/login.hpp"
-#include "session/session.hpp"
+#include "session/text.hpp"
 
 namespace haypile::session {
 
@@ -28,20 +33,20 @@ bool has_capability(amqp::TableView client_properties, std::string_view name) {
 }  // namespace
 
 // A peer that speaks anything else is told what is spoken here (4.2.2).
-std::size_t Session::receive_protocol_header(std::string_view bytes) {
+std::size_t Handshake::receive_header(std::string_view bytes, std::string& out) {
   const std::size_t size = std::min(bytes.size(), amqp::protocol_header.size());
   if (bytes.substr(0, size) != amqp::protocol_header.substr(0, size)) {
-    link_.output() += amqp::protocol_header;
-    finish("peer does not speak AMQP 0-9-1");
+    out += amqp::protocol_header;
+    refuse("peer does not speak AMQP 0-9-1");
     return bytes.size();
   }
   if (size < amqp::protocol_header.size()) return 0;
-  send_start();
-  phase_ = Phase::start;
+  send_start(out);
+  state_ = State::start;
   return size;
 }
 
-void Session::send_start() {
+void Handshake::send_start(std::string& out) const {
   const amqp::Table capabilities{{"publisher_confirms", true},
                                  {"exchange_exchange_bindings", true},
                                  {"basic.nack", true},
@@ -51,122 +56,117 @@ void Session::send_start() {
                                  {"authentication_failure_close", true},
                                  {"per_consumer_qos", true},
                                  {"direct_reply_to", true}};
-  const amqp::Table properties{{"product", link_.settings.product},
-                               {"version", link_.settings.version},
+  const amqp::Table properties{{"product", settings_.product},
+                               {"version", settings_.version},
                                {"platform", "C++"},
                                {"copyright", "Copyright (c) 2026 The Haypile authors"},
                                {"information", "Licensed under the MIT license"},
                                {"capabilities", capabilities}};
-  amqp::append_method(link_.output(), 0,
+  amqp::append_method(out, 0,
                       amqp::connection::Start{.server_properties = properties.view(),
                                               .mechanisms = login_mechanisms,
                                               .locales = std::string_view("en_US")});
 }
 
-Fault Session::on_connection_method(std::string_view payload) {
-  const amqp::MethodId id = amqp::peek_method_id(payload);
-  const std::string_view arguments = payload.substr(std::min(payload.size(), std::size_t{4}));
-  if (id == amqp::connection::Close::id) {
-    amqp::connection::Close close;
-    if (Fault fault = decode(arguments, close)) return fault;
-    amqp::append_method(link_.output(), 0, amqp::connection::CloseOk{});
-    finish({});
-    closed_by_client_ = true;
-    return {};
-  }
-  if (phase_ == Phase::start && id == amqp::connection::StartOk::id) return on_start_ok(arguments);
-  if (phase_ == Phase::tune && id == amqp::connection::TuneOk::id) return on_tune_ok(arguments);
-  if (phase_ == Phase::open && id == amqp::connection::Open::id) return on_open(arguments);
-  if (phase_ == Phase::running && id == amqp::connection::UpdateSecret::id) {
-    amqp::connection::UpdateSecret update;
-    if (Fault fault = decode(arguments, update)) return fault;
-    amqp::append_method(link_.output(), 0, amqp::connection::UpdateSecretOk{});
-    return {};
-  }
-  return unexpected_method(payload);
-}
-
-Fault Session::unexpected_method(std::string_view payload) const {
+Fault Handshake::on_method(std::string_view payload, std::string& out) {
   const amqp::MethodId id = amqp::peek_method_id(payload);
   if (payload.size() < amqp::method_id_size) return too_short_for_a_method();
+  const std::string_view arguments = payload.substr(amqp::method_id_size);
+  if (state_ == State::start && id == amqp::connection::StartOk::id) {
+    return on_start_ok(arguments, out);
+  }
+  if (state_ == State::tune && id == amqp::connection::TuneOk::id) return on_tune_ok(arguments);
+  if (state_ == State::open && id == amqp::connection::Open::id) return on_open(arguments, out);
   const std::string_view name = amqp::method_name(id);
   if (name == "unknown") return unknown_method(id);
-  const bool running = phase_ == Phase::running;
-  return {running ? ReplyCode::channel_error : ReplyCode::command_invalid,
-          "unexpected method " + std::string(name) + " on channel 0" +
-              (running ? "" : " before connection.open")};
+  return {ReplyCode::command_invalid,
+          "unexpected method " + std::string(name) + " on channel 0 before connection.open"};
 }
 
-Fault Session::on_start_ok(std::string_view arguments) {
+Fault Handshake::on_start_ok(std::string_view arguments, std::string& out) {
   amqp::connection::StartOk method;
   if (Fault fault = decode(arguments, method)) return fault;
   if (!is_login_mechanism(method.mechanism)) {
-    return {ReplyCode::command_invalid, "unknown mechanism '" + std::string(method.mechanism) +
+    return {ReplyCode::command_invalid, "unknown mechanism '" + printable(method.mechanism) +
                                             "', expected one of " + std::string(login_mechanisms)};
   }
-  link_.wants_cancel_notify = has_capability(method.client_properties, "consumer_cancel_notify");
-  link_.wants_blocked = has_capability(method.client_properties, "connection.blocked");
-  const auto product = method.client_properties.find("product");
-  link_.qos_is_for_channel =
-      product && product->as_string() == "py-amqp" && link_.settings.product != product_rabbitmq;
-  link_.wants_authentication_failure_close =
-      has_capability(method.client_properties, "authentication_failure_close");
+  const amqp::TableView properties = method.client_properties;
+  opened_.client_properties = properties.bytes();
+  opened_.wants_cancel_notify = has_capability(properties, "consumer_cancel_notify");
+  opened_.wants_blocked = has_capability(properties, "connection.blocked");
+  const auto product = properties.find("product");
+  opened_.qos_is_for_channel =
+      product && product->as_string() == "py-amqp" && settings_.product != product_rabbitmq;
+  wants_authentication_failure_close_ = has_capability(properties, "authentication_failure_close");
+  mechanism_ = method.mechanism;
   const auto credentials = parse_login(method.mechanism, method.response);
-  if (!credentials) return refuse_login("", method.mechanism);
-  if (!link_.host.may_log_in(credentials->user, credentials->password)) {
-    return refuse_login(std::string(credentials->user), method.mechanism);
-  }
-  link_.user = credentials->user;
-  amqp::append_method(link_.output(), 0,
-                      amqp::connection::Tune{.channel_max = link_.settings.channel_max,
-                                             .frame_max = link_.settings.frame_max_bytes,
-                                             .heartbeat = link_.settings.heartbeat_s});
-  phase_ = Phase::tune;
+  if (!credentials) return refuse_login();
+  opened_.user = credentials->user;
+  state_ = State::login;
+  const LoginAnswer answer = host_.log_in(credentials->user, credentials->password);
+  return answer == LoginAnswer::later ? Fault{}
+                                      : login_answered(answer == LoginAnswer::accepted, out);
+}
+
+Fault Handshake::login_answered(bool is_accepted, std::string& out) {
+  if (state_ != State::login) return {};
+  if (!is_accepted) return refuse_login();
+  amqp::append_method(out, 0,
+                      amqp::connection::Tune{.channel_max = settings_.channel_max,
+                                             .frame_max = settings_.frame_max_bytes,
+                                             .heartbeat = settings_.heartbeat_s});
+  state_ = State::tune;
   return {};
 }
 
 // A client that did not ask to be told finds the connection closed.
-Fault Session::refuse_login(const std::string& user, std::string_view mechanism) {
-  Fault fault{ReplyCode::access_refused, "login of user '" + user +
+Fault Handshake::refuse_login() {
+  Fault fault{ReplyCode::access_refused, "login of user '" + printable(opened_.user) +
                                              "' was refused using authentication mechanism " +
-                                             std::string(mechanism)};
-  if (link_.wants_authentication_failure_close) return fault;
-  finish(fault.text);
+                                             mechanism_};
+  opened_.user.clear();
+  if (wants_authentication_failure_close_) return fault;
+  refuse(std::move(fault.text));
   return {};
 }
 
-Fault Session::on_tune_ok(std::string_view arguments) {
+void Handshake::refuse(std::string reason) {
+  reason_ = std::move(reason);
+  state_ = State::refused;
+}
+
+Fault Handshake::on_tune_ok(std::string_view arguments) {
   amqp::connection::TuneOk method;
   if (Fault fault = decode(arguments, method)) return fault;
-  const auto refuse = [](const char* what, std::uint64_t value, std::uint64_t min,
-                         std::uint64_t max) {
+  const auto refused = [](const char* what, std::uint64_t value, std::uint64_t min,
+                          std::uint64_t max) {
     return Fault{ReplyCode::not_allowed, "negotiated " + std::string(what) + " = " +
                                              std::to_string(value) + " is not within " +
                                              std::to_string(min) + " to " + std::to_string(max)};
   };
-  const Settings& offer = link_.settings;
-  if (method.channel_max == 0 || method.channel_max > offer.channel_max) {
-    return refuse("channel_max", method.channel_max, 1, offer.channel_max);
+  if (method.channel_max == 0 || method.channel_max > settings_.channel_max) {
+    return refused("channel_max", method.channel_max, 1, settings_.channel_max);
   }
-  if (method.frame_max < amqp::frame_min_size || method.frame_max > offer.frame_max_bytes) {
-    return refuse("frame_max", method.frame_max, amqp::frame_min_size, offer.frame_max_bytes);
+  if (method.frame_max < amqp::frame_min_size || method.frame_max > settings_.frame_max_bytes) {
+    return refused("frame_max", method.frame_max, amqp::frame_min_size, settings_.frame_max_bytes);
   }
-  channel_max_ = method.channel_max;
-  link_.frame_max_bytes = method.frame_max;
-  heartbeat_ = std::chrono::seconds(method.heartbeat);
-  phase_ = Phase::open;
+  opened_.channel_max = method.channel_max;
+  opened_.frame_max_bytes = method.frame_max;
+  opened_.heartbeat = std::chrono::seconds(method.heartbeat);
+  state_ = State::open;
   return {};
 }
 
-Fault Session::on_open(std::string_view arguments) {
+Fault Handshake::on_open(std::string_view arguments, std::string& out) {
   amqp::connection::Open method;
   if (Fault fault = decode(arguments, method)) return fault;
-  engine_ = link_.host.find_vhost(method.virtual_host);
-  if (!engine_) {
-    return {ReplyCode::not_allowed, "vhost '" + std::string(method.virtual_host) + "' not found"};
+  opened_.engine = host_.find_vhost(method.virtual_host);
+  if (!opened_.engine) {
+    return {ReplyCode::not_allowed, "vhost '" + printable(method.virtual_host) + "' not found"};
   }
-  amqp::append_method(link_.output(), 0, amqp::connection::OpenOk{});
-  phase_ = Phase::running;
+  opened_.vhost = method.virtual_host;
+  amqp::append_method(out, 0, amqp::connection::OpenOk{});
+  state_ = State::opened;
   return {};
 }
 

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
-#include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/definitions.hpp"
+#include "session/output.hpp"
 
 namespace haypile::session {
 
@@ -13,36 +14,52 @@ namespace haypile::session {
 // so far: the order of one channel's frames is kept.
 class HeldOutput {
  public:
-  bool empty() const { return segments_.empty(); }
-  std::size_t size() const { return size_before_tail_ + (empty() ? 0 : tail().size()); }
+  bool empty() const { return first_ == segments_.size(); }
+  OutputSizes sizes() const {
+    OutputSizes sizes = before_tail_;
+    if (!empty()) sizes += tail().sizes();
+    return sizes;
+  }
 
   // What is appended to tail() from now on goes out when the log is durable up to `until`, which
   // never falls from call to call.
   void hold(engine::LogPosition until) {
     if (!empty() && segments_.back().until >= until) return;
-    if (!empty()) size_before_tail_ += tail().size();
+    if (!empty()) before_tail_ += tail().sizes();
     segments_.push_back({until, {}});
   }
   // There must have been a hold().
-  std::string& tail() { return segments_.back().bytes; }
-  const std::string& tail() const { return segments_.back().bytes; }
+  Output& tail() { return segments_.back().output; }
+  const Output& tail() const { return segments_.back().output; }
 
   // Moves to the end of `out` what may go now.
-  void release(engine::LogPosition durable, std::string& out) {
-    while (!empty() && segments_.front().until <= durable) {
-      out += segments_.front().bytes;
-      if (segments_.size() > 1) size_before_tail_ -= segments_.front().bytes.size();
-      segments_.pop_front();
+  void release(engine::LogPosition durable, Output& out) {
+    while (!empty() && segments_[first_].until <= durable) {
+      Output& output = segments_[first_].output;
+      if (first_ + 1 < segments_.size()) before_tail_ -= output.sizes();
+      out.append(std::move(output));
+      ++first_;
+    }
+    if (empty()) {
+      segments_.clear();
+      if (segments_.capacity() > kept_count) std::vector<Segment>().swap(segments_);
+      first_ = 0;
+    } else if (first_ > kept_count && first_ > segments_.size() / 2) {
+      segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(first_));
+      first_ = 0;
     }
   }
 
  private:
+  static constexpr std::size_t kept_count = 64;
+
   struct Segment {
     engine::LogPosition until;
-    std::string bytes;
+    Output output;
   };
-  std::deque<Segment> segments_;
-  std::size_t size_before_tail_ = 0;
+  std::vector<Segment> segments_;
+  std::size_t first_ = 0;  // those before it have been released
+  OutputSizes before_tail_;
 };
 
 }  // namespace haypile::session

@@ -31,7 +31,7 @@ std::string with_delivery_count(std::string_view properties, std::uint32_t count
 
 // A publish that waits for tx.commit.
 struct Pending {
-  engine::MessagePtr message;
+  engine::Draft message;
   engine::MessageTraits traits;
   std::vector<std::string> more_keys;
   bool mandatory = false;

@@ -1,5 +1,5 @@
-// The life of a connection: input, output, time, the end. The handshake is in handshake.cpp, what
-// is done with channels in session_channels.cpp.
+// The life of a connection: input, output, time, the end. What is done with channels is in
+// session_channels.cpp, when nothing is read in session_pause.cpp.
 #include "session/session.hpp"
 
 #include <algorithm>
@@ -10,56 +10,87 @@ namespace haypile::session {
 using amqp::ReplyCode;
 
 Session::Session(Host& host, const Settings& settings, engine::OwnerId owner, Time now)
-    : link_(host, settings, owner),
+    : link_(host, settings, owner, now),
       started_(now),
-      now_(now),
-      last_received_(now),
+      last_heard_(now),
       last_sent_(now),
-      closing_since_(now) {}
+      closing_since_(now),
+      paused_since_(now),
+      last_progress_(now),
+      went_on_(now),
+      handshake_(std::in_place, host, settings) {}
+
+Session::Session(Host& host, const Settings& settings, engine::OwnerId owner, Opened opened,
+                 Time now)
+    : Session(host, settings, owner, now) {
+  begin(std::move(opened));
+}
 
 Session::~Session() {
   drop_channels();
 }
 
+void Session::begin(Opened opened) {
+  link_.user = std::move(opened.user);
+  link_.frame_max_bytes = opened.frame_max_bytes;
+  link_.wants_cancel_notify = opened.wants_cancel_notify;
+  link_.wants_blocked = opened.wants_blocked;
+  link_.qos_is_for_channel = opened.qos_is_for_channel;
+  channel_max_ = opened.channel_max;
+  heartbeat_ = opened.heartbeat;
+  engine_ = opened.engine;
+  phase_ = Phase::running;
+  handshake_.reset();
+}
+
 std::size_t Session::receive(std::string_view bytes, Time now) {
-  now_ = last_received_ = now;
-  if (phase_ == Phase::finished || framing_lost_) return bytes.size();
+  link_.now = last_heard_ = now;
+  pause_ = Pause::none;
   std::size_t used = 0;
-  stalled_ = false;
-  if (phase_ == Phase::header) {
-    used = receive_protocol_header(bytes);
-    if (phase_ == Phase::header) return used;
+  if (handshake_ && handshake_->state() == Handshake::State::header && !is_deaf()) {
+    used = handshake_->receive_header(bytes, link_.output().frames());
+    if (handshake_->state() == Handshake::State::refused) finish(handshake_->reason());
+    if (handshake_->state() == Handshake::State::header) return used;
   }
-  while (phase_ != Phase::finished && !framing_lost_) {
-    if (!wants_input()) {
-      stalled_ = true;
-      leave_channel();
-      return used;
-    }
+  publishers_wait_ = engine_ && link_.host.holds_publishers_back();
+  if (!publishers_wait_) end_alarm();
+  while (!is_deaf()) {
     amqp::Frame frame;
     std::size_t size = 0;
     switch (amqp::parse_frame(bytes.substr(used), link_.frame_max_bytes, frame, size)) {
       case amqp::FrameStatus::complete:
-        used += size;
         on_frame(frame);
-        continue;
+        if (pause_ == Pause::none) {
+          used += size;
+          if (!engine_ || !engine_->work().is_share_used_up()) continue;
+          pause_ = Pause::turn;
+        } else if (pause_ == Pause::login) {
+          used += size;
+        }
+        break;
       case amqp::FrameStatus::incomplete:
-        leave_channel();
-        return used;
+        break;
       case amqp::FrameStatus::bad_type:
         bad_frame("unknown frame type " + std::to_string(static_cast<unsigned char>(bytes[used])));
-        break;
+        continue;
       case amqp::FrameStatus::too_large:
         bad_frame("frame larger than the maximum of " + std::to_string(link_.frame_max_bytes) +
                   " bytes");
-        break;
+        continue;
       case amqp::FrameStatus::bad_end:
         bad_frame("frame without its end octet");
-        break;
+        continue;
     }
+    break;
   }
   leave_channel();
-  return bytes.size();
+  link_.account();
+  if (is_deaf()) {
+    pause_ = Pause::none;
+    return bytes.size();
+  }
+  if (engine_) engine_->work().spend_bytes(used);
+  return used;
 }
 
 void Session::bad_frame(const std::string& text) {
@@ -68,14 +99,17 @@ void Session::bad_frame(const std::string& text) {
 }
 
 void Session::on_frame(const amqp::Frame& frame) {
-  if (phase_ == Phase::running && frame.channel != 0 && frame.type != amqp::FrameType::heartbeat) {
-    on_channel_frame(frame);
-  } else {
-    on_other_frame(frame);
+  if (phase_ == Phase::running) {
+    if (frame.type == amqp::FrameType::method && link_.is_unread()) return enter(Pause::unread);
+    if (frame.channel != 0 && frame.type != amqp::FrameType::heartbeat) {
+      return on_channel_frame(frame);
+    }
   }
+  on_other_frame(frame);
 }
 
 void Session::on_other_frame(const amqp::Frame& frame) {
+  if (phase_ == Phase::leaving) return;
   if (phase_ == Phase::closing) return on_closing_frame(frame);
   if (frame.type == amqp::FrameType::heartbeat) {
     if (frame.channel != 0) {
@@ -101,33 +135,103 @@ void Session::on_connection_frame(const amqp::Frame& frame) {
   }
 }
 
+Fault Session::on_connection_method(std::string_view payload) {
+  const amqp::MethodId id = amqp::peek_method_id(payload);
+  const std::string_view arguments = payload.substr(std::min(payload.size(), std::size_t{4}));
+  if (id == amqp::connection::Close::id) return on_close(arguments);
+  if (handshake_) return on_handshake_method(payload);
+  if (payload.size() < amqp::method_id_size) return too_short_for_a_method();
+  if (id == amqp::connection::UpdateSecret::id) {
+    amqp::connection::UpdateSecret update;
+    const amqp::DecodeError error = amqp::decode_arguments(arguments, update);
+    if (error != amqp::DecodeError::none) return malformed(update.name, error);
+    amqp::append_method(link_.output().frames(), 0, amqp::connection::UpdateSecretOk{});
+    return {};
+  }
+  const std::string_view name = amqp::method_name(id);
+  if (name == "unknown") return unknown_method(id);
+  return {ReplyCode::channel_error, "unexpected method " + std::string(name) + " on channel 0"};
+}
+
+Fault Session::on_handshake_method(std::string_view payload) {
+  return after_handshake_step(handshake_->on_method(payload, link_.output().frames()));
+}
+
+Fault Session::after_handshake_step(Fault fault) {
+  if (fault) return fault;
+  switch (handshake_->state()) {
+    case Handshake::State::login:
+      enter(Pause::login);
+      break;
+    case Handshake::State::refused:
+      finish(handshake_->reason());
+      break;
+    case Handshake::State::open:
+      link_.frame_max_bytes = handshake_->opened().frame_max_bytes;
+      heartbeat_ = handshake_->opened().heartbeat;
+      break;
+    case Handshake::State::opened:
+      begin(handshake_->take_opened());
+      break;
+    default:
+      break;
+  }
+  return {};
+}
+
+void Session::login_answered(bool is_accepted, Time now) {
+  if (!handshake_ || phase_ != Phase::opening) return;
+  link_.now = last_heard_ = now;
+  pause_ = Pause::none;
+  const Fault fault =
+      after_handshake_step(handshake_->login_answered(is_accepted, link_.output().frames()));
+  if (fault) fail(fault, amqp::connection::StartOk::id);
+}
+
+// What the client published before it said goodbye is safe when it is answered, confirms or not.
+Fault Session::on_close(std::string_view arguments) {
+  amqp::connection::Close close;
+  const amqp::DecodeError error = amqp::decode_arguments(arguments, close);
+  if (error != amqp::DecodeError::none) return malformed(close.name, error);
+  const bool has_published = has_ever_published_ || std::ranges::any_of(channels_, [](auto& each) {
+                               return each.second->has_ever_published();
+                             });
+  leaves_at_ = has_published ? engine_->journal().end() : 0;
+  drop_channels();
+  phase_ = Phase::leaving;
+  if (leaves_at_ == 0 || engine_->journal().durable() >= leaves_at_) say_goodbye();
+  return {};
+}
+
+void Session::say_goodbye() {
+  amqp::append_method(link_.output().frames(), 0, amqp::connection::CloseOk{});
+  finish({});
+  closed_by_client_ = true;
+}
+
 void Session::on_closing_frame(const amqp::Frame& frame) {
   if (frame.channel != 0 || frame.type != amqp::FrameType::method) return;
   const amqp::MethodId id = amqp::peek_method_id(frame.payload);
   if (id == amqp::connection::CloseOk::id) {
     finish(std::move(reason_));
   } else if (id == amqp::connection::Close::id) {
-    amqp::append_method(link_.output(), 0, amqp::connection::CloseOk{});
+    amqp::append_method(link_.output().frames(), 0, amqp::connection::CloseOk{});
   }
 }
 
-void Session::take_output(std::string& into, Time now) {
-  link_.take_output(into);
-  last_sent_ = now;
-}
-
-void Session::output_sent(std::size_t size) {
+// Whoever makes room in a full socket is alive; a socket that has room tells nothing.
+void Session::output_sent(std::size_t size, Time now) {
   link_.sent(size);
-  if (link_.unsent_size() > link_.settings.output_max_bytes / 2) return;
-  if (!std::exchange(link_.room_was_refused, false)) return;
-  for (const auto& channel : channels_) {
-    if (channel) channel->resume();
+  if (size > 0) {
+    last_sent_ = last_progress_ = now;
+    if (std::exchange(socket_was_full_, has_output())) last_heard_ = std::max(last_heard_, now);
+  } else {
+    socket_was_full_ = has_output();
   }
-}
-
-bool Session::wants_input() const {
-  const std::size_t max = 2 * link_.settings.output_max_bytes;
-  return link_.unsent_size() < max && (!current_ || current_->held_size() < max);
+  if (!link_.room_was_refused || link_.unsent_size() > link_.output_max_bytes() / 2) return;
+  link_.room_was_refused = false;
+  for (const auto& [number, channel] : channels_)
+    channel->resume();
 }
 
 // Those that have to wait longer list themselves again.
@@ -135,60 +239,56 @@ void Session::log_advanced() {
   advanced_.clear();
   advanced_.swap(link_.awaiting_log);
   for (const std::uint16_t number : advanced_) {
-    Channel* channel = channels_[number - 1u].get();
-    if (!channel) continue;  // closed since
-    channel->log_advanced();
-    if (channel->finished()) remove_channel(number);
+    const auto found = channels_.find(number);
+    if (found == channels_.end()) continue;  // closed since
+    found->second->log_advanced();
+    if (found->second->finished()) remove_channel(number);
   }
+  link_.account();
+  if (phase_ == Phase::leaving && engine_->journal().durable() >= leaves_at_) say_goodbye();
 }
 
 Time Session::deadline() const {
   if (phase_ == Phase::finished) return Time::max();
   if (phase_ == Phase::closing) return closing_since_ + link_.settings.close_timeout;
-  Time when = Time::max();
-  if (phase_ != Phase::running) when = started_ + link_.settings.handshake_timeout;
+  Time when = std::min(pause_deadline(), unfinished_check_);
+  if (phase_ == Phase::opening) when = std::min(when, started_ + link_.settings.handshake_timeout);
   if (heartbeat_.count() != 0) {
     when = std::min(when, last_sent_ + heartbeat_ / 2);
-    if (!held_back_) when = std::min(when, last_received_ + 2 * heartbeat_);
+    if (is_receiving()) when = std::min(when, last_heard_ + 2 * heartbeat_);
   }
   return when;
 }
 
 void Session::tick(Time now) {
-  now_ = now;
+  link_.now = now;
   if (phase_ == Phase::finished || now < deadline()) return;
   if (phase_ == Phase::closing) return finish(std::move(reason_));
-  if (phase_ != Phase::running && now >= started_ + link_.settings.handshake_timeout) {
+  if (phase_ == Phase::opening && now >= started_ + link_.settings.handshake_timeout) {
     return finish("handshake not finished in time");
   }
-  if (!held_back_ && now >= last_received_ + 2 * heartbeat_) {
+  if (now >= pause_deadline()) return finish(pause_reason());
+  if (now >= unfinished_check_) check_unfinished(now);
+  if (phase_ == Phase::finished || heartbeat_.count() == 0) return;
+  if (is_receiving() && now >= last_heard_ + 2 * heartbeat_) {
     return finish("two heartbeats missed");
   }
-  amqp::append_heartbeat(link_.output());
+  if (now < last_sent_ + heartbeat_ / 2) return;
+  amqp::append_heartbeat(link_.output().frames());
   last_sent_ = now;
-}
-
-void Session::hold_back(std::string_view reason) {
-  held_back_ = true;
-  if (reason.empty() || told_blocked_ || !link_.wants_blocked || phase_ != Phase::running) return;
-  told_blocked_ = true;
-  amqp::append_method(link_.output(), 0, amqp::connection::Blocked{.reason = reason});
-}
-
-void Session::go_on(Time now) {
-  if (std::exchange(held_back_, false)) last_received_ = now;
-  if (!std::exchange(told_blocked_, false) || phase_ != Phase::running) return;
-  amqp::append_method(link_.output(), 0, amqp::connection::Unblocked{});
 }
 
 void Session::disconnected() {
   finish(std::move(reason_));
+  link_.clear();
 }
 
 void Session::shut_down(Time now) {
-  now_ = now;
-  if (phase_ == Phase::closing || phase_ == Phase::finished) return;
-  if (phase_ == Phase::header) return finish("broker stopped");
+  link_.now = now;
+  if (phase_ == Phase::leaving || phase_ == Phase::closing || phase_ == Phase::finished) return;
+  if (handshake_ && handshake_->state() == Handshake::State::header) {
+    return finish("broker stopped");
+  }
   fail({ReplyCode::connection_forced, "broker stopped"});
 }
 
@@ -196,19 +296,19 @@ void Session::fail(const Fault& fault, amqp::MethodId method) {
   const std::string text = reply_text(fault);
   reason_ = text;
   drop_channels();
-  amqp::append_method(link_.output(), 0,
+  amqp::append_method(link_.output().frames(), 0,
                       amqp::connection::Close{.reply_code = static_cast<std::uint16_t>(fault.code),
                                               .reply_text = text,
                                               .class_id = method.class_id,
                                               .method_id = method.method_id});
   phase_ = Phase::closing;
-  closing_since_ = now_;
+  pause_ = Pause::none;
+  closing_since_ = link_.now;
 }
 
 void Session::stop_deliveries() {
-  for (const auto& channel : channels_) {
-    if (channel) channel->stop_deliveries();
-  }
+  for (const auto& [number, channel] : channels_)
+    channel->stop_deliveries();
 }
 
 void Session::drop_channels() {
@@ -216,6 +316,7 @@ void Session::drop_channels() {
   current_ = nullptr;
   channels_.clear();
   link_.awaiting_log.clear();
+  unfinished_check_ = Time::max();
   if (engine_ && std::exchange(link_.has_exclusive_queues, false)) {
     engine_->connection_closed(link_.owner);
   }
@@ -225,6 +326,7 @@ void Session::finish(std::string reason) {
   reason_ = std::move(reason);
   drop_channels();
   phase_ = Phase::finished;
+  pause_ = Pause::none;
 }
 
 }  // namespace haypile::session

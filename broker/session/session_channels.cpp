@@ -7,12 +7,11 @@ using amqp::ReplyCode;
 
 Channel* Session::change_channel(std::uint16_t number) {
   leave_channel();
-  Channel* channel = number <= channels_.size() ? channels_[number - 1u].get() : nullptr;
-  if (channel) {
-    current_ = channel;
-    current_number_ = number;
-  }
-  return channel;
+  const auto found = channels_.find(number);
+  if (found == channels_.end()) return nullptr;
+  current_ = found->second.get();
+  current_number_ = number;
+  return current_;
 }
 
 void Session::leave_channel() {
@@ -21,8 +20,10 @@ void Session::leave_channel() {
 }
 
 void Session::remove_channel(std::uint16_t number) {
-  if (current_number_ == number) current_ = nullptr;
-  channels_[number - 1u].reset();
+  const auto found = channels_.find(number);
+  if (current_ == found->second.get()) current_ = nullptr;
+  has_ever_published_ = has_ever_published_ || found->second->has_ever_published();
+  channels_.erase(found);
 }
 
 // All that a message needs, and no texts: those are made elsewhere.
@@ -34,6 +35,7 @@ void Session::on_channel_frame(const amqp::Frame& frame) {
       id.class_id == amqp::channel::Open::id.class_id) {
     return on_rare_frame(channel, frame);
   }
+  if ((!is_method || publishers_wait_) && must_wait(*channel, frame, id)) return;
   const Fault fault = is_method                             ? channel->on_method(frame.payload)
                       : frame.type == amqp::FrameType::body ? channel->on_body(frame.payload)
                                                             : channel->on_header(frame.payload);
@@ -59,7 +61,7 @@ void Session::on_rare_method(std::uint16_t number, Channel* channel, const amqp:
   if (channel && channel->state() == Channel::State::closing) {
     if (id == amqp::channel::CloseOk::id) remove_channel(number);
     if (id == amqp::channel::Close::id) {
-      amqp::append_method(link_.output(), number, amqp::channel::CloseOk{});
+      amqp::append_method(link_.output().frames(), number, amqp::channel::CloseOk{});
     }
     return;
   }
@@ -84,16 +86,17 @@ void Session::on_rare_method(std::uint16_t number, Channel* channel, const amqp:
   if (fault) on_channel_fault(*channel, fault, id);
 }
 
+// It is their number that counts: some clients begin with the highest one.
 void Session::open_channel(std::uint16_t number) {
-  if (number > channel_max_) {
+  if (channels_.size() >= channel_max_) {
     return fail({ReplyCode::not_allowed, "channel " + std::to_string(number) +
-                                             " is beyond the negotiated channel_max of " +
+                                             " would be one more than the negotiated "
+                                             "channel_max of " +
                                              std::to_string(channel_max_)},
                 amqp::channel::Open::id);
   }
-  if (channels_.size() < number) channels_.resize(number);
-  channels_[number - 1u] = std::make_unique<Channel>(link_, *engine_, number);
-  amqp::append_method(link_.output(), number, amqp::channel::OpenOk{});
+  channels_.emplace(number, std::make_unique<Channel>(link_, *engine_, number));
+  amqp::append_method(link_.output().frames(), number, amqp::channel::OpenOk{});
 }
 
 }  // namespace haypile::session

@@ -25,7 +25,7 @@ struct Settings {
   std::uint16_t heartbeat_s = 60;
 
   std::uint64_t message_size_max_bytes = 16u << 20;
-  // What may be published in one transaction, properties and bodies.
+  // What may be published in the open transactions of one connection, properties and bodies.
   std::uint64_t transaction_max_bytes = 256u << 20;
   // From the session's beginning to connection.open-ok.
   std::chrono::seconds handshake_timeout{10};
@@ -33,6 +33,18 @@ struct Settings {
   std::chrono::seconds close_timeout{5};
   // How much may wait to be sent before consumers are passed over.
   std::size_t output_max_bytes = 512u << 10;
+  // How much of what a client has asked for may wait to be sent before it is not read any more.
+  std::size_t replies_max_bytes = 32u << 20;
+  // Whoever holds unacked messages, or a transaction, may publish as much during an alarm, up to
+  // this: otherwise it might never come to give them back.
+  std::size_t alarm_allowance_max_bytes = 32u << 20;
+  // During an alarm each connection may still declare that much: a consumer that starts declares
+  // what it consumes from.
+  std::size_t alarm_declare_max_bytes = 64u << 10;
+  // A message that has begun and of which nothing more has come for so long ends its connection;
+  // and so does one that finds no room. A client that does not read what it has asked for is given
+  // two heartbeats, or so long if there are none.
+  std::chrono::seconds silence_max{60};
 };
 
 // Frames of a client that has not opened its connection yet.

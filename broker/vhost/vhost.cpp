@@ -1,6 +1,7 @@
 #include "vhost/vhost.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "engine/restore.hpp"
@@ -11,12 +12,15 @@ namespace {
 // Between two looks at the disk less is written than it has to have left.
 constexpr TimeMs disk_look_interval_ms = 200;
 constexpr std::uint64_t disk_look_bytes = 1u << 20;
+// The log says what is durable when nothing was appended for so long.
+constexpr TimeMs idle_before_mark_ms = 500;
 }  // namespace
 
 Vhost::Vhost(std::string name, const engine::Wire& wire, std::unique_ptr<log::Log> log,
-             const VhostLimits& limits)
+             const VhostLimits& limits, std::uint64_t hash_seed)
     : log_(std::move(log)),
-      engine_(std::move(name), log_ ? static_cast<engine::Journal&>(*log_) : nothing_, wire),
+      engine_(std::move(name), log_ ? static_cast<engine::Journal&>(*log_) : nothing_, wire,
+              hash_seed),
       pressure_(limits.pressure),
       turns_(engine_) {
   engine_.set_movable_max_bytes(limits.queue_memory_bytes);
@@ -28,16 +32,29 @@ log::RecoveryReport Vhost::start(const ClockReading& now) {
 }
 
 log::RecoveryReport Vhost::start(const ClockReading& now, engine::Recovery& recovery) {
-  clock_.start(now);
-  engine_.set_wall_offset(clock_.offset());
-  set_now(now.boot);
-  return log_ ? log_->recover(recovery) : log::RecoveryReport{};
+  std::optional<std::int64_t> known_offset;
+  const auto start_clock = [&](const engine::RecoveredClock& found) {
+    clock_.start(now, found.offset_ms, found.seen);
+    engine_.set_wall_offset(clock_.offset());
+    set_now(now.boot);
+    known_offset = found.offset_ms;
+  };
+  log::RecoveryReport report;
+  if (log_) report = log_->recover(recovery, start_clock);
+  // There was nothing to recover. A clock must not be started before that is known: what it would
+  // say may be later than engine time, which never goes back.
+  if (!known_offset) start_clock({});
+  if (!log_) return report;
+  if (clock_.offset() != *known_offset) log_->set_clock_offset(clock_.offset());
+  return report;
 }
 
 void Vhost::turn(const ClockReading& now) {
   if (is_abandoned_) return;
-  clock_.follow(now);
-  engine_.set_wall_offset(clock_.offset());
+  if (clock_.follow(now)) {
+    engine_.set_wall_offset(clock_.offset());
+    if (log_) log_->set_clock_offset(clock_.offset());
+  }
   set_now(now.boot);
   turns_.begin(is_due());
   if (is_due()) engine_.advance(engine_.now());
@@ -55,6 +72,7 @@ bool Vhost::wants_turn() {
 
 TimeMs Vhost::next_deadline() const {
   TimeMs deadline = engine_.next_deadline();
+  if (log_ && log_->needs_mark()) deadline = std::min(deadline, mark_due_at_);
   if (alarms().is_disk_low) deadline = std::min(deadline, disk_looked_at_ + disk_look_interval_ms);
   return deadline == engine::no_deadline ? deadline : clock_.boot_time(deadline);
 }
@@ -99,6 +117,20 @@ void Vhost::flush() {
   log_->flush();
   engine_.make_room();
   log_->flush();
+  mark_if_idle();
+}
+
+// Damage in what was appended last is damage, and no torn tail, once the log says that it had been
+// durable. As long as more is appended, that says so.
+void Vhost::mark_if_idle() {
+  const TimeMs now = engine_.now();
+  if (log_->needs_mark() && log_->end() == marked_end_ && now >= mark_due_at_) {
+    log_->mark_durable();
+  } else if (log_->end() == marked_end_) {
+    return;
+  }
+  marked_end_ = log_->end();
+  mark_due_at_ = now + idle_before_mark_ms;
 }
 
 bool Vhost::holds_publishers() {

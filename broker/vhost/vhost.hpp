@@ -32,9 +32,9 @@ struct VhostLimits {
 // one thread.
 class Vhost {
  public:
-  // `wire` outlives it. Without a log nothing is kept.
+  // `wire` outlives it. Without a log nothing is kept. `hash_seed` as the engine wants it.
   Vhost(std::string name, const engine::Wire& wire, std::unique_ptr<log::Log> log,
-        const VhostLimits& limits);
+        const VhostLimits& limits, std::uint64_t hash_seed = 0);
 
   // Before anything else: recovers what the log has. Throws what Log::recover() throws.
   log::RecoveryReport start(const ClockReading& now);
@@ -98,6 +98,7 @@ class Vhost {
   bool may_go_on();
   void resume_paused();
   void flush();
+  void mark_if_idle();
   void update_pressure();
   void look_at_disk();
   std::uint64_t free_disk_bytes() const;
@@ -115,6 +116,8 @@ class Vhost {
   bool was_alarm_ = false;  // at the end of the last turn
   std::vector<ParticipantPtr> awaiting_log_;
   std::vector<ParticipantPtr> at_hand_;     // those of awaiting_log_ that are being told
+  TimeMs mark_due_at_ = 0;                  // engine time
+  engine::LogPosition marked_end_ = 0;      // the log's end when that was said
   TimeMs disk_looked_at_ = 0;               // engine time
   std::uint64_t disk_looked_at_bytes_ = 0;  // appended to the log by then
 };

@@ -53,23 +53,37 @@ class Patterns {
   void add(const std::string& pattern) {
     engine::Binding& binding = bindings_[pattern];
     binding.definition.routing_key = pattern;
-    trie.list(pattern).push_back({nullptr, &binding});
+    places_[pattern] = trie.place(pattern);
+    trie.targets(places_[pattern]).push_back({nullptr, &binding});
   }
   void remove(const std::string& pattern) {
-    auto& list = trie.list(pattern);
+    const engine::TopicTrie::NodeId place = places_.at(pattern);
+    auto& list = trie.targets(place);
     std::erase_if(list, [&](const engine::Target& target) {
       return target.binding == &bindings_.at(pattern);
     });
-    if (list.empty()) trie.prune(pattern);
+    if (list.empty()) trie.prune(place);
     bindings_.erase(pattern);
+    places_.erase(pattern);
   }
   bool contains(const std::string& pattern) const { return bindings_.contains(pattern); }
   std::size_t size() const { return bindings_.size(); }
 
   // Sorted; a pattern that is found twice is there twice.
   std::vector<std::string> found(const std::string& key) {
+    trie.begin_match(false);
+    steps = trie.match(key);
+    return found_patterns();
+  }
+  std::vector<std::string> found_by_all(const std::vector<std::string>& keys) {
+    trie.begin_match(true);
+    for (const std::string& key : keys)
+      trie.match(key);
+    return found_patterns();
+  }
+  std::vector<std::string> found_patterns() const {
     std::vector<std::string> found;
-    for (const auto* list : trie.match(key)) {
+    for (const auto* list : trie.found()) {
       CHECK_FALSE(list->empty());
       for (const engine::Target& target : *list)
         found.push_back(target.binding->definition.routing_key);
@@ -86,9 +100,11 @@ class Patterns {
   }
 
   engine::TopicTrie trie;
+  std::uint64_t steps = 0;  // of the last match
 
  private:
   std::map<std::string, engine::Binding> bindings_;
+  std::map<std::string, engine::TopicTrie::NodeId> places_;
 };
 
 std::string random_name(std::mt19937& random, const std::vector<std::string>& words,
@@ -146,7 +162,7 @@ TEST_CASE("patterns that mean the same share their nodes, and are told apart nev
   Patterns patterns;
   for (const char* pattern : {"#.*.x", "*.#.x", "#.#.*.x", "#.*.#.x"})
     patterns.add(pattern);
-  CHECK(patterns.trie.node_count() == 4);  // the root, `*`, `#`, x
+  CHECK(patterns.trie.node_count() == 2);  // the root, and "*.#.x"
   CHECK(patterns.found("x").empty());
   CHECK(patterns.found("a.x").size() == 4);
   patterns.remove("#.*.x");
@@ -192,6 +208,74 @@ TEST_CASE("nothing is left of patterns that are gone") {
   CHECK(patterns.found("a.b").empty());
 }
 
+TEST_CASE("several keys: what any of them finds, each once") {
+  const Names key_words{"a", "b", ""};
+  const Names pattern_words{"a", "b", "", "*", "#"};
+  std::mt19937 random(1);
+  Patterns patterns;
+  for (int i = 0; i < 60; ++i) {
+    const std::string pattern = random_name(random, pattern_words, 6);
+    if (!patterns.contains(pattern)) patterns.add(pattern);
+  }
+  for (int round = 0; round < 200; ++round) {
+    Names keys;
+    Names expected;
+    for (std::size_t i = random() % 5; i > 0; --i) {
+      keys.push_back(random_name(random, key_words, 6));
+      for (const std::string& pattern : patterns.expected(keys.back()))
+        expected.push_back(pattern);
+    }
+    std::sort(expected.begin(), expected.end());
+    expected.erase(std::unique(expected.begin(), expected.end()), expected.end());
+    CHECK(patterns.found_by_all(keys) == expected);
+  }
+}
+
+TEST_CASE("long keys and patterns: 64 words, 128, and nothing but dots") {
+  Patterns patterns;
+  const Names lengths{repeat("*", 62),  repeat("*", 63),  repeat("*", 64),      repeat("*", 65),
+                      repeat("*", 127), repeat("*", 128), std::string(255, '.')};
+  for (const std::string& pattern : lengths)
+    patterns.add(pattern);
+  const Names others{
+      "#.b",     "#.b.#",           "#.b.*.#.b", "*.#.a.b", repeat("*", 63) + ".#",
+      "#.a.#.b", repeat("#.a", 63), "..#..",     "#..#.b",  "#..." + std::string(60, '.')};
+  for (const std::string& pattern : others)
+    patterns.add(pattern);
+  Names keys = lengths;
+  for (const int count : {62, 63, 64, 65, 126, 127}) {
+    keys.push_back(repeat("a", count));
+    keys.push_back(repeat("a", count) + ".b");
+    keys.push_back("b." + repeat("a", count - 1) + ".b");
+  }
+  for (int dots = 60; dots <= 254; ++dots)
+    keys.push_back(std::string(static_cast<std::size_t>(dots), '.') + "b");
+  for (const std::string& key : keys) {
+    INFO(key);
+    CHECK(patterns.found(key) == patterns.expected(key));
+  }
+  CHECK(patterns.found(std::string(256, '.')).empty());  // no key is as long
+}
+
+TEST_CASE("a place stays, whatever other patterns come and go") {
+  engine::TopicTrie trie;
+  engine::Binding binding;
+  const auto place = trie.place("a.b.c.d.e");
+  trie.targets(place).push_back({nullptr, &binding});
+  std::vector<engine::TopicTrie::NodeId> others;
+  for (const char* pattern : {"a", "a.b", "a.b.x", "a.b.c.*", "a.#", "a.b.c.d.e.f", ""}) {
+    others.push_back(trie.place(pattern));
+    trie.targets(others.back()).push_back({nullptr, &binding});
+  }
+  CHECK(trie.place("a.b.c.d.e") == place);
+  for (const auto other : others) {
+    trie.targets(other).clear();
+    trie.prune(other);
+  }
+  CHECK(trie.place("a.b.c.d.e") == place);
+  CHECK(trie.node_count() == 2);
+}
+
 // Each would take longer than the universe if ways through a pattern were tried one by one.
 TEST_CASE("patterns made to be slow are not") {
   Patterns patterns;
@@ -199,6 +283,72 @@ TEST_CASE("patterns made to be slow are not") {
   patterns.add(repeat("#.*", 60) + ".b");
   patterns.add(repeat("#", 120) + ".b");
   patterns.add(repeat("*.#.a", 40));
-  CHECK(patterns.found(repeat("a", 20'000)) == Names{repeat("*.#.a", 40)});
-  CHECK(patterns.found(repeat("a", 20'000) + ".b").size() == 3);
+  CHECK(patterns.found(repeat("a", 120)) == Names{repeat("*.#.a", 40)});
+  CHECK(patterns.found(repeat("a", 120) + ".b").size() == 3);
+  CHECK(patterns.steps < 1000);
+}
+
+namespace {
+
+// All patterns of `count` words out of two, followed by `rest`.
+void add_all(Patterns& patterns, const Names& words, int count, const std::string& rest,
+             const std::string& before = {}) {
+  if (count == 0) return patterns.add(before + rest);
+  for (const std::string& word : words)
+    add_all(patterns, words, count - 1, rest, before + word + ".");
+}
+
+}  // namespace
+
+// What is counted is nodes looked at, so that the test does not depend on the machine.
+TEST_CASE("a match looks at no node twice, whatever the patterns and the words of the key") {
+  const Names rests{"#.z", "#.z.#", "#.y.#.z", "*.#.z.*.z", "#.{y}.#.z.#.y"};
+  const Names keys{repeat("a", 10) + ".z", repeat("a", 10) + "." + repeat("z", 100),
+                   repeat("a", 120), repeat("a", 60) + "." + repeat("y.z", 30),
+                   repeat("a", 30) + "." + repeat("y", 60) + ".x"};
+  for (const std::string& rest : rests) {
+    Patterns patterns;
+    add_all(patterns, {"*", "a"}, 10, rest);
+    for (const std::string& key : keys) {
+      INFO(rest, " and ", key);
+      CHECK(patterns.found(key) == patterns.expected(key));
+      CHECK(patterns.steps < 2 * patterns.trie.node_count() + key.size());
+    }
+  }
+}
+
+TEST_CASE("what lies behind a # is looked for by the words of the key, or by the patterns'") {
+  Patterns patterns;
+  for (int i = 0; i < 10'000; ++i)
+    patterns.add("#.w" + std::to_string(i) + ".x.#");
+  CHECK(patterns.found("a.w7.x.b") == Names{"#.w7.x.#"});
+  CHECK(patterns.steps < 100);
+  Patterns few;
+  add_all(few, {"*", "a"}, 10, "#.x.#");
+  std::string key = repeat("a", 10);
+  for (int i = 0; i < 60; ++i) {
+    key += "." + std::string(1, static_cast<char>('0' + i));
+    few.add(std::string(1, static_cast<char>('0' + i)));  // all are words of some pattern
+  }
+  CHECK(few.found(key).empty());
+  CHECK(few.steps < 2 * few.trie.node_count() + key.size());
+}
+
+TEST_CASE("patterns take two nodes at most, and what they weigh is what a match can cost") {
+  std::mt19937 random(7);
+  Patterns patterns;
+  std::size_t weight = 0;
+  for (int i = 0; i < 3000; ++i) {
+    const std::string pattern = random_name(random, {"a", "b", "*", "*", "#"}, 40) + ".*";
+    if (patterns.contains(pattern)) continue;
+    patterns.add(pattern);
+    weight += engine::TopicTrie::weight(pattern);
+  }
+  CHECK(patterns.trie.node_count() <= 1 + 2 * patterns.size());
+  for (int i = 0; i < 100; ++i) {
+    const std::string key = random_name(random, {"a", "b"}, 100);
+    patterns.found(key);
+    CHECK(patterns.steps <= 2 * weight + key.size() + 2);
+  }
+  CHECK(engine::TopicTrie::weight("a.b.c") == 0);
 }

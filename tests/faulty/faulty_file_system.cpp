@@ -140,8 +140,8 @@ std::string FaultyFileSystem::path_of(const FaultyFile& file) {
   return file.path;
 }
 
-void FaultyFileSystem::create_directories(const std::string& path) {
-  files_.create_directories(path);
+void FaultyFileSystem::create_directory(const std::string& path) {
+  files_.create_directory(path);
 }
 
 std::vector<std::string> FaultyFileSystem::list(const std::string& directory) {

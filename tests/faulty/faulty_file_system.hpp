@@ -51,7 +51,7 @@ class FaultyFileSystem final : public log::FileSystem {
   // `files` outlives it.
   FaultyFileSystem(log::FileSystem& files, std::deque<Fault> faults);
 
-  void create_directories(const std::string& path) override;
+  void create_directory(const std::string& path) override;
   std::vector<std::string> list(const std::string& directory) override;
   bool exists(const std::string& path) override;
   std::unique_ptr<log::File> open(const std::string& path) override;

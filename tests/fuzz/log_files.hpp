@@ -9,6 +9,7 @@
 
 #include "log/checkpoint.hpp"
 #include "log/format.hpp"
+#include "log/newest.hpp"
 #include "log/pile.hpp"
 #include "log/segment.hpp"
 
@@ -84,6 +85,15 @@ inline void repair_checkpoint(const std::string&, std::string& bytes) {
   set_u64(bytes, summed_size, sum(std::string_view(bytes).substr(0, summed_size), position));
 }
 
+inline void repair_newest(const std::string&, std::string& bytes) {
+  for (const std::size_t at : {std::size_t{0}, std::size_t{4096}}) {
+    constexpr std::size_t summed_size = 56;
+    if (bytes.size() < at + summed_size + 8) return;
+    const std::uint64_t number = log::get_u64(bytes, at + 32);
+    set_u64(bytes, at + summed_size, sum(std::string_view(bytes).substr(at, summed_size), number));
+  }
+}
+
 struct FileKind {
   bool (*has)(std::string_view name);
   // The name is the file's own, without its directory.
@@ -103,6 +113,9 @@ inline const FileKind file_kinds[] = {
     {[](std::string_view name) { return log::pile_number(name).has_value(); },
      repair_pile,
      {8, 32, 64, 68, 72, 80, 84, 88, 112}},
+    {[](std::string_view name) { return name == log::newest_name; },
+     repair_newest,
+     {0, 8, 32, 4096, 4104, 4128}},
 };
 
 // Null: a file that the log does not read.

@@ -52,7 +52,10 @@ class LogProgram {
     }
     if (in_group_) end_group();
     sync();
-    if (input.byte() % 2 == 0) log_->close_clean();
+    const std::uint8_t end = input.byte();
+    if (end % 3 != 0) log_->mark_durable();
+    sync();
+    if (end % 2 == 0) log_->close_clean();
     log_.reset();
   }
   const Holdings& holdings() const { return holdings_; }
@@ -113,7 +116,11 @@ class LogProgram {
         if (!queues_.empty()) log_->set_unused_since(some_queue(input), input.number(2));
         return;
       case 16:
+        log_->set_clock_offset(static_cast<std::int64_t>(input.number(2)) - 30'000);
+        return sync();
       case 17:
+        sync();
+        log_->mark_durable();
         return sync();
       case 18:
         sync();
@@ -140,7 +147,9 @@ class LogProgram {
       if (targets.empty() || (mask >> (queue % 8) & 1) != 0) targets.push_back(queue);
     }
     const std::uint8_t size = input.byte();
-    const std::string body(size < 200 ? size : (size - 199) * std::size_t{150}, 'b');
+    // No two bodies are alike, nor has one the other in it.
+    std::string body = "#" + std::to_string(++last_body_) + "#";
+    body.append(size < 200 ? size : (size - 199) * std::size_t{150}, 'b');
     const engine::TimeMs time = mask % 3 == 0 ? 1'700'000'000'000 + mask : 0;
     const auto position = log_->publish({.exchange = "e",
                                          .routing_key = "k",
@@ -233,6 +242,7 @@ class LogProgram {
   std::optional<log::Log> log_;
   std::set<engine::QueueId> queues_;
   engine::QueueId last_queue_ = 0;
+  int last_body_ = 0;
   bool in_group_ = false;
   Holdings holdings_;
   std::map<std::pair<engine::QueueId, engine::LogPosition>, engine::StoredId> stored_;

@@ -1,11 +1,13 @@
 // Runs a target over files and the files in directories, for compilers without a fuzzer.
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <vector>
 
+#include "engine/canary.hpp"
 #include "fuzz/support.hpp"
 
 namespace {
@@ -25,6 +27,9 @@ bool replay(const std::filesystem::path& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
+#ifdef HAYPILE_CANARIES
+  if (const char* planted = std::getenv("HAYPILE_CANARY")) haypile::active_canary = planted;
+#endif
   std::size_t count = 0;
   for (int i = 1; i < argc; ++i) {
     std::vector<std::filesystem::path> paths{argv[i]};

@@ -74,10 +74,12 @@ void happen(World& world, Client& client, fuzz::Random& random) {
       client.session().tick(world.now);
       break;
     case 3:
-      client.session().hold_back("memory");
+      world.holds_publishers_back = true;
+      client.session().tell_blocked("memory");
       break;
     case 4:
-      client.session().go_on(world.now);
+      world.holds_publishers_back = false;
+      client.go_on();
       break;
     default:
       if (random.below(3) != 0) client.read();
@@ -101,8 +103,8 @@ std::string run(std::string_view bytes, std::uint8_t flags, std::uint8_t seed) {
     world.journal.release();
     client.session().log_advanced();
     client.read();
-    client.session().go_on(world.now);
-    client.send_bytes({});
+    world.holds_publishers_back = false;
+    client.go_on();
     client.read();
     if ((flags & disconnected) != 0) client.session().disconnected();
     if ((flags & shut_down) != 0) client.session().shut_down(world.now);

@@ -15,6 +15,7 @@
 #include "session/session.hpp"
 #include "session/wire_format.hpp"
 #include "support/checked_journal.hpp"
+#include "support/output.hpp"
 
 namespace haypile::fuzz {
 
@@ -28,7 +29,8 @@ struct World {
                              .frame_max_bytes = 8192,
                              .message_size_max_bytes = 20'000,
                              .transaction_max_bytes = 40'000,
-                             .output_max_bytes = 16'000};
+                             .output_max_bytes = 16'000,
+                             .replies_max_bytes = 32'000};
   session::WireFormat wire;
   test::CheckedJournal journal{
       [](const std::string& complaint) { expect(false, complaint.c_str()); }};
@@ -37,6 +39,8 @@ struct World {
   engine::TimeMs now_ms = 1'700'000'000'000;
   engine::OwnerId last_owner = 0;
   std::uint64_t names = 0;
+  session::SessionMemory memory;
+  bool holds_publishers_back = false;
 
   void pass(std::size_t duration_ms) {
     now += std::chrono::milliseconds(duration_ms);
@@ -189,7 +193,7 @@ class Client final : private session::Host {
     const std::size_t used = session_.receive(offered, world_.now);
     expect(used <= pending_.size(), "no more is used than there is");
     pending_.erase(0, used);
-    if (!session_.has_stalled()) {
+    if (session_.pause() == session::Pause::none) {
       expect(pending_.size() < session::handshake_frame_max_bytes, "the rest is part of a frame");
     }
     collect();
@@ -208,18 +212,25 @@ class Client final : private session::Host {
       output_.take(unsent_);
       const std::size_t size = unsent_.size();
       unsent_.clear();
-      session_.output_sent(size);
-      if (session_.has_stalled() && session_.wants_input()) send_bytes({});
+      session_.output_sent(size, world_.now);
+      if (session_.try_to_go_on(world_.now)) send_bytes({});
       collect();
     }
+  }
+  void go_on() {
+    session_.try_to_go_on(world_.now);
+    if (session_.pause() == session::Pause::none) send_bytes({});
   }
   const std::string& said() const { return output_.said(); }
   const std::string& last_body() const { return output_.last_body(); }
 
  private:
-  bool may_log_in(std::string_view user, std::string_view password) override {
-    return user == "guest" && password == "guest";
+  session::LoginAnswer log_in(std::string_view user, std::string_view password) override {
+    return user == "guest" && password == "guest" ? session::LoginAnswer::accepted
+                                                  : session::LoginAnswer::refused;
   }
+  session::SessionMemory& memory() override { return world_.memory; }
+  bool holds_publishers_back() override { return world_.holds_publishers_back; }
   engine::Engine* find_vhost(std::string_view name) override {
     return name == "/" ? &world_.engine : nullptr;
   }
@@ -229,11 +240,10 @@ class Client final : private session::Host {
   // The socket takes what there is, and does not get rid of it. One frame may be answered with a
   // message, or with the returns of a transaction, beyond the size at which no more is read.
   void collect() {
-    std::string more;
-    session_.take_output(more, world_.now);
-    unsent_ += more;
+    unsent_ += test::look(session_, unsent_.size());
     const session::Settings& settings = world_.settings;
-    expect(unsent_.size() <= 4 * settings.output_max_bytes + 20 * settings.transaction_max_bytes,
+    expect(unsent_.size() <= settings.output_max_bytes + settings.replies_max_bytes +
+                                 20 * settings.transaction_max_bytes,
            "output is bounded");
   }
 

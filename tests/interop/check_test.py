@@ -89,6 +89,39 @@ class Check(BrokerTest):
         self.assertIn(f"DAMAGE '{path}' at offset", self.haypiled(1, "--check", self.directory))
         self.assertLess(len(self.numbers()), COUNT)
 
+    def refusal(self):
+        command = [f"{BIN}/haypiled", "--data-dir", self.directory, "--port", "0"]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        self.assertNotEqual(result.returncode, 0)
+        return result.stdout + result.stderr
+
+    def test_a_damaged_id_costs_nothing(self):
+        self.fill_and_kill()
+        path = f"{self.directory}/id"
+        with open(path, "r+b") as file:
+            file.seek(20)
+            byte = file.read(1)[0]
+            file.seek(20)
+            file.write(bytes([byte ^ 1]))
+        self.assertIn(f"'{path}'", self.refusal())
+        self.assertIn(f"DAMAGE '{path}'", self.haypiled(1, "--check", self.directory))
+        self.haypiled(0, "--salvage", self.directory, "--yes")
+        self.haypiled(0, "--check", self.directory)
+        self.assertEqual(self.numbers(), list(range(COUNT)))
+
+    def test_what_is_missing_is_named(self):
+        self.fill_and_kill()
+        vhost = f"{self.directory}/vhosts/%2F"
+        newest = max(glob.glob(f"{vhost}/*.seg"))
+        files = (newest, f"{vhost}/checkpoint", f"{vhost}/newest")
+        for path in (*files, vhost, f"{self.directory}/vhosts"):
+            os.rename(path, f"{self.directory}/away")
+            named = vhost if path.endswith("vhosts") else path
+            self.assertIn(f"'{named}' is missing", self.refusal())
+            self.assertIn(f"'{named}'", self.haypiled(1, "--check", self.directory))
+            os.rename(f"{self.directory}/away", path)
+        self.assertEqual(len(self.numbers()), COUNT)
+
     def test_a_salvage_keeps_what_can_be_read(self):
         self.fill_and_kill()
         path = self.flip_a_bit_in_a_pile()

@@ -1,6 +1,9 @@
 // What a survey finds in a log: all of it, also behind damage, and it changes nothing.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
+#include "log/salvage.hpp"
 #include "log/survey.hpp"
 #include "support/damaged_vhost.hpp"
 
@@ -75,4 +78,133 @@ TEST_CASE("the survey goes on behind the first damage") {
   REQUIRE(report.damages[2].message_count);
   const auto& counts = report.queues.at("q");
   CHECK(counts.in_log + counts.in_piles + *report.damages[2].message_count == 298);
+}
+
+namespace {
+
+// A message has left its pile, and the log says so.
+void settle_one(DamagedVhost& vhost) {
+  test::VhostFixture& fixture = vhost.fixture();
+  fixture.open();
+  test::TestChannel& channel = fixture.channel();
+  channel.get("q");
+  CHECK(channel.settle(1) == 0);
+  fixture.sync();
+  fixture.channels.clear();
+  fixture.vhost.reset();
+}
+
+std::uint64_t count_of(const log::SurveyReport& report) {
+  std::uint64_t count = 0;
+  for (const auto& [name, queue] : report.queues)
+    count += queue.in_log + queue.in_piles;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "whatever becomes of the checkpoint, all messages are found, and come back by a salvage") {
+  const std::string path = "log/checkpoint";
+  DamagedVhost vhost;
+  settle_one(vhost);
+  const std::string good = vhost.files().bytes(path);
+  std::vector<std::string> bad = {"", std::string(good.size(), '\0'), std::string(64, 'x')};
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    bad.push_back(good.substr(0, at));
+    bad.push_back(good);
+    bad.back()[at] = static_cast<char>(good[at] ^ 4);
+  }
+  for (const std::string& bytes : bad) {
+    vhost.files().put(path, bytes);
+    log::Survey survey(vhost.files(), "log", test::directory_id);
+    survey.run();
+    REQUIRE_FALSE(survey.report().damages.empty());
+    CHECK(survey.report().damages.front().file == path);
+    CHECK(count_of(survey.report()) == 299);
+    log::write_salvaged(survey, vhost.files(), "log", "new", test::directory_id);
+    log::Survey result(vhost.files(), "new", test::directory_id);
+    result.run();
+    CHECK(result.report().damages.empty());
+    CHECK(count_of(result.report()) == 299);
+    for (const std::string& each : vhost.files().paths()) {
+      if (each.starts_with("new/")) vhost.files().drop(each);
+    }
+  }
+}
+
+TEST_CASE("a file that cannot be read, or is larger than can be, is listed") {
+  for (const bool is_large : {false, true}) {
+    DamagedVhost vhost;
+    for (const std::string& path : vhost.files().paths()) {
+      if (path.find("spare-") != std::string::npos) continue;
+      CAPTURE(path);
+      DamagedVhost damaged;
+      if (is_large) {
+        damaged.files().make_sparse(path, std::uint64_t{1} << 42);
+      } else {
+        damaged.files().make_unreadable(path);
+      }
+      const log::SurveyReport report = damaged.survey();
+      // Others that are too long have all that they should have.
+      if (is_large && !path.ends_with("checkpoint") && !path.ends_with(".pile")) continue;
+      REQUIRE_FALSE(report.damages.empty());
+      CHECK(report.damages.front().file == path);
+    }
+  }
+}
+
+TEST_CASE("of a pile with gaps as many messages are lost as stood in what is damaged") {
+  test::VhostFixture fixture;
+  fixture.open();
+  fixture.declare("kept");
+  fixture.declare("busy");
+  fixture.declare("other");
+  for (int number = 0; number < 2000; ++number) {
+    fixture.publish_numbers(number % 3 == 0 ? "kept" : "busy", number, number + 1);
+    if (number % 100 == 99) fixture.move_all();
+  }
+  // Two of three leave their piles, which are written anew.
+  test::TestChannel& channel = fixture.channel();
+  while (channel.get("busy", true) != "nothing") {
+  }
+  for (int i = 0; i < 1000; ++i) {
+    fixture.publish("other", std::string(200, 'o'));
+    fixture.sync();
+    channel.get("other", true);
+  }
+  fixture.channels.clear();
+  fixture.vhost.reset();
+  const auto surveyed = [&] {
+    log::Survey survey(fixture.files, "log", test::directory_id);
+    survey.run();
+    return survey.report();
+  };
+  const std::uint64_t whole = count_of(surveyed());
+  CHECK(whole >= 667);
+  std::size_t thinned_count = 0;
+  for (const std::string& path : fixture.files.paths()) {
+    const auto number = log::pile_number(path.substr(path.find('/') + 1));
+    if (!number) continue;
+    const std::string good = fixture.files.bytes(path);
+    if (log::pile_of(good) != *number) ++thinned_count;
+    log::Block block;
+    for (std::uint64_t at = log::pile_header_size; at < good.size(); at += block.size()) {
+      REQUIRE(log::decode_block_header(std::string_view(good).substr(at), *number, at,
+                                       test::directory_id, block));
+      for (const std::uint64_t place : {at + 1, at + log::block_header_size + 5}) {
+        CAPTURE(path);
+        CAPTURE(place);
+        std::string bad = good;
+        bad[place] = static_cast<char>(bad[place] ^ 1);
+        fixture.files.put(path, bad);
+        const log::SurveyReport report = surveyed();
+        REQUIRE(report.damages.size() == 1);
+        CHECK(report.damages.front().offset == at);
+        CHECK(count_of(report) + *report.damages.front().message_count == whole);
+      }
+    }
+    fixture.files.put(path, good);
+  }
+  CHECK(thinned_count > 0);
 }

@@ -36,7 +36,8 @@ TEST_CASE("the format is the one that is written down") {
   engine::MessageView message{.exchange = "",
                               .routing_key = "task_queue",
                               .properties = std::string_view("\x10\x00\x02", 3),
-                              .body = "Hello World!"};
+                              .body = "Hello World!",
+                              .published_at = 1'789'999'999'000};
   const engine::QueueId queue = 1;
   const engine::LogPosition position = fixture.log->publish(message, {&queue, 1});
   fixture.sync();
@@ -47,7 +48,7 @@ TEST_CASE("the format is the one that is written down") {
   fixture.log->end_group();
   fixture.sync();
   const auto file = fixture.files.open(fixture.segment_path(1));
-  const std::string dump = hex_dump(file->read(0, 304));
+  const std::string dump = hex_dump(file->read(0, 320));
   std::ifstream stream(HAYPILE_SOURCE_DIR "/docs/log-format.md");
   const std::string document{std::istreambuf_iterator<char>(stream), {}};
   INFO(dump);

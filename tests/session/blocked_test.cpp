@@ -1,25 +1,28 @@
+// Alarms: who has to wait, and for how long.
 #include "support/session_peer.hpp"
 
 using namespace haypile;
+using session::Pause;
 using test::SessionPeer;
 using test::TestBroker;
 
-TEST_CASE("a publisher that is held back is told why, if it wants to know, and once") {
+TEST_CASE("a publisher that waits is told why, if it wants to know, and once") {
   TestBroker broker;
   SessionPeer peer(broker);
   peer.wants_blocked = true;
   peer.open();
-  CHECK_FALSE(peer.session.take_published());
+  broker.holds_publishers_back = true;
   peer.publish(1, "", "q", "m");
-  CHECK(peer.session.take_published());
-  CHECK_FALSE(peer.session.take_published());
-  peer.session.hold_back("low on memory");
+  CHECK(peer.session.pause() == Pause::alarm);
+  peer.session.tell_blocked("low on memory");
   peer.expect(0, amqp::connection::Blocked{.reason = "low on memory"});
-  peer.session.hold_back("low on memory");
+  peer.session.tell_blocked("low on memory");
+  CHECK_FALSE(peer.session.try_to_go_on(broker.now));
   peer.expect_nothing();
-  peer.session.go_on(broker.now);
+  broker.holds_publishers_back = false;
+  CHECK(peer.session.try_to_go_on(broker.now));
   peer.expect(0, amqp::connection::Unblocked{});
-  peer.session.go_on(broker.now);
+  CHECK_FALSE(peer.session.try_to_go_on(broker.now));
   peer.expect_nothing();
 }
 
@@ -28,32 +31,156 @@ TEST_CASE("without the capability, or a reason to tell, nothing is said") {
   SessionPeer peer(broker);
   SUBCASE("no capability") {
     peer.open();
-    peer.session.hold_back("low on memory");
+    peer.session.tell_blocked("low on memory");
   }
   SUBCASE("no reason") {
     peer.wants_blocked = true;
     peer.open();
-    peer.session.hold_back("");
+    peer.session.tell_blocked("");
   }
-  peer.session.go_on(broker.now);
+  peer.session.try_to_go_on(broker.now);
   peer.expect_nothing();
+}
+
+TEST_CASE("during an alarm a connection is read up to the first message it would publish") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.open();
+  peer.declare("q");
+  for (const char* body : {"1", "2"})
+    peer.publish(1, "", "q", body);
+  peer.consume("q", "c");
+  CHECK(peer.deliveries(1) == "1 2");
+  peer.send(1, amqp::basic::Ack{.delivery_tag = 2, .multiple = true});
+  broker.holds_publishers_back = true;
+  std::string bytes;
+  amqp::append_method(bytes, 1, amqp::queue::Declare{.queue = "q", .passive = true});
+  amqp::append_method(bytes, 1, amqp::queue::Declare{.queue = "q"});
+  amqp::append_heartbeat(bytes);
+  amqp::append_method(bytes, 1, amqp::basic::Consume{.queue = "q", .consumer_tag = "d"});
+  amqp::append_message(bytes, 1, amqp::basic::Publish{.routing_key = "q"},
+                       std::string_view("\0\0", 2), "3", 4096);
+  amqp::append_method(bytes, 1, amqp::basic::Qos{});
+  peer.send_bytes(bytes);
+  CHECK(peer.session.pause() == Pause::alarm);
+  peer.expect_any<amqp::queue::DeclareOk>(1);
+  peer.expect_any<amqp::queue::DeclareOk>(1);
+  peer.expect(1, amqp::basic::ConsumeOk{.consumer_tag = "d"});
+  peer.expect_nothing();
+  broker.holds_publishers_back = false;
+  REQUIRE(peer.session.try_to_go_on(broker.now));
+  peer.send_bytes({});
+  CHECK(peer.session.pause() == Pause::none);
+  CHECK(peer.expect_delivery(1).body == "3");
+  peer.expect(1, amqp::basic::QosOk{});
 }
 
 TEST_CASE("while nothing is read from it a silent client is not given up") {
   TestBroker broker;
   SessionPeer peer(broker);
   peer.open_connection(10);
-  peer.session.hold_back("");
+  peer.send(1, amqp::channel::Open{});
+  peer.expect(1, amqp::channel::OpenOk{});
+  broker.holds_publishers_back = true;
+  peer.publish(1, "", "q", "m");
   for (int i = 0; i < 10; ++i) {
     broker.now += std::chrono::seconds(5);
     peer.session.tick(broker.now);
   }
   CHECK_FALSE(peer.session.finished());
-  peer.session.go_on(broker.now);
+  broker.holds_publishers_back = false;
+  CHECK(peer.session.try_to_go_on(broker.now));
   broker.now += std::chrono::seconds(19);
   peer.session.tick(broker.now);
   CHECK_FALSE(peer.session.finished());
   broker.now += std::chrono::seconds(1);
   peer.session.tick(broker.now);
   CHECK(peer.session.finished());
+}
+
+TEST_CASE("declarers wait like publishers, but for a little that a consumer may need") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.open();
+  broker.holds_publishers_back = true;
+  peer.declare("of a worker");
+  peer.send(1, amqp::queue::Bind{.queue = "of a worker", .exchange = "amq.fanout"});
+  peer.expect(1, amqp::queue::BindOk{});
+  const amqp::Table large{{"note", std::string(3000, 'x')}};
+  SUBCASE("a few that are large") {
+    int count = 0;
+    for (; peer.session.pause() == Pause::none; ++count) {
+      peer.send(1, amqp::exchange::Declare{.exchange = std::to_string(count),
+                                           .type = "fanout",
+                                           .no_wait = true,
+                                           .arguments = large.view()});
+    }
+    CHECK(count > 10);
+    CHECK(count < 20);
+  }
+  SUBCASE("many small ones") {
+    int count = 0;
+    for (; peer.session.pause() == Pause::none; ++count)
+      peer.send(1, amqp::queue::Declare{.queue = std::to_string(count), .no_wait = true});
+    CHECK(count > 50);
+    CHECK(count < 200);
+  }
+  CHECK(peer.session.pause() == Pause::alarm);
+  peer.expect_nothing();
+  broker.holds_publishers_back = false;
+  CHECK(peer.session.try_to_go_on(broker.now));
+}
+
+TEST_CASE("whoever holds unacked messages may publish as much, and more when it gives them back") {
+  TestBroker broker;
+  SessionPeer worker(broker);
+  worker.open();
+  worker.declare("jobs");
+  worker.declare("results");
+  const std::string body(100'000, 'x');
+  for (int i = 0; i < 20; ++i)
+    worker.publish(1, "", "jobs", body);
+  worker.send(1, amqp::basic::Qos{.prefetch_count = 4});
+  worker.expect(1, amqp::basic::QosOk{});
+  worker.consume("jobs", "c");
+  broker.holds_publishers_back = true;
+  SUBCASE("one result a job") {
+    for (int i = 0; i < 20; ++i) {
+      const auto job = worker.expect_delivery(1);
+      worker.publish(1, "", "results", body);
+      CHECK(worker.session.pause() == Pause::none);
+      worker.send(1, amqp::basic::Ack{.delivery_tag = job.delivery_tag});
+    }
+  }
+  SUBCASE("more results than it holds jobs") {
+    int count = 0;
+    for (; worker.session.pause() == Pause::none; ++count)
+      worker.publish(1, "", "results", body);
+    CHECK(count == 6);  // four are held; one more begins within that, the last one is not taken
+  }
+  SUBCASE("requeueing gives nothing back") {
+    int count = 0;
+    for (; worker.session.pause() == Pause::none; ++count) {
+      const auto job = worker.expect_delivery(1);
+      worker.send(1, amqp::basic::Nack{.delivery_tag = job.delivery_tag, .requeue = true});
+      worker.publish(1, "", "results", body);
+    }
+    CHECK(count == 6);
+  }
+}
+
+TEST_CASE("a transaction that is open can be brought to its end during an alarm") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.open();
+  peer.declare("q");
+  peer.send(1, amqp::tx::Select{});
+  peer.expect(1, amqp::tx::SelectOk{});
+  peer.publish(1, "", "q", std::string(1000, 'x'));
+  broker.holds_publishers_back = true;
+  peer.publish(1, "", "q", std::string(500, 'x'));
+  peer.send(1, amqp::tx::Commit{});
+  peer.expect(1, amqp::tx::CommitOk{});
+  peer.publish(1, "", "q", "m");
+  CHECK(peer.session.pause() == Pause::alarm);
 }

@@ -48,11 +48,20 @@ TEST_CASE("opening a channel twice, or one beyond the maximum, ends the connecti
     peer.send(1, amqp::channel::Open{});
     peer.expect_close(0, 504, "channel 1 is open already");
   }
-  SUBCASE("beyond channel_max: 530") {
+  SUBCASE("one more than channel_max: 530; it is not the number that counts") {
+    broker.settings.channel_max = 2;
     SessionPeer peer(broker);
-    peer.open();
-    peer.send(2048, amqp::channel::Open{});
-    peer.expect_close(0, 530, "2047");
+    peer.open_connection(0, 2);
+    for (const std::uint16_t number : {std::uint16_t{65535}, std::uint16_t{7}}) {
+      peer.send(number, amqp::channel::Open{});
+      peer.expect(number, amqp::channel::OpenOk{});
+    }
+    peer.send(7, amqp::channel::Close{});
+    peer.expect(7, amqp::channel::CloseOk{});
+    peer.send(1, amqp::channel::Open{});
+    peer.expect(1, amqp::channel::OpenOk{});
+    peer.send(2, amqp::channel::Open{});
+    peer.expect_close(0, 530, "channel_max of 2");
   }
 }
 
@@ -298,4 +307,41 @@ TEST_CASE("line feeds and carriage returns are taken out of the names of queues 
   peer.send(1, amqp::queue::Delete{.queue = "ab\n"});
   peer.expect(1, amqp::queue::DeleteOk{});
   CHECK(broker.engine.queue_count() == 0);
+}
+
+TEST_CASE("close-ok tells a client that what it published is safe, confirms or not") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.open();
+  peer.declare("q", true);
+  broker.journal.hold();
+  SUBCASE("of a channel") {
+    peer.publish(1, "", "q", "m", {.delivery_mode = std::uint8_t{2}});
+    peer.send(1, amqp::channel::Close{});
+    peer.expect_nothing();
+    broker.journal.release();
+    peer.session.log_advanced();
+    peer.expect(1, amqp::channel::CloseOk{});
+  }
+  SUBCASE("of a connection, also for channels that are closed already") {
+    peer.publish(1, "", "q", "m", {.delivery_mode = std::uint8_t{2}});
+    peer.send(1, amqp::channel::Close{});
+    peer.send(0, amqp::connection::Close{.reply_code = 200});
+    peer.expect_nothing();
+    CHECK_FALSE(peer.session.finished());
+    CHECK(peer.session.awaits_log());
+    broker.journal.release();
+    peer.session.log_advanced();
+    peer.expect(0, amqp::connection::CloseOk{});
+    CHECK(peer.session.finished());
+    CHECK(peer.session.closed_by_client());
+  }
+  SUBCASE("who published nothing does not wait") {
+    SessionPeer other(broker);
+    other.open();
+    other.send(1, amqp::channel::Close{});
+    other.expect(1, amqp::channel::CloseOk{});
+    other.send(0, amqp::connection::Close{.reply_code = 200});
+    other.expect(0, amqp::connection::CloseOk{});
+  }
 }

@@ -1,3 +1,6 @@
+#include <unistd.h>
+
+#include <fstream>
 #include <random>
 
 #include "support/session_peer.hpp"
@@ -5,6 +8,15 @@
 using namespace haypile;
 using test::SessionPeer;
 using test::TestBroker;
+
+namespace {
+std::size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t pages = 0;
+  file >> pages >> pages;
+  return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+}  // namespace
 
 TEST_CASE("frames that are none end the connection with 501") {
   TestBroker broker;
@@ -90,15 +102,30 @@ TEST_CASE("methods that are none") {
 
 TEST_CASE("a large body that is announced but does not come takes no memory") {
   TestBroker broker;
-  broker.settings.message_size_max_bytes = std::uint64_t{1} << 40;
+  broker.settings.message_size_max_bytes = std::uint64_t{1} << 30;
   SessionPeer peer(broker);
   peer.open();
   peer.send(1, amqp::basic::Publish{.routing_key = "q"});
   std::string bytes;
-  amqp::append_content_header(bytes, 1, 60, std::uint64_t{1} << 40, std::string_view("\0\0", 2));
+  amqp::append_content_header(bytes, 1, 60, std::uint64_t{1} << 30, std::string_view("\0\0", 2));
   amqp::append_frame(bytes, amqp::FrameType::body, 1, "the first bytes");
+  const std::size_t before = resident_bytes();
   peer.send_bytes(bytes);
   peer.expect_nothing();
+  CHECK(resident_bytes() < before + (16u << 20));
+}
+
+TEST_CASE("a body for which there is no memory ends its connection") {
+  TestBroker broker;
+  broker.settings.message_size_max_bytes = std::uint64_t{1} << 60;
+  SessionPeer peer(broker);
+  peer.open();
+  peer.send(1, amqp::basic::Publish{.routing_key = "q"});
+  std::string bytes;
+  amqp::append_content_header(bytes, 1, 60, std::uint64_t{1} << 60, std::string_view("\0\0", 2));
+  amqp::append_frame(bytes, amqp::FrameType::body, 1, "the first bytes");
+  peer.send_bytes(bytes);
+  peer.expect_close(0, 506, "no memory");
 }
 
 // Damaged sessions: whatever comes, the session neither crashes (sanitizers watch) nor says

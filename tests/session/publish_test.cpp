@@ -246,3 +246,26 @@ TEST_CASE("content that does not fit together ends the connection") {
     peer.expect_close(0, 502, "malformed properties");
   }
 }
+
+TEST_CASE("properties that fit into no frame of a consumer are refused") {
+  TestBroker broker;
+  broker.settings.frame_max_bytes = 1u << 20;
+  SessionPeer peer(broker);
+  peer.log_in();
+  peer.send(0, amqp::connection::TuneOk{.channel_max = 10, .frame_max = 1u << 20, .heartbeat = 0});
+  peer.send(0, amqp::connection::Open{.virtual_host = "/"});
+  peer.expect(0, amqp::connection::OpenOk{});
+  peer.send(1, amqp::channel::Open{});
+  peer.expect(1, amqp::channel::OpenOk{});
+  peer.declare("q");
+  const auto publish = [&](std::size_t note_size) {
+    const amqp::Table headers{{"n", std::string(note_size, 'x')}};
+    peer.publish(1, "", "q", "m", {.headers = headers.view()});
+  };
+  // Class, weight, size and flags of the header, and of the table its size, key and type.
+  const std::size_t most = (128u << 10) - 8 - 14 - 4 - 2 - 5;
+  publish(most);
+  peer.expect_nothing();
+  publish(most + 1);
+  peer.expect_close(1, 406, "properties");
+}

@@ -167,7 +167,7 @@ TEST_CASE_FIXTURE(Fixture, "what does not go together is a 406") {
     peer.publish(1, "", "q", std::string(60, 'x'));
     peer.expect_nothing();
     peer.publish(1, "", "q", std::string(260, 'x'));
-    peer.expect_close(1, 406, "transaction larger than the maximum of 400 bytes");
+    peer.expect_close(1, 406, "larger than the maximum of 400 bytes");
     CHECK(broker.engine.memory_bytes() == 0);
   }
 }

@@ -35,6 +35,12 @@ constexpr Canary all[] = {
     {"prefetch_ignored", "consumers are given more than their prefetch"},
     {"reserve_ignored", "a full disk is final although there is a reserve"},
     {"transient_logged", "transient messages are logged as well"},
+    {"missing_pile_not_listed", "a check does not list a pile that is missing", "check"},
+    {"short_log_not_listed", "a check does not see that a log ends before its checkpoint", "check"},
+    {"survey_ends_at_damage", "behind damage in a segment nothing more is read of it", "salvage"},
+    {"survey_loses_next_block", "behind a damaged block of a pile the next is left out", "salvage"},
+    {"salvage_repeats_positions", "a salvaged log begins at positions that were used", "salvage"},
+    {"salvage_copies_damage", "a salvage takes over piles with what is damaged in them", "salvage"},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "engine/restore.hpp"
 #include "support/log_fixture.hpp"
+#include "support/output.hpp"
 
 namespace haypile::simulation {
 
@@ -80,25 +81,28 @@ void SimBroker::Connection::after_session() {
   if (session_.awaits_log() && !std::exchange(awaits_log_, true)) {
     broker_.vhost_.await_log(shared_from_this());
   }
-  if (session_.take_published() && broker_.vhost_.holds_publishers()) {
-    session_.hold_back(broker_.vhost_.alarm_text());
-    if (!std::exchange(held_back_, true)) broker_.vhost_.pause(shared_from_this());
-  } else if (session_.has_stalled() && session_.wants_input()) {
+  if (session_.pause() == session::Pause::alarm) {
+    session_.tell_blocked(broker_.vhost_.alarm_text());
+    if (!std::exchange(is_listed_, true)) broker_.vhost_.pause(shared_from_this());
+  } else if (session_.pause() == session::Pause::turn) {
     if (!std::exchange(awaits_turn_, true)) broker_.vhost_.turns().add(shared_from_this(), false);
   }
 }
 
 void SimBroker::Connection::read() {
   awaits_turn_ = false;
-  if (!has_gone_ && may_receive()) use();
+  if (!has_gone_ && session_.pause() == session::Pause::turn) use();
 }
 
 bool SimBroker::Connection::try_to_go_on() {
-  held_back_ = false;
   if (has_gone_) return true;
-  session_.go_on(broker_.clock_.now());
-  if (session_.has_stalled() && may_receive()) use();
-  return true;
+  go_on_if_over();
+  is_listed_ = session_.pause() == session::Pause::alarm || session_.has_told_blocked();
+  return !is_listed_;
+}
+
+void SimBroker::Connection::go_on_if_over() {
+  if (session_.try_to_go_on(broker_.clock_.now())) use();
 }
 
 void SimBroker::Connection::log_advanced() {
@@ -109,17 +113,20 @@ void SimBroker::Connection::log_advanced() {
     awaits_log_ = true;
     broker_.vhost_.await_log(shared_from_this());
   }
+  if (session_.pause() == session::Pause::unread) go_on_if_over();
 }
 
 std::string SimBroker::Connection::take_output() {
-  std::string bytes;
-  if (session_.has_output()) session_.take_output(bytes, broker_.clock_.now());
+  std::string bytes = test::look(session_, in_socket_);
+  in_socket_ += bytes.size();
   return bytes;
 }
 
 void SimBroker::Connection::output_sent(std::size_t size) {
   broker_.update_clock();
-  session_.output_sent(size);
+  in_socket_ -= size;
+  session_.output_sent(size, broker_.clock_.now());
+  if (session_.pause() == session::Pause::unread) go_on_if_over();
 }
 
 void SimBroker::Connection::cut() {

@@ -55,7 +55,7 @@ class SimBroker {
     void set_on_taken(OnTaken on_taken) { on_taken_ = std::move(on_taken); }
     // Hands bytes to the session.
     void receive(std::string_view bytes);
-    bool may_receive() const { return !held_back_ && !awaits_turn_ && session_.wants_input(); }
+    bool may_receive() const { return session_.pause() == session::Pause::none; }
     // What goes into the socket, to be reported by output_sent() when it has left it.
     std::string take_output();
     void output_sent(std::size_t size);
@@ -65,24 +65,33 @@ class SimBroker {
 
    private:
     friend class SimBroker;
-    bool may_log_in(std::string_view, std::string_view) override { return true; }
+    session::LoginAnswer log_in(std::string_view, std::string_view) override {
+      return session::LoginAnswer::accepted;
+    }
+    session::SessionMemory& memory() override { return broker_.memory_; }
+    bool holds_publishers_back() override {
+      broker_.vhost_.set_memory_elsewhere(broker_.memory_.bytes());
+      return broker_.vhost_.holds_publishers();
+    }
     engine::Engine* find_vhost(std::string_view) override { return &broker_.engine(); }
     std::string unique_name() override { return "n" + std::to_string(++broker_.names_); }
     void output_ready() override {}
 
     void read() override;
     bool try_to_go_on() override;
-    void tell_alarm(std::string_view text) override { session_.hold_back(text); }
+    void tell_alarm(std::string_view text) override { session_.tell_blocked(text); }
     void look_after() override {}
     void log_advanced() override;
     bool has_gone() const override { return has_gone_; }
     void use();
+    void go_on_if_over();
     void after_session();
 
     SimBroker& broker_;
     OnTaken on_taken_;
-    std::string rest_;  // of the input: what the session could not use yet
-    bool held_back_ = false;
+    std::string rest_;           // of the input: what the session could not use yet
+    std::size_t in_socket_ = 0;  // taken, and not yet sent
+    bool is_listed_ = false;     // with the virtual host, among those that are paused
     bool awaits_turn_ = false;
     bool awaits_log_ = false;
     bool has_gone_ = false;
@@ -118,6 +127,7 @@ class SimBroker {
 
   const Clock& clock_;
   session::Settings settings_;
+  session::SessionMemory memory_;
   session::WireFormat wire_;
   bool advanced_ = false;
   bool failed_ = false;

@@ -78,7 +78,6 @@ void Simulation::move_to_client() {
   line->client.receive(line->to_client.substr(0, size));
   line->to_client.erase(0, size);
   line->to_broker += line->client.take_output();
-  if (line->connection->session().has_stalled()) feed(*line, 0);
   remove_ended();
 }
 

@@ -100,7 +100,7 @@ struct DamageKind {
   std::function<ExpectedDamage(DamagedVhost&)> make;
 };
 
-inline std::vector<DamageKind> damage_kinds() {
+inline std::vector<DamageKind> damage_kinds_of_segments() {
   using V = DamagedVhost;
   return {
       {"a batch in the middle",
@@ -132,8 +132,25 @@ inline std::vector<DamageKind> damage_kinds() {
       {"a missing checkpoint",
        [](V& v) {
          v.files().drop("log/checkpoint");
-         return ExpectedDamage{"log/0000000000000001.seg", 0, "is missing", 300};
+         return ExpectedDamage{"log/checkpoint", 0, "is missing", 300};
        }},
+      {"the newest segment",
+       [](V& v) {
+         const std::string path = v.segments().back();
+         v.files().drop(path);
+         return ExpectedDamage{path, 0, "is missing", 260};
+       }},
+      {"what tells the newest segment",
+       [](V& v) {
+         v.files().put("log/newest", "");
+         return ExpectedDamage{"log/newest", 0, "no slot of it is whole", 300};
+       }},
+  };
+}
+
+inline std::vector<DamageKind> damage_kinds_of_piles() {
+  using V = DamagedVhost;
+  return {
       {"a pile's header",
        [](V& v) {
          v.flip(v.piles()[0], 33);
@@ -169,6 +186,13 @@ inline std::vector<DamageKind> damage_kinds() {
          return ExpectedDamage{path, log::pile_header_size, "checksum of its block", 1};
        }},
   };
+}
+
+inline std::vector<DamageKind> damage_kinds() {
+  std::vector<DamageKind> kinds = damage_kinds_of_segments();
+  const std::vector<DamageKind> others = damage_kinds_of_piles();
+  kinds.insert(kinds.end(), others.begin(), others.end());
+  return kinds;
 }
 
 }  // namespace haypile::test

@@ -46,7 +46,7 @@ class TestChannel final : public engine::DeliverySink {
   bool deliver(const engine::Delivery& delivery) override {
     last_tag = delivery.delivery_tag;
     if (!text_.empty()) text_ += ' ';
-    text_ += std::string(delivery.message.body()) + (delivery.redelivered ? "*" : "");
+    text_ += std::string(delivery.message->body()) + (delivery.redelivered ? "*" : "");
     return --room > 0;
   }
   void consumer_cancelled(std::string_view tag) override { cancelled += tag; }

@@ -13,8 +13,11 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <new>
 #include <random>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "log/file_system.hpp"
@@ -67,8 +70,9 @@ class MemFileSystem final : public log::FileSystem {
     names_ = durable_names_;
     const std::size_t done = name_changes_.empty() ? 0 : random() % (name_changes_.size() + 1);
     for (std::size_t i = 0; i < done; ++i)
-      name_changes_[i](names_);
+      name_changes_[i].what(names_);
     name_changes_.clear();
+    lose_directories(random);
     durable_names_ = names_;
     for (const auto& [path, node] : names_)
       node->lose_power(random, sector_size_);
@@ -80,7 +84,18 @@ class MemFileSystem final : public log::FileSystem {
     durable_names_.erase(path);
   }
   void put(const std::string& path, const std::string& bytes) {
-    names_[path] = durable_names_[path] = std::make_shared<Node>(Node{bytes, bytes, {}, 0});
+    names_[path] = durable_names_[path] = std::make_shared<Node>(Node{bytes, bytes, {}, 0, 0});
+  }
+  // As for somebody without the rights, or where there is a directory of that name: every call that
+  // opens it fails.
+  void make_unreadable(const std::string& path) { unreadable_.insert(path); }
+  // A file with a hole: so large, and zeros behind what it has.
+  void make_sparse(const std::string& path, std::uint64_t size) {
+    names_.at(path)->sparse_size = size;
+  }
+  // One of the two.
+  bool is_odd(const std::string& path) const {
+    return unreadable_.contains(path) || names_.at(path)->sparse_size != 0;
   }
   std::vector<std::string> paths() const {
     std::vector<std::string> paths;
@@ -89,28 +104,37 @@ class MemFileSystem final : public log::FileSystem {
     return paths;
   }
 
-  void create_directories(const std::string&) override {}
-  std::vector<std::string> list(const std::string& directory) override {
-    std::vector<std::string> found;
-    for (const auto& [path, node] : names_) {
-      if (path.starts_with(directory + "/")) found.push_back(path.substr(directory.size() + 1));
-    }
-    return found;
+  void create_directory(const std::string& path) override {
+    count();
+    if (directories_.insert(path).second) unsynced_directories_.insert(path);
   }
-  bool exists(const std::string& path) override { return names_.contains(path); }
+  std::vector<std::string> list(const std::string& directory) override {
+    std::set<std::string> found;
+    for (const auto& [path, node] : names_) {
+      if (!path.starts_with(directory + "/")) continue;
+      const std::string rest = path.substr(directory.size() + 1);
+      found.insert(rest.substr(0, rest.find('/')));
+    }
+    return {found.begin(), found.end()};
+  }
+  bool exists(const std::string& path) override {
+    return names_.contains(path) || directories_.contains(path);
+  }
   std::unique_ptr<log::File> open(const std::string& path) override {
     const auto found = names_.find(path);
-    if (found == names_.end()) throw log::IoError("cannot open '" + path + "'");
+    if (found == names_.end() || unreadable_.contains(path)) {
+      throw log::IoError("cannot open '" + path + "'");
+    }
     return std::make_unique<MemFile>(*this, found->second);
   }
   std::unique_ptr<log::File> create(const std::string& path) override {
     const auto node = std::make_shared<Node>();
-    change([path, node](Names& names) { names[path] = node; });
+    change(path, [path, node](Names& names) { names[path] = node; });
     return std::make_unique<MemFile>(*this, node);
   }
   void rename(const std::string& from, const std::string& to) override {
     if (renames_left_ != 0 && --renames_left_ == 0) throw PowerLoss{};
-    change([from, to](Names& names) {
+    change(to, [from, to](Names& names) {
       const auto found = names.find(from);
       if (found == names.end()) return;
       names[to] = found->second;
@@ -118,17 +142,22 @@ class MemFileSystem final : public log::FileSystem {
     });
   }
   void remove(const std::string& path) override {
-    change([path](Names& names) { names.erase(path); });
+    change(path, [path](Names& names) { names.erase(path); });
   }
   std::uint64_t free_bytes(const std::string&) override {
     return capacity_ - std::min(capacity_, used_bytes());
   }
-  void sync_directory(const std::string&) override {
+  void sync_directory(const std::string& path) override {
     count();
     ++syncs_;
     if (ignore_directory_syncs_) return;
-    durable_names_ = names_;
-    name_changes_.clear();
+    const auto is_below = [&](const std::string& each) { return parent(each) == path; };
+    std::erase_if(unsynced_directories_, is_below);
+    std::erase_if(name_changes_, [&](const NameChange& change) {
+      if (!is_below(change.path)) return false;
+      change.what(durable_names_);
+      return true;
+    });
   }
 
  private:
@@ -141,6 +170,7 @@ class MemFileSystem final : public log::FileSystem {
     };
     std::vector<Write> unsynced;
     std::uint64_t allocated = 0;
+    std::uint64_t sparse_size = 0;
 
     std::uint64_t size() const { return std::max<std::uint64_t>(allocated, data.size()); }
     static void apply(std::string& to, std::uint64_t offset, std::string_view bytes) {
@@ -180,9 +210,16 @@ class MemFileSystem final : public log::FileSystem {
       node_->allocated = std::max(node_->allocated, size);
     }
     void read(std::uint64_t offset, std::size_t size, std::string& to) override {
+      constexpr std::uint64_t memory_max = 64u << 20;
       to = offset < node_->data.size() ? node_->data.substr(offset, size) : "";
+      if (offset >= node_->sparse_size) return;
+      const std::uint64_t wanted = std::min<std::uint64_t>(size, node_->sparse_size - offset);
+      if (wanted > memory_max) throw std::bad_alloc();
+      if (wanted > to.size()) to.resize(wanted, '\0');
     }
-    std::uint64_t size() override { return node_->data.size(); }
+    std::uint64_t size() override {
+      return std::max<std::uint64_t>(node_->sparse_size, node_->data.size());
+    }
     void sync() override {
       try {
         files_.count();
@@ -215,15 +252,38 @@ class MemFileSystem final : public log::FileSystem {
       throw log::NoSpace("the disk is full");
     }
   }
-  void change(std::function<void(Names&)> what) {
+  // A name that comes, goes or changes, in the directory of `path`.
+  struct NameChange {
+    std::string path;
+    std::function<void(Names&)> what;
+  };
+  static std::string parent(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "." : path.substr(0, slash);
+  }
+  void change(const std::string& path, std::function<void(Names&)> what) {
     count();
     what(names_);
-    name_changes_.push_back(std::move(what));
+    name_changes_.push_back({path, std::move(what)});
+  }
+  // Directories that were never synced with the one above them may be gone, with all in them.
+  void lose_directories(std::mt19937& random) {
+    for (const std::string& directory : std::exchange(unsynced_directories_, {})) {
+      if (random() % 2 == 0) continue;
+      const auto is_below = [&](const std::string& path) {
+        return path == directory || path.starts_with(directory + "/");
+      };
+      std::erase_if(names_, [&](const auto& name) { return is_below(name.first); });
+      std::erase_if(directories_, is_below);
+    }
   }
 
   Names names_;
   Names durable_names_;
-  std::vector<std::function<void(Names&)>> name_changes_;
+  std::set<std::string> unreadable_;
+  std::vector<NameChange> name_changes_;
+  std::set<std::string> directories_;
+  std::set<std::string> unsynced_directories_;
   std::uint64_t calls_ = 0;
   std::uint64_t syncs_ = 0;
   std::uint64_t power_loss_at_ = 0;

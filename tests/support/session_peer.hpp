@@ -15,6 +15,7 @@
 
 #include "session/session.hpp"
 #include "session/wire_format.hpp"
+#include "support/output.hpp"
 #include "support/test_journal.hpp"
 
 namespace haypile::test {
@@ -28,6 +29,9 @@ struct TestBroker {
   session::Time now{std::chrono::hours(1)};
   engine::OwnerId last_owner = 0;
   std::uint64_t names = 0;  // given out by unique_name()
+  session::SessionMemory memory;
+  bool holds_publishers_back = false;
+  bool answers_logins_later = false;
 
   // Time passes, for what expires.
   void wait(engine::TimeMs duration_ms) {
@@ -79,11 +83,15 @@ class SessionPeer : private session::Host {
 
   // All that was sent and not looked at yet.
   std::string& output() {
-    std::string more;
-    session.take_output(more, broker_.now);
-    session.output_sent(more.size());
-    output_ += more;
+    while (session.has_output())
+      output_ += write(session.output_size());
     return output_;
+  }
+  // The socket takes so much, at most.
+  std::string write(std::size_t size_max) {
+    std::string bytes = look(session).substr(0, size_max);
+    session.output_sent(bytes.size(), broker_.now);
+    return bytes;
   }
   // The next frame is this very method.
   template <class M>
@@ -199,12 +207,14 @@ class SessionPeer : private session::Host {
                                       .mechanism = "PLAIN",
                                       .response = std::string_view("\0guest\0guest", 12),
                                       .locale = "en_US"});
-    expect(0, amqp::connection::Tune{.channel_max = 2047, .frame_max = 131072, .heartbeat = 60});
+    expect(0, amqp::connection::Tune{.channel_max = broker_.settings.channel_max,
+                                     .frame_max = broker_.settings.frame_max_bytes,
+                                     .heartbeat = 60});
   }
-  void open_connection(std::uint16_t heartbeat_s = 0) {
+  void open_connection(std::uint16_t heartbeat_s = 0, std::uint16_t channel_max = 2047) {
     log_in();
     send(0, amqp::connection::TuneOk{
-                .channel_max = 2047, .frame_max = 4096, .heartbeat = heartbeat_s});
+                .channel_max = channel_max, .frame_max = 4096, .heartbeat = heartbeat_s});
     send(0, amqp::connection::Open{.virtual_host = "/"});
     expect(0, amqp::connection::OpenOk{});
   }
@@ -220,16 +230,25 @@ class SessionPeer : private session::Host {
   }
   void consume(std::string_view queue, std::string_view tag, bool no_ack = false,
                const amqp::Table& arguments = {}) {
+    start_consuming(queue, tag, no_ack, arguments);
+    expect(1, amqp::basic::ConsumeOk{.consumer_tag = tag});
+  }
+  // The same, but nothing of what the session says is taken from it.
+  void start_consuming(std::string_view queue, std::string_view tag, bool no_ack = false,
+                       const amqp::Table& arguments = {}) {
     send(1,
          amqp::basic::Consume{
              .queue = queue, .consumer_tag = tag, .no_ack = no_ack, .arguments = arguments.view()});
-    expect(1, amqp::basic::ConsumeOk{.consumer_tag = tag});
   }
 
  private:
-  bool may_log_in(std::string_view user, std::string_view password) override {
-    return user == "guest" && password == "guest";
+  session::LoginAnswer log_in(std::string_view user, std::string_view password) override {
+    if (broker_.answers_logins_later) return session::LoginAnswer::later;
+    return user == "guest" && password == "guest" ? session::LoginAnswer::accepted
+                                                  : session::LoginAnswer::refused;
   }
+  session::SessionMemory& memory() override { return broker_.memory; }
+  bool holds_publishers_back() override { return broker_.holds_publishers_back; }
   engine::Engine* find_vhost(std::string_view name) override {
     return name == "/" ? &broker_.engine : nullptr;
   }

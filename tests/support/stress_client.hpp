@@ -17,6 +17,7 @@
 #include "session/session.hpp"
 #include "session/wire_format.hpp"
 #include "support/checked_journal.hpp"
+#include "support/output.hpp"
 
 namespace haypile::test {
 
@@ -30,6 +31,7 @@ struct StressBroker {
   session::Time now{std::chrono::hours(1)};
   engine::TimeMs now_ms = 1'700'000'000'000;
   engine::OwnerId last_owner = 0;
+  session::SessionMemory memory;
   std::uint64_t names = 0;
   std::string last_reply_to;
   StressBroker() { engine.set_now(now_ms); }
@@ -142,10 +144,10 @@ class StressClient final : private session::Host {
   }
   // All that was sent.
   void read() {
-    for (std::string bytes; session_.has_output();) {
-      session_.take_output(bytes, broker_.now);
+    while (session_.has_output()) {
+      const std::string bytes = look(session_);
       unread_ += bytes;
-      session_.output_sent(bytes.size());
+      session_.output_sent(bytes.size(), broker_.now);
     }
     std::string_view rest = unread_;
     amqp::Frame frame;
@@ -165,7 +167,11 @@ class StressClient final : private session::Host {
                const std::string& body, const amqp::Properties& properties);
 
  private:
-  bool may_log_in(std::string_view, std::string_view) override { return true; }
+  session::LoginAnswer log_in(std::string_view, std::string_view) override {
+    return session::LoginAnswer::accepted;
+  }
+  session::SessionMemory& memory() override { return broker_.memory; }
+  bool holds_publishers_back() override { return false; }
   engine::Engine* find_vhost(std::string_view) override { return &broker_.engine; }
   std::string unique_name() override { return "unique-" + std::to_string(++broker_.names); }
   void output_ready() override {}

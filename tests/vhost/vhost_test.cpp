@@ -25,6 +25,15 @@ struct Fixture : test::VhostFixture {
     return story;
   }
 
+  // Until the log has nothing more to say of itself.
+  void rest() {
+    for (int i = 0; i < 2; ++i) {
+      turn(500);
+      log().step();
+    }
+    turn();
+  }
+
   Story story;
 };
 
@@ -134,7 +143,7 @@ TEST_CASE("a full disk is looked at again as long as the alarm lasts") {
   fixture.limits.pressure.disk_free_min_bytes = 100'000;
   fixture.files.set_capacity(1u << 20);
   fixture.open();
-  CHECK(fixture.turn(1000).empty());
+  fixture.rest();
   CHECK_FALSE(fixture.host().alarms().is_disk_low);
   CHECK(fixture.host().next_deadline() == engine::no_deadline);
 
@@ -170,17 +179,18 @@ TEST_CASE("what expires makes a turn due, on the boot clock") {
                                           .routing_key = "q",
                                           .properties = std::string_view("\0\0", 2),
                                           .body = "x"},
-                              .traits = {.persistent = true, .ttl_ms = 700},
+                              .traits = {.persistent = true, .ttl_ms = 400},
                               .headers = {}})
                     .error);
   fixture.turn();
-  CHECK(fixture.host().next_deadline() == 5700);
+  CHECK(fixture.host().next_deadline() == 5400);
   // The wall clock may say what it wants.
   fixture.now.wall += 3'600'000;
-  fixture.turn(699);
+  fixture.turn(399);
   CHECK(queue->ready_count() == 1);
   fixture.turn(1);
   CHECK(queue->ready_count() == 0);
+  fixture.rest();
   CHECK(fixture.host().next_deadline() == engine::no_deadline);
 }
 
@@ -272,4 +282,40 @@ TEST_CASE("without a log nothing is kept, and nobody waits for it") {
   CHECK_FALSE(host.holds_publishers());
   CHECK_FALSE(host.wants_turn());
   CHECK(host.close_clean());
+}
+
+TEST_CASE("half a second after the last that was appended, the log says that it is durable") {
+  Fixture fixture;
+  fixture.open();
+  fixture.declare("q");
+  fixture.rest();
+  CHECK(fixture.host().next_deadline() == engine::no_deadline);
+  fixture.publish("q", "x");
+  fixture.turn();
+  fixture.log().step();
+  const engine::LogPosition end = fixture.log().end();
+  CHECK(fixture.host().next_deadline() == fixture.now.boot + 500);
+  fixture.turn(499);
+  CHECK(fixture.log().end() == end);
+  fixture.turn(1);
+  CHECK(fixture.log().end() > end);
+  CHECK(fixture.host().next_deadline() == engine::no_deadline);
+}
+
+TEST_CASE("a wall clock that is set while a broker runs does not move time, nor does a restart") {
+  Fixture fixture;
+  fixture.now = {.boot = 5000, .wall = 1'000'000'000'000};  // by years too early
+  fixture.open();
+  fixture.declare("q");
+  fixture.publish("q", "x");
+  const engine::TimeMs published = fixture.engine().now();
+  fixture.turn(100);
+  fixture.now.wall = 1'790'000'000'000;
+  fixture.turn(100);
+  fixture.sync();
+  // The process is gone for a second.
+  fixture.now.wall += 1000;
+  fixture.now.boot += 1000;
+  fixture.open();
+  CHECK(fixture.engine().now() == published + 1200);
 }

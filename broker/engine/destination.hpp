@@ -1,0 +1,40 @@
+// What bindings lead to: queues and exchanges.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace haypile::engine {
+
+struct Binding;
+
+class Destination {
+ public:
+  Destination(const Destination&) = delete;
+  Destination& operator=(const Destination&) = delete;
+
+  // The bindings to it, owned by their sources.
+  const std::vector<Binding*>& incoming() const { return incoming_; }
+
+ protected:
+  explicit Destination(bool is_queue) : is_queue_(is_queue) {}
+  ~Destination() = default;
+
+ private:
+  friend class Exchange;
+  friend class Router;
+
+  // Stands first: most ways lead to where another one has led, and this is all that is read then.
+  std::uint64_t routing_mark_ = 0;  // the last routing that came here
+  const bool is_queue_;
+  std::vector<Binding*> incoming_;  // kept by Exchange
+};
+
+// How a binding stands in a list: with its destination at hand.
+struct Target {
+  Destination* destination;
+  Binding* binding;
+};
+using Targets = std::vector<Target>;
+
+}  // namespace haypile::engine

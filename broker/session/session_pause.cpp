@@ -1,0 +1,157 @@
+// When a connection is not read from: docs/architecture.md, "Pausing", is the table of it.
+#include <algorithm>
+#include <utility>
+
+#include "session/session.hpp"
+
+namespace haypile::session {
+
+namespace {
+// About what a definition takes besides its names and arguments.
+constexpr std::size_t definition_bytes = 512;
+}  // namespace
+
+void Session::enter(Pause pause) {
+  pause_ = pause;
+  paused_since_ = link_.now;
+}
+
+// Content of which only a part is here needs room for all of it. Whatever makes the broker hold
+// more waits during an alarm, but for what helps somebody to give memory back.
+bool Session::must_wait(Channel& channel, const amqp::Frame& frame, amqp::MethodId method) {
+  if (frame.type == amqp::FrameType::method) {
+    if (!publishers_wait_) return false;
+    if (method == amqp::basic::Publish::id ? may_publish_in_alarm()
+                                           : may_declare_in_alarm(channel, frame)) {
+      return false;
+    }
+    enter(Pause::alarm);
+    return true;
+  }
+  wanted_room_ = channel.room_wanted(frame);
+  if (wanted_room_ == 0) return false;
+  if (!link_.has_room_for(wanted_room_)) {
+    enter(Pause::room);
+    return true;
+  }
+  if (publishers_wait_ && !may_publish_in_alarm()) {
+    enter(Pause::alarm);
+    return true;
+  }
+  unfinished_check_ = std::min(unfinished_check_, link_.now + link_.settings.silence_max);
+  return false;
+}
+
+// What it has settled since the alarm began was given back, and is not held against it.
+bool Session::may_publish_in_alarm() {
+  const std::size_t max = link_.settings.alarm_allowance_max_bytes;
+  if (!settled_before_alarm_) settled_before_alarm_ = settled_bytes();
+  const std::size_t settled = settled_bytes();
+  const std::size_t given_back = settled - std::min(settled, *settled_before_alarm_);
+  std::size_t held = std::min(link_.transaction_bytes, max);
+  for (const auto& [number, channel] : channels_) {
+    if (held >= max) break;
+    held += channel->unsettled_bytes(max - held);
+  }
+  return held > 0 && link_.taken_in_alarm < held + given_back;
+}
+
+bool Session::may_declare_in_alarm(const Channel& channel, const amqp::Frame& frame) {
+  if (!channel.would_define(frame.payload)) return true;
+  const std::size_t size = frame.payload.size() + definition_bytes;
+  if (declared_in_alarm_ + size > link_.settings.alarm_declare_max_bytes) return false;
+  declared_in_alarm_ += size;
+  return true;
+}
+
+std::size_t Session::settled_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [number, channel] : channels_)
+    bytes += channel->settled_bytes();
+  return bytes;
+}
+
+void Session::end_alarm() {
+  link_.taken_in_alarm = 0;
+  declared_in_alarm_ = 0;
+  settled_before_alarm_.reset();
+  if (!std::exchange(told_blocked_, false) || phase_ != Phase::running) return;
+  amqp::append_method(link_.output().frames(), 0, amqp::connection::Unblocked{});
+}
+
+bool Session::is_over(Pause pause) {
+  switch (pause) {
+    case Pause::none:
+    case Pause::turn:
+      return true;
+    case Pause::login:
+      return false;
+    case Pause::alarm:
+      return !publishers_wait_ || may_publish_in_alarm();
+    case Pause::room:
+      return link_.has_room_for(wanted_room_);
+    case Pause::unread:
+      return link_.replies_size() <= link_.replies_max_bytes() / 2;
+  }
+  return true;
+}
+
+bool Session::try_to_go_on(Time now) {
+  link_.now = now;
+  publishers_wait_ = engine_ && link_.host.holds_publishers_back();
+  if (!publishers_wait_) end_alarm();
+  if (pause_ == Pause::none || !is_over(pause_)) return false;
+  pause_ = Pause::none;
+  last_heard_ = went_on_ = now;
+  return true;
+}
+
+void Session::tell_blocked(std::string_view reason) {
+  if (reason.empty() || told_blocked_ || !link_.wants_blocked || phase_ != Phase::running) return;
+  told_blocked_ = true;
+  amqp::append_method(link_.output().frames(), 0, amqp::connection::Blocked{.reason = reason});
+}
+
+std::chrono::milliseconds Session::patience() const {
+  return heartbeat_.count() != 0 ? 2 * heartbeat_ : link_.settings.silence_max;
+}
+
+// A client may take its time, but not for ever, and not for what the disk is slow with.
+Time Session::pause_deadline() const {
+  if (pause_ == Pause::unread && has_output()) {
+    return std::max(last_progress_, paused_since_) + patience();
+  }
+  if (pause_ == Pause::room && link_.unfinished_bytes > 0) {
+    return paused_since_ + link_.settings.silence_max;
+  }
+  return Time::max();
+}
+
+std::string Session::pause_reason() const {
+  if (pause_ == Pause::unread) {
+    return "the client does not read: " + std::to_string(link_.replies_size()) +
+           " bytes that it asked for wait to be sent, and nothing has left for " +
+           std::to_string(patience().count() / 1000) + " s";
+  }
+  return "too many messages have begun and are not finished: " +
+         std::to_string(link_.unfinished_bytes) + " bytes are set aside for them, and " +
+         std::to_string(wanted_room_) + " more were asked for";
+}
+
+void Session::check_unfinished(Time now) {
+  const auto silence_max = link_.settings.silence_max;
+  unfinished_check_ = Time::max();
+  for (const auto& [number, channel] : channels_) {
+    const auto last = channel->unfinished_since();
+    if (!last) continue;
+    const Time due = std::max(*last, went_on_) + silence_max;
+    if (is_receiving() && due <= now) {
+      return finish("a message on channel " + std::to_string(number) +
+                    " was begun, and nothing more of it has come for " +
+                    std::to_string(silence_max.count()) + " s");
+    }
+    unfinished_check_ = std::min(unfinished_check_, std::max(due, now + std::chrono::seconds(1)));
+  }
+}
+
+}  // namespace haypile::session

@@ -1,0 +1,177 @@
+// Salvage of a log that somebody has changed: what it leaves starts and is not damaged, it has all
+// that it says, and what stood where nothing was changed is there.
+//
+// Input: whether checksums are made to fit again; a program that makes a log (log_program.hpp);
+// changes to its files (log_damage.hpp).
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fuzz/log_damage.hpp"
+#include "fuzz/log_opened.hpp"
+#include "fuzz/log_program.hpp"
+#include "fuzz/support.hpp"
+#include "log/salvage.hpp"
+
+namespace {
+
+using namespace haypile;
+using fuzz::expect;
+
+constexpr const char* new_directory = "new";
+
+// Queues and bodies; a body is there once.
+using Copies = std::set<std::pair<engine::QueueId, std::string>>;
+
+// The parts of a file that are read as a whole or not at all: batches and blocks, as bytes.
+std::vector<std::string> units_of(const std::string& name, const std::string& bytes) {
+  std::vector<std::string> units;
+  if (log::segment_number(name)) {
+    fuzz::each_batch(bytes, [&](std::size_t at, std::size_t size) {
+      units.push_back(bytes.substr(at, log::batch_header_size + size));
+    });
+  } else if (const auto number = log::pile_number(name)) {
+    log::Block block;
+    for (std::size_t at = log::pile_header_size;
+         log::decode_block_header(std::string_view(bytes).substr(std::min(at, bytes.size())),
+                                  *number, at, fuzz::directory_id, block);
+         at += block.size())
+      units.push_back(bytes.substr(at, block.size()));
+  }
+  return units;
+}
+
+// What stood in the files before anything happened to them.
+class Before {
+ public:
+  explicit Before(test::MemFileSystem& files) {
+    for (const std::string& path : files.paths())
+      bytes_[path] = files.bytes(path);
+  }
+  bool is_changed(test::MemFileSystem& files) const {
+    for (const auto& [path, bytes] : bytes_) {
+      if (!files.exists(path) || files.is_odd(path) || files.bytes(path) != bytes) return true;
+    }
+    return files.paths().size() != bytes_.size();
+  }
+  // Whether anything has been changed where the message stood.
+  bool is_touched(test::MemFileSystem& files, const std::string& body) const {
+    const std::string mark = body.substr(0, body.find('#', 1) + 1);
+    for (const auto& [path, bytes] : bytes_) {
+      if (bytes.find(mark) == std::string::npos) continue;
+      if (!files.exists(path) || files.is_odd(path)) return true;
+      // It may be in several batches, and in several segments.
+      if (body.size() > fragment_size_min) return true;
+      const std::string name = path.substr(path.find('/') + 1);
+      const std::string& now = files.bytes(path);
+      std::size_t at = 0;
+      for (const std::string& unit : units_of(name, bytes)) {
+        at = bytes.find(unit, at);
+        if (unit.find(mark) != std::string::npos &&
+            std::string_view(now).substr(std::min(at, now.size()), unit.size()) != unit) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+  // All changes are in piles.
+  bool is_changed_in_piles_only(test::MemFileSystem& files) const {
+    for (const auto& [path, bytes] : bytes_) {
+      if (path.ends_with(".pile")) continue;
+      if (!files.exists(path) || files.is_odd(path) || files.bytes(path) != bytes) return false;
+    }
+    return files.paths().size() <= bytes_.size();
+  }
+
+ private:
+  static constexpr std::size_t fragment_size_min = 1000;
+  std::map<std::string, std::string> bytes_;
+};
+
+Copies copies_of(const test::Recovered& recovered) {
+  Copies copies;
+  for (const auto& [queue, entries] : recovered.messages) {
+    for (const auto& entry : entries)
+      copies.insert({queue, entry.body});
+  }
+  return copies;
+}
+
+Copies copies_of(const fuzz::Holdings& holdings) {
+  Copies copies;
+  for (const auto& [position, message] : holdings) {
+    for (const engine::QueueId queue : message.second)
+      copies.insert({queue, message.first});
+  }
+  return copies;
+}
+
+std::uint64_t count_of(const log::SurveyReport& report) {
+  std::uint64_t count = 0;
+  for (const auto& [name, queue] : report.queues)
+    count += queue.in_log + queue.in_piles;
+  return count;
+}
+
+std::uint64_t count_of(const test::Recovered& recovered) {
+  std::uint64_t count = 0;
+  for (const auto& [queue, entries] : recovered.messages)
+    count += entries.size();
+  return count;
+}
+
+// Of what was there, nothing is gone but what stood where something was changed, and no more than
+// was said.
+void expect_least_loss(const Before& before, test::MemFileSystem& files, const Copies& were,
+                       const Copies& are, const log::SurveyReport& report) {
+  std::uint64_t lost = 0;
+  for (const auto& copy : were) {
+    if (are.contains(copy)) continue;
+    ++lost;
+    expect(before.is_touched(files, copy.second), "what nobody touched is not dropped");
+  }
+  if (!before.is_changed_in_piles_only(files)) return;
+  std::uint64_t said = 0;
+  for (const log::Damage& damage : report.damages)
+    said += damage.message_count.value_or(0);
+  expect(lost == said, "as many messages are dropped as was said");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::Input input(data, size);
+  const bool may_repair = input.byte() % 2 == 0;
+  test::MemFileSystem files;
+  fuzz::LogProgram program(files);
+  program.run(input);
+  const Before before(files);
+  fuzz::LogDamage(files, input, may_repair).run();
+  log::Survey survey(files, fuzz::directory, fuzz::directory_id);
+  try {
+    survey.run();
+  } catch (const log::IoError&) {
+    return 0;  // a version of the future
+  }
+  if (survey.report().damages.empty()) return 0;
+  expect(before.is_changed(files), "what nobody touched is not damaged");
+  log::write_salvaged(survey, files, fuzz::directory, new_directory, fuzz::directory_id);
+  log::Survey result(files, new_directory, fuzz::directory_id);
+  result.run();
+  expect(result.report().damages.empty(), "what is left is not damaged");
+  expect(count_of(result.report()) == count_of(survey.report()), "it has all that was said");
+  const std::unique_ptr<fuzz::Opened> opened = fuzz::open(files, new_directory);
+  expect(opened != nullptr, "what is left starts");
+  expect(count_of(opened->recovered) == count_of(survey.report()), "with all that was said");
+  // Behind a torn end nothing counts, touched or not: it was never confirmed.
+  if (!may_repair && survey.report().torn_bytes == 0) {
+    expect_least_loss(before, files, copies_of(program.holdings()), copies_of(opened->recovered),
+                      survey.report());
+  }
+  return 0;
+}
