@@ -92,6 +92,10 @@ Checkpoint decode_checkpoint(std::string_view bytes, const std::string& path,
   const std::size_t head_size = version < 3 ? header_size_before_3 : header_size;
   if (summed.size() < head_size) refuse("is too short");
   if (version >= 3) checkpoint.moved = get_u64(bytes, 48);
+  // Positions in the segments have to be numbers.
+  if (checkpoint.first_segment > UINT64_MAX / segment_size_min / 4) {
+    refuse("says that the first segment has an impossible number");
+  }
   if (checkpoint.moved > checkpoint.position) refuse("says that more has moved than was logged");
   std::string_view records = summed.substr(head_size);
   while (!records.empty()) {

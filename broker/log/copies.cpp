@@ -7,9 +7,19 @@
 
 namespace haypile::log {
 
+namespace {
+
+bool is_seal(const Record& record) {
+  const auto* mark = std::get_if<MarkRecord>(&record);
+  return mark && mark->type == RecordType::seal;
+}
+
+}  // namespace
+
 void Copies::apply(LogPosition position, const Record& record) {
   const bool was_clean = clean_;
-  clean_ = false;
+  // A start seals what an older version wrote before it begins: nobody was given anything yet.
+  clean_ = was_clean && is_seal(record);
   if (const auto* publish = std::get_if<PublishRecord>(&record)) {
     apply_publish(position, *publish);
   } else if (const auto* message = std::get_if<MessageRecord>(&record)) {

@@ -377,8 +377,10 @@ void Log::recycle() {
 
 // One at a time, and not before as much can be given up as it takes to write: with many definitions
 // checkpoints would be most of what is written. Only what is urgent does not wait: a ring that is
-// getting full, and piles, which stay in memory until a checkpoint has them.
+// getting full, and piles, which stay in memory until a checkpoint has them. The last one does not
+// wait either: it has to have all piles, since only they say who was given their messages.
 bool Log::may_write_checkpoint() {
+  if (is_closing_) return true;
   if (keeper_->checkpoint_count() != checkpoint_count_) return false;
   if (is_checkpoint_due_ || segments_.size() >= ring_segments() / 4 * 3) return true;
   std::uint64_t unused_bytes = 0;
@@ -392,6 +394,7 @@ bool Log::may_write_checkpoint() {
 // The mark comes last, behind the checkpoint too: who was given the messages of a pile is said in
 // the pile.
 bool Log::close_clean() {
+  is_closing_ = true;
   flush();
   if (writer_thread_.joinable()) {
     stop_threads();

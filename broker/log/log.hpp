@@ -257,6 +257,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::string pile_buffer_;             // of the one before, to be used again
   std::optional<StorePile> pile_to_store_;
   bool is_checkpoint_due_ = false;
+  bool is_closing_ = false;
   std::exception_ptr recovery_error_;
   std::vector<Piles::Slot> empty_piles_;   // to be removed with the next checkpoint
   std::deque<Piles::Slot> pending_piles_;  // whose bytes are still in memory

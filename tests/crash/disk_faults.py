@@ -74,7 +74,7 @@ class InputOutputErrors(DiskTest):
             ("eio:create:spare:2", "create"),
             ("eio:write:spare:20", "write"),
             ("eio:rename:.seg:2", "rename"),
-            ("eio:sync_directory:%2F:5", "sync_directory"),
+            ("eio:sync_directory:%2F:8", "sync_directory"),
         ):
             with self.subTest(fault):
                 self.begin_anew()
@@ -96,10 +96,10 @@ class InputOutputErrors(DiskTest):
         for fault in (
             "eio:write:.seg:60",
             "eio:sync:.seg:60",
-            "eio:write:checkpoint:1",
-            "eio:sync:checkpoint:1",
+            "eio:write:checkpoint:2",
+            "eio:sync:checkpoint:2",
             "eio:rename:checkpoint:2",
-            "eio:sync_directory:%2F:4",
+            "eio:sync_directory:%2F:8",
         )[::3 if SANITIZED else 1]:
             with self.subTest(fault):
                 self.begin_anew()

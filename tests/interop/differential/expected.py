@@ -40,10 +40,6 @@ REASONS = {
         "content: property flags that go on",
         "content: headers with an unknown type",
     ],
-    "no channel's number is above channel_max, 530; RabbitMQ only counts them": [
-        "channel: number beyond channel_max",
-        "channel: 65535",
-    ],
     "frames for a channel that waits for close-ok are discarded; RabbitMQ still looks at some": [
         "channel: half a message before close-ok is discarded",
         "channel: open while it waits for close-ok",
