@@ -141,8 +141,7 @@ void Engine::put(const MessageView& view, const MessageTraits& traits, Draft* dr
       durable_targets_.empty() ? 0 : surroundings_.journal.publish(view, durable_targets_);
   const MessagePtr message = draft ? draft->finish(position, view.published_at)
                                    : Message::make(view, traits, position, surroundings_.memory);
-  work().spend(targets_.size());
-  work().spend_bytes(message->payload_size());
+  work().spend(targets_.size(), message->payload_size());
   for (Queue* queue : targets_)
     queue->push(message);
 }

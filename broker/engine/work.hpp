@@ -33,6 +33,7 @@ class WorkBudget {
   void begin_share() { share_end_ = share_ == unlimited ? unlimited : spent_ + share_; }
 
   void spend(std::uint64_t units) { spent_ += units; }
+  void spend(std::uint64_t units, std::size_t bytes) { spent_ += units + bytes / bytes_per_unit; }
   void spend_bytes(std::size_t bytes) { spent_ += bytes / bytes_per_unit; }
   bool is_share_used_up() const { return spent_ >= share_end_; }
   // All together have done enough: whoever comes now should wait for the next turn.

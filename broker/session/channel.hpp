@@ -54,7 +54,11 @@ class Channel final : private engine::DeliverySink {
 
   // What a header or body frame would begin to need memory for; 0 if it needs no more than is
   // there.
-  std::size_t room_wanted(const amqp::Frame& frame) const;
+  std::size_t room_wanted(const amqp::Frame& frame) const {
+    const std::size_t size = frame.payload.size();
+    if (frame.type == amqp::FrameType::header) return size > small_header_max_bytes ? size : 0;
+    return size < content_.body_left() && !draft_ ? size_of_begun() : 0;
+  }
   // Whether the method would add something to the vhost that it has to remember.
   bool would_define(std::string_view payload) const;
   // When the last part of a message came that is not complete; nothing if there is none.
@@ -107,11 +111,20 @@ class Channel final : private engine::DeliverySink {
   Fault handle(const amqp::tx::Commit& method);
   Fault handle(const amqp::tx::Rollback& method);
 
-  struct Outgoing;
-  Fault prepare(Outgoing& outgoing);
+  // A header that is larger is taken account of until its message is complete.
+  static constexpr std::size_t small_header_max_bytes = 1024;
+  std::size_t size_of_begun() const {
+    return content_.expects() == Content::Expects::body ? content_.body_size() : 0;
+  }
+  // The message at hand as it came, without its body.
+  engine::PublishRequest request() const;
+  Fault rewrite(engine::PublishRequest& request, std::optional<Rewrite>& rewrite) const;
   Fault begin_draft();
+  // Of a body that comes in several frames.
+  Fault on_part(std::string_view payload);
   // `draft` has the body already, or is null.
   Fault publish(std::string_view body, engine::Draft* draft);
+  Fault publish_rewritten(engine::PublishRequest& request);
   Fault publish(const engine::PublishRequest& request);
   Fault publish_later(const engine::PublishRequest& request);
   void return_unroutable(const engine::PublishRequest& request);

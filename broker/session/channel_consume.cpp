@@ -140,7 +140,7 @@ bool Channel::deliver(const engine::Delivery& delivery) {
                                       .routing_key = message.routing_key()},
                  told_properties(message, delivery.delivery_count, changed), delivery.message,
                  Output::Kind::delivery);
-    link_.account();
+    link_.account_for_more();
   } catch (const std::bad_alloc&) {
     link_.lose_output();
   }

@@ -11,8 +11,6 @@ using amqp::ReplyCode;
 
 namespace {
 
-// A header that is larger is taken account of until its message is complete.
-constexpr std::size_t small_header_max_bytes = 1024;
 // What fits into one frame of the largest size that is offered: otherwise nobody could be given it.
 constexpr std::size_t properties_max_bytes = (128u << 10) - amqp::frame_overhead;
 
@@ -50,6 +48,10 @@ Fault Channel::on_body(std::string_view payload) {
     content_.take_complete();
     return publish(payload, nullptr);
   }
+  return on_part(payload);
+}
+
+Fault Channel::on_part(std::string_view payload) {
   if (!draft_) {
     if (Fault fault = begin_draft()) return fault;
   }
@@ -61,14 +63,6 @@ Fault Channel::on_body(std::string_view payload) {
   return publish(draft.message()->body(), &draft);
 }
 
-std::size_t Channel::room_wanted(const amqp::Frame& frame) const {
-  const std::size_t size = frame.payload.size();
-  if (frame.type == amqp::FrameType::header) return size > small_header_max_bytes ? size : 0;
-  const bool is_first_part =
-      content_.expects() == Content::Expects::body && size < content_.body_left() && !draft_;
-  return is_first_part ? content_.body_size() : 0;
-}
-
 std::optional<Time> Channel::unfinished_since() const {
   return unfinished_bytes_ == 0 ? std::nullopt : std::optional(last_piece_);
 }
@@ -77,43 +71,40 @@ void Channel::set_unfinished(std::size_t bytes) {
   link_.count_unfinished(bytes, std::exchange(unfinished_bytes_, bytes));
 }
 
-// What the engine is asked to publish, and what that refers to.
-struct Channel::Outgoing {
-  engine::PublishRequest request;
-  std::optional<Rewrite> rewrite;
-  std::vector<std::string_view> more_keys;
-};
-
-// All but the body.
-Fault Channel::prepare(Outgoing& outgoing) {
+engine::PublishRequest Channel::request() const {
   const amqp::Properties& properties = content_.properties();
-  engine::PublishRequest& request = outgoing.request;
-  request.message = {.exchange = content_.exchange(),
-                     .routing_key = content_.routing_key(),
-                     .properties = content_.raw_properties(),
-                     .body = {}};
+  engine::PublishRequest request;
+  request.message.exchange = content_.exchange();
+  request.message.routing_key = content_.routing_key();
+  request.message.properties = content_.raw_properties();
   request.traits = traits_of(properties);
   if (properties.headers) request.headers = properties.headers->bytes();
+  return request;
+}
+
+// The request refers to the rewrite afterwards.
+Fault Channel::rewrite(engine::PublishRequest& request, std::optional<Rewrite>& rewrite) const {
+  const amqp::Properties& properties = content_.properties();
   if (!Rewrite::is_needed(properties)) return {};
   if (properties.reply_to == reply_queue && consumers_.reply_name().empty()) {
     return {ReplyCode::precondition_failed, "reply_to '" + std::string(reply_queue) +
                                                 "' without a consumer of that queue on this "
                                                 "channel"};
   }
-  Rewrite& rewrite = outgoing.rewrite.emplace(properties, consumers_.reply_name());
-  outgoing.more_keys.assign(rewrite.more_keys.begin(), rewrite.more_keys.end());
-  request.more_keys = outgoing.more_keys;
-  if (!rewrite.properties.empty()) request.message.properties = rewrite.properties;
+  rewrite.emplace(properties, consumers_.reply_name());
+  request.more_keys = rewrite->key_views;
+  if (!rewrite->properties.empty()) request.message.properties = rewrite->properties;
   return {};
 }
 
 // The size is the client's word: there may be no memory for it.
 Fault Channel::begin_draft() {
-  Outgoing outgoing;
-  if (Fault fault = prepare(outgoing)) return fault;
+  engine::PublishRequest request = this->request();
+  std::optional<Rewrite> rewrite;
+  if (Fault fault = this->rewrite(request, rewrite)) return fault;
   const auto size = static_cast<std::size_t>(content_.body_size());
   try {
-    draft_.emplace(engine_.begin(outgoing.request, size));
+    draft_.emplace(engine_.begin(request, size));
   } catch (const std::bad_alloc&) {
     return {ReplyCode::resource_error,
             "there is no memory for a message of " + std::to_string(size) + " bytes"};
@@ -125,16 +116,22 @@ Fault Channel::begin_draft() {
 Fault Channel::publish(std::string_view body, engine::Draft* draft) {
   link_.has_published = has_ever_published_ = true;
   link_.taken_in_alarm += body.size();
-  Outgoing outgoing;
-  if (Fault fault = prepare(outgoing)) return fault;
-  outgoing.request.message.body = body;
-  outgoing.request.draft = draft;
-  const Fault fault = publish(outgoing.request);
+  engine::PublishRequest request = this->request();
+  request.message.body = body;
+  request.draft = draft;
+  Fault fault =
+      Rewrite::is_needed(content_.properties()) ? publish_rewritten(request) : publish(request);
   if (unfinished_bytes_ != 0) [[unlikely]] {
     set_unfinished(0);
     content_.shrink();
   }
   return fault;
+}
+
+Fault Channel::publish_rewritten(engine::PublishRequest& request) {
+  std::optional<Rewrite> rewrite;
+  if (Fault fault = this->rewrite(request, rewrite)) return fault;
+  return publish(request);
 }
 
 Fault Channel::publish(const engine::PublishRequest& request) {

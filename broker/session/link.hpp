@@ -97,7 +97,9 @@ class Link {
     return unsent_size() - output_.delivery_bytes() - held_.deliveries;
   }
   // So much of it that nothing more should be asked for.
-  bool is_unread() const { return replies_size() >= replies_max_bytes(); }
+  bool is_unread() const {
+    return output_.size() + held_.all >= SessionMemory::scarce_output_bytes && is_much_unread();
+  }
   bool has_room() const { return unsent_size() < output_max_bytes(); }
   std::size_t output_max_bytes() const {
     return memory.is_output_scarce()
@@ -133,6 +135,10 @@ class Link {
            transaction_bytes > small_transaction_bytes;
   }
 
+  // To be called after more was appended: what is little is counted later.
+  void account_for_more() {
+    if (output_.size() >= counted_output_bytes_ + uncounted_max_bytes) account();
+  }
   // Has the memory that the output takes counted.
   void account() {
     const std::size_t memory_bytes = output_.memory_bytes() + held_.all - held_.referenced;
@@ -150,9 +156,12 @@ class Link {
     return std::max<std::size_t>(settings.message_size_max_bytes, memory.limit_bytes() / share);
   }
 
+  bool is_much_unread() const { return replies_size() >= replies_max_bytes(); }
+
   static constexpr std::size_t small_transaction_bytes = 1u << 20;
-  // About what a connection takes without any channel.
-  static constexpr std::size_t fixed_bytes = 4096;
+  static constexpr std::size_t uncounted_max_bytes = 4096;
+  // About what a connection takes without any channel, and what is not counted yet.
+  static constexpr std::size_t fixed_bytes = 4096 + uncounted_max_bytes;
 
   Output output_;
   OutputSizes held_;

@@ -27,6 +27,7 @@ Rewrite::Rewrite(const amqp::Properties& original, std::string_view reply_name) 
     headers.erase("BCC");
     changed.headers = headers.view();
   }
+  key_views.assign(more_keys.begin(), more_keys.end());
   const bool wants_reply = original.reply_to == reply_queue;
   if (wants_reply) changed.reply_to = reply_name;
   if (has_bcc || wants_reply) amqp::append_properties(properties, changed);

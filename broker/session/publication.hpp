@@ -19,6 +19,7 @@ inline constexpr std::string_view reply_queue = "amq.rabbitmq.reply-to";
 // leads back to the channel.
 struct Rewrite {
   std::vector<std::string> more_keys;
+  std::vector<std::string_view> key_views;  // of more_keys
   std::string properties;  // empty if they stay as they are
 
   static bool is_needed(const amqp::Properties& properties);

@@ -98,16 +98,6 @@ void Session::bad_frame(const std::string& text) {
   framing_lost_ = true;
 }
 
-void Session::on_frame(const amqp::Frame& frame) {
-  if (phase_ == Phase::running) {
-    if (frame.type == amqp::FrameType::method && link_.is_unread()) return enter(Pause::unread);
-    if (frame.channel != 0 && frame.type != amqp::FrameType::heartbeat) {
-      return on_channel_frame(frame);
-    }
-  }
-  on_other_frame(frame);
-}
-
 void Session::on_other_frame(const amqp::Frame& frame) {
   if (phase_ == Phase::leaving) return;
   if (phase_ == Phase::closing) return on_closing_frame(frame);

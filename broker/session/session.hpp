@@ -109,7 +109,16 @@ class Session {
   void begin(Opened opened);
   // What comes is not looked at any more.
   bool is_deaf() const { return phase_ == Phase::finished || framing_lost_; }
-  void on_frame(const amqp::Frame& frame);
+  void on_frame(const amqp::Frame& frame) {
+    const bool is_method = frame.type == amqp::FrameType::method;
+    if (phase_ == Phase::running) {
+      if (is_method && link_.is_unread()) return enter(Pause::unread);
+      if (frame.channel != 0 && frame.type != amqp::FrameType::heartbeat) {
+        return on_channel_frame(frame);
+      }
+    }
+    on_other_frame(frame);
+  }
   void on_other_frame(const amqp::Frame& frame);
   void on_connection_frame(const amqp::Frame& frame);
   Fault on_connection_method(std::string_view payload);
@@ -135,7 +144,8 @@ class Session {
   void leave_channel();
 
   // session_pause.cpp
-  bool must_wait(Channel& channel, const amqp::Frame& frame, amqp::MethodId method);
+  bool must_wait(Channel& channel, const amqp::Frame& frame, amqp::MethodId method,
+                 std::size_t wanted_room);
   bool may_publish_in_alarm();
   bool may_declare_in_alarm(const Channel& channel, const amqp::Frame& frame);
   bool is_over(Pause pause);

@@ -35,7 +35,10 @@ void Session::on_channel_frame(const amqp::Frame& frame) {
       id.class_id == amqp::channel::Open::id.class_id) {
     return on_rare_frame(channel, frame);
   }
-  if ((!is_method || publishers_wait_) && must_wait(*channel, frame, id)) return;
+  const std::size_t wanted_room = is_method ? 0 : channel->room_wanted(frame);
+  if (wanted_room != 0 || (is_method && publishers_wait_)) {
+    if (must_wait(*channel, frame, id, wanted_room)) return;
+  }
   const Fault fault = is_method                             ? channel->on_method(frame.payload)
                       : frame.type == amqp::FrameType::body ? channel->on_body(frame.payload)
                                                             : channel->on_header(frame.payload);

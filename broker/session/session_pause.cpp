@@ -18,7 +18,8 @@ void Session::enter(Pause pause) {
 
 // Content of which only a part is here needs room for all of it. Whatever makes the broker hold
 // more waits during an alarm, but for what helps somebody to give memory back.
-bool Session::must_wait(Channel& channel, const amqp::Frame& frame, amqp::MethodId method) {
+bool Session::must_wait(Channel& channel, const amqp::Frame& frame, amqp::MethodId method,
+                        std::size_t wanted_room) {
   if (frame.type == amqp::FrameType::method) {
     if (!publishers_wait_) return false;
     if (method == amqp::basic::Publish::id ? may_publish_in_alarm()
@@ -28,8 +29,7 @@ bool Session::must_wait(Channel& channel, const amqp::Frame& frame, amqp::Method
     enter(Pause::alarm);
     return true;
   }
-  wanted_room_ = channel.room_wanted(frame);
-  if (wanted_room_ == 0) return false;
+  wanted_room_ = wanted_room;
   if (!link_.has_room_for(wanted_room_)) {
     enter(Pause::room);
     return true;
