@@ -59,11 +59,10 @@ void Channel::start_consumer(std::string_view tag) {
 
 Error Channel::consume_replies(ConsumerOptions options, std::string name) {
   if (!options.no_ack) {
-    return {ErrorCode::precondition_failed,
-            "a reply consumer cannot acknowledge: no_ack is needed"};
+    return {ErrorCode::precondition_failed, "reply consumer cannot acknowledge"};
   }
   if (!reply_name_.empty()) {
-    return {ErrorCode::precondition_failed, "this channel has a reply consumer already"};
+    return {ErrorCode::precondition_failed, "reply consumer already set"};
   }
   reply_tag_ = std::move(options.tag);
   reply_name_ = std::move(name);

@@ -123,7 +123,7 @@ Fault Channel::check_may_close() const {
 
 Fault Channel::handle(const amqp::channel::Flow& method) {
   if (!method.active) {
-    return {ReplyCode::not_implemented, "channel.flow(active=false) is not supported"};
+    return {ReplyCode::not_implemented, "active=false"};
   }
   send(amqp::channel::FlowOk{.active = true});
   return {};

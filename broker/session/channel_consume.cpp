@@ -21,7 +21,8 @@ std::string_view told_properties(const engine::Message& message, std::uint32_t d
 
 Fault Channel::handle(const amqp::basic::Qos& method) {
   if (method.prefetch_size != 0) {
-    return {ReplyCode::not_implemented, "prefetch_size other than 0 is not supported"};
+    return {ReplyCode::not_implemented,
+            "prefetch_size!=0 (" + std::to_string(method.prefetch_size) + ")"};
   }
   if (method.global || link_.qos_is_for_channel) {
     consumers_.set_channel_prefetch(method.prefetch_count);
@@ -113,7 +114,7 @@ Fault Channel::handle(const amqp::basic::Reject& method) {
 
 Fault Channel::handle(const amqp::basic::Recover& method) {
   if (!method.requeue) {
-    return {ReplyCode::not_implemented, "basic.recover(requeue=false) is not supported"};
+    return {ReplyCode::not_implemented, "recover requeue=false"};
   }
   send(amqp::basic::RecoverOk{});
   consumers_.recover();
@@ -122,7 +123,7 @@ Fault Channel::handle(const amqp::basic::Recover& method) {
 
 Fault Channel::handle(const amqp::basic::RecoverAsync& method) {
   if (!method.requeue) {
-    return {ReplyCode::not_implemented, "basic.recover-async(requeue=false) is not supported"};
+    return {ReplyCode::not_implemented, "recover requeue=false"};
   }
   consumers_.recover();
   return {};

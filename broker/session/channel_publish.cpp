@@ -18,7 +18,7 @@ constexpr std::size_t properties_max_bytes = (128u << 10) - amqp::frame_overhead
 
 Fault Channel::handle(const amqp::basic::Publish& method) {
   if (method.immediate) {
-    return {ReplyCode::not_implemented, "basic.publish(immediate=true) is not supported"};
+    return {ReplyCode::not_implemented, "immediate=true"};
   }
   content_.begin(method);
   return {};
@@ -87,9 +87,9 @@ Fault Channel::rewrite(engine::PublishRequest& request, std::optional<Rewrite>& 
   const amqp::Properties& properties = content_.properties();
   if (!Rewrite::is_needed(properties)) return {};
   if (properties.reply_to == reply_queue && consumers_.reply_name().empty()) {
-    return {ReplyCode::precondition_failed, "reply_to '" + std::string(reply_queue) +
-                                                "' without a consumer of that queue on this "
-                                                "channel"};
+    return {ReplyCode::precondition_failed,
+            "fast reply consumer does not exist: reply_to '" + std::string(reply_queue) +
+                "' without a consumer of that queue on this channel"};
   }
   rewrite.emplace(properties, consumers_.reply_name());
   request.more_keys = rewrite->key_views;

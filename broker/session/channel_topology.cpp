@@ -46,7 +46,7 @@ Fault Channel::handle(const amqp::exchange::Declare& method) {
   } else {
     const auto type = exchange_type(method.type);
     if (!type) {
-      return {ReplyCode::precondition_failed, "unknown type '" + std::string(method.type) +
+      return {ReplyCode::precondition_failed, "unknown exchange type '" + std::string(method.type) +
                                                   "' for exchange '" + name +
                                                   "'; expected direct, fanout, topic or headers"};
     }
@@ -95,7 +95,7 @@ Fault Channel::handle(const amqp::exchange::Unbind& method) {
 Fault Channel::resolve_queue(std::string_view given, std::string& name) const {
   name = given.empty() ? last_queue_ : in_one_line(given);
   if (!name.empty()) return {};
-  return {ReplyCode::not_found, "no queue named, and none declared before on this channel"};
+  return {ReplyCode::not_found, "no previously declared queue"};
 }
 
 Fault Channel::declare_queue(const amqp::queue::Declare& method, engine::Queue*& queue) {

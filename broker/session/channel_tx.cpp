@@ -8,7 +8,7 @@ using amqp::ReplyCode;
 
 Fault Channel::check_is_transactional() const {
   if (transactional_) return {};
-  return {ReplyCode::precondition_failed, "channel is not transactional: no tx.select before"};
+  return {ReplyCode::precondition_failed, "channel is not transactional"};
 }
 
 Fault Channel::handle(const amqp::tx::Select&) {

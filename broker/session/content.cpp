@@ -39,8 +39,8 @@ Fault Content::header(std::string_view payload, std::uint64_t size_max) {
   expects_ = Expects::method;
   if (header.body_size > size_max) {
     return {amqp::ReplyCode::precondition_failed,
-            "message size " + std::to_string(header.body_size) + " is larger than the maximum of " +
-                std::to_string(size_max)};
+            "message size " + std::to_string(header.body_size) +
+                " is larger than configured max size " + std::to_string(size_max)};
   }
   body_size_ = body_left_ = header.body_size;
   complete_ = body_size_ == 0;

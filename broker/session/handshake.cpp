@@ -121,9 +121,9 @@ Fault Handshake::login_answered(bool is_accepted, std::string& out) {
 
 // A client that did not ask to be told finds the connection closed.
 Fault Handshake::refuse_login() {
-  Fault fault{ReplyCode::access_refused, "login of user '" + printable(opened_.user) +
-                                             "' was refused using authentication mechanism " +
-                                             mechanism_};
+  Fault fault{ReplyCode::access_refused, "Login was refused using authentication mechanism " +
+                                             mechanism_ + ": user '" + printable(opened_.user) +
+                                             "'"};
   opened_.user.clear();
   if (wants_authentication_failure_close_) return fault;
   refuse(std::move(fault.text));
@@ -140,9 +140,11 @@ Fault Handshake::on_tune_ok(std::string_view arguments) {
   if (Fault fault = decode(arguments, method)) return fault;
   const auto refused = [](const char* what, std::uint64_t value, std::uint64_t min,
                           std::uint64_t max) {
+    const std::string which = value > max ? " is higher than the maximum allowed value ("
+                                          : " is lower than the minimum allowed value (";
     return Fault{ReplyCode::not_allowed, "negotiated " + std::string(what) + " = " +
-                                             std::to_string(value) + " is not within " +
-                                             std::to_string(min) + " to " + std::to_string(max)};
+                                             std::to_string(value) + which +
+                                             std::to_string(value > max ? max : min) + ")"};
   };
   if (method.channel_max == 0 || method.channel_max > settings_.channel_max) {
     return refused("channel_max", method.channel_max, 1, settings_.channel_max);
@@ -162,7 +164,7 @@ Fault Handshake::on_open(std::string_view arguments, std::string& out) {
   if (Fault fault = decode(arguments, method)) return fault;
   opened_.engine = host_.find_vhost(method.virtual_host);
   if (!opened_.engine) {
-    return {ReplyCode::not_allowed, "vhost '" + printable(method.virtual_host) + "' not found"};
+    return {ReplyCode::not_allowed, "vhost " + printable(method.virtual_host) + " not found"};
   }
   opened_.vhost = method.virtual_host;
   amqp::append_method(out, 0, amqp::connection::OpenOk{});

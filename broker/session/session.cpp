@@ -279,7 +279,7 @@ void Session::shut_down(Time now) {
   if (handshake_ && handshake_->state() == Handshake::State::header) {
     return finish("broker stopped");
   }
-  fail({ReplyCode::connection_forced, "broker stopped"});
+  fail({ReplyCode::connection_forced, "broker forced connection closure with reason 'shutdown'"});
 }
 
 void Session::fail(const Fault& fault, amqp::MethodId method) {

@@ -70,13 +70,15 @@ void Session::on_rare_method(std::uint16_t number, Channel* channel, const amqp:
   }
   if (id == amqp::channel::Open::id) {
     if (channel) {
-      return fail(
-          {ReplyCode::channel_error, "channel " + std::to_string(number) + " is open already"}, id);
+      return fail({ReplyCode::channel_error, "second 'channel.open' seen: channel " +
+                                                 std::to_string(number) + " is open already"},
+                  id);
     }
     return open_channel(number);
   }
   if (!channel || channel->state() == Channel::State::closed) {
-    return fail({ReplyCode::channel_error, "channel " + std::to_string(number) + " is not open"},
+    return fail({ReplyCode::channel_error,
+                 "expected 'channel.open': channel " + std::to_string(number) + " is not open"},
                 id);
   }
   if (id == amqp::channel::Close::id) {
@@ -92,10 +94,10 @@ void Session::on_rare_method(std::uint16_t number, Channel* channel, const amqp:
 // It is their number that counts: some clients begin with the highest one.
 void Session::open_channel(std::uint16_t number) {
   if (channels_.size() >= channel_max_) {
-    return fail({ReplyCode::not_allowed, "channel " + std::to_string(number) +
-                                             " would be one more than the negotiated "
-                                             "channel_max of " +
-                                             std::to_string(channel_max_)},
+    return fail({ReplyCode::not_allowed,
+                 "number of channels opened (" + std::to_string(channels_.size()) +
+                     ") has reached the negotiated channel_max (" + std::to_string(channel_max_) +
+                     "): channel " + std::to_string(number) + " is refused"},
                 amqp::channel::Open::id);
   }
   channels_.emplace(number, std::make_unique<Channel>(link_, *engine_, number));

@@ -61,7 +61,7 @@ TEST_CASE("opening a channel twice, or one beyond the maximum, ends the connecti
     peer.send(1, amqp::channel::Open{});
     peer.expect(1, amqp::channel::OpenOk{});
     peer.send(2, amqp::channel::Open{});
-    peer.expect_close(0, 530, "channel_max of 2");
+    peer.expect_close(0, 530, "negotiated channel_max (2)");
   }
 }
 
@@ -146,7 +146,7 @@ TEST_CASE("the empty name without a queue declared before is a 404") {
   SessionPeer peer(broker);
   peer.open();
   peer.send(1, amqp::queue::Purge{});
-  peer.expect_close(1, 404, "none declared before");
+  peer.expect_close(1, 404, "no previously declared queue");
 }
 
 TEST_CASE("reserved names are refused") {
@@ -260,19 +260,19 @@ TEST_CASE("what is not supported says so with 540") {
   peer.open();
   SUBCASE("flow") {
     peer.send(1, amqp::channel::Flow{.active = false});
-    peer.expect_close(0, 540, "channel.flow");
+    peer.expect_close(0, 540, "NOT_IMPLEMENTED - active=false");
   }
   SUBCASE("prefetch_size") {
     peer.send(1, amqp::basic::Qos{.prefetch_size = 1});
-    peer.expect_close(0, 540, "prefetch_size");
+    peer.expect_close(0, 540, "NOT_IMPLEMENTED - prefetch_size!=0 (1)");
   }
   SUBCASE("recover without requeue") {
     peer.send(1, amqp::basic::Recover{.requeue = false});
-    peer.expect_close(0, 540, "basic.recover");
+    peer.expect_close(0, 540, "requeue=false");
   }
   SUBCASE("immediate") {
     peer.send(1, amqp::basic::Publish{.routing_key = "q", .immediate = true});
-    peer.expect_close(0, 540, "immediate");
+    peer.expect_close(0, 540, "NOT_IMPLEMENTED - immediate=true");
   }
 }
 

@@ -124,7 +124,7 @@ TEST_CASE("an unknown vhost is a 530") {
   peer.log_in();
   peer.send(0, amqp::connection::TuneOk{.channel_max = 2047, .frame_max = 131072, .heartbeat = 0});
   peer.send(0, amqp::connection::Open{.virtual_host = "nowhere"});
-  peer.expect_close(0, 530, "vhost 'nowhere' not found");
+  peer.expect_close(0, 530, "vhost nowhere not found");
 }
 
 TEST_CASE("methods out of their turn are a 503") {
@@ -197,7 +197,7 @@ TEST_CASE("a peer that does not answer our close is given five seconds") {
   SessionPeer peer(broker);
   peer.open();
   peer.session.shut_down(broker.now);
-  peer.expect_close(0, 320, "broker stopped");
+  peer.expect_close(0, 320, "broker forced connection closure with reason 'shutdown'");
   CHECK(peer.session.deadline() == broker.now + 5s);
   broker.now += 5s;
   peer.session.tick(broker.now);

@@ -149,7 +149,7 @@ TEST_CASE("a publish that is refused closes the channel, also in the middle of i
   }
   SUBCASE("too large") {
     peer.publish(1, "", "k", std::string(101, 'x'));
-    peer.expect_close(1, 406, "message size 101 is larger than the maximum of 100");
+    peer.expect_close(1, 406, "message size 101 is larger than configured max size 100");
   }
   SUBCASE("in the name of another") {
     peer.publish(1, "", "k", "b", {.user_id = "root"});

@@ -83,7 +83,7 @@ TEST_CASE_FIXTURE(Fixture, "a reply comes straight back to the channel that aske
 TEST_CASE_FIXTURE(Fixture, "what cannot be with direct reply-to is a 406") {
   SUBCASE("acknowledgements") {
     peer.send(1, amqp::basic::Consume{.queue = reply_to, .consumer_tag = "c"});
-    peer.expect_close(1, 406, "no_ack");
+    peer.expect_close(1, 406, "reply consumer cannot acknowledge");
   }
   SUBCASE("two consumers") {
     peer.consume(reply_to, "c", true);
