@@ -23,6 +23,8 @@ const char* text(ExchangeType type) {
 
 // What one call does of a long job; the rest is advance()'s.
 constexpr std::uint64_t units_at_once = 1000;
+// More than may be published in the same turn to all queues together, about.
+constexpr std::uint64_t purge_units_at_once = WorkBudget::units_per_turn;
 
 std::string text(bool value) {
   return value ? "true" : "false";
@@ -33,7 +35,7 @@ std::string text(bool value) {
 Engine::Engine(std::string vhost, Journal& journal, const Wire& wire, std::uint64_t hash_seed)
     : vhost_(std::move(vhost)),
       surroundings_{journal, wire},
-      exchange_context_(TextHash(hash_seed)),
+      exchange_context_(TextHash(hash_seed), surroundings_.memory),
       queues_(0, exchange_context_.hash),
       exchanges_(0, exchange_context_.hash),
       router_(wire, exchange_context_, exchanges_),
@@ -308,10 +310,15 @@ void Engine::consumer_left(Queue& queue) {
   }
 }
 
-Error Engine::purge_queue(std::string_view name, OwnerId requester, std::size_t& message_count) {
+// What comes while it goes on stays.
+Error Engine::purge_queue(std::string_view name, OwnerId requester, Purge& purge) {
   Queue* queue = nullptr;
   if (Error error = find_queue(name, requester, queue)) return error;
-  message_count = queue->purge();
+  if (!std::exchange(purge.has_begun, true)) purge.left = queue->ready_count();
+  const std::size_t count = queue->purge(purge.left, Portion(work(), purge_units_at_once));
+  purge.message_count += count;
+  purge.left -= std::min(purge.left, count);
+  purge.is_done = purge.left == 0 || queue->ready_count() == 0;
   return {};
 }
 

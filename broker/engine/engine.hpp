@@ -27,6 +27,15 @@
 
 namespace haypile::engine {
 
+// A purge that may take several turns.
+struct Purge {
+  std::size_t message_count = 0;  // that are gone
+  bool is_done = false;
+  // The engine's.
+  std::size_t left = 0;
+  bool has_begun = false;
+};
+
 // The time of the message is not set: it is the engine's.
 struct PublishRequest {
   MessageView message;
@@ -96,7 +105,8 @@ class Engine {
   // `message_count`: how many were ready in it; 0 when there is no such queue.
   Error delete_queue(std::string_view name, OwnerId requester, bool if_unused, bool if_empty,
                      std::size_t& message_count);
-  Error purge_queue(std::string_view name, OwnerId requester, std::size_t& message_count);
+  // A portion of it: is_done says whether it has to be called again, in another turn.
+  Error purge_queue(std::string_view name, OwnerId requester, Purge& purge);
 
   Error bind(const BindingDefinition& binding, OwnerId requester);
   // Unbinding what is not bound is no error, nor is it when an end of the binding is missing.

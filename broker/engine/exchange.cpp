@@ -56,12 +56,28 @@ std::size_t BindingHash::operator()(const BindingDefinition& definition) const {
 
 Exchange::Exchange(ExchangeDefinition definition, std::string alternate, ExchangeContext& context)
     : Destination(false),
+      context_(context),
       definition_(std::move(definition)),
       alternate_(std::move(alternate)),
       bindings_(0, BindingHash{context.hash}),
       by_key_(0, context.hash),
       by_pattern_(context.hash),
-      by_headers_(context.hash, context.conditions) {}
+      by_headers_(context.hash, context.conditions) {
+  count();
+}
+
+Exchange::~Exchange() {
+  unbind_all();
+  context_.memory.definition_bytes -= counted_bytes_;
+}
+
+void Exchange::count() {
+  std::size_t& counted = context_.memory.definition_bytes;
+  const std::size_t bytes = memory_bytes();
+  counted += bytes - std::exchange(counted_bytes_, bytes);
+  const std::size_t shared = context_.conditions.memory_bytes();
+  counted += shared - std::exchange(context_.counted_bytes, shared);
+}
 
 std::size_t Exchange::memory_bytes() const {
   return sizeof(Exchange) + block_bytes + memory_of(definition_.name) +
@@ -89,6 +105,7 @@ bool Exchange::bind(std::unique_ptr<Binding> binding, const HeadersMatch& header
   list.push_back({&destination, &added});
   added.incoming_place = static_cast<std::uint32_t>(destination.incoming_.size());
   destination.incoming_.push_back(&added);
+  count();
   return true;
 }
 
@@ -110,6 +127,7 @@ void Exchange::remove(Binding& binding) {
   incoming.back()->incoming_place = binding.incoming_place;
   take_out(incoming, binding.incoming_place);
   bindings_.erase(bindings_.find(binding.definition));
+  count();
 }
 
 // Made if need be.

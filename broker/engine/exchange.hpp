@@ -13,6 +13,7 @@
 #include "engine/header_conditions.hpp"
 #include "engine/headers_index.hpp"
 #include "engine/headers_match.hpp"
+#include "engine/message.hpp"
 #include "engine/text_hash.hpp"
 #include "engine/topic_trie.hpp"
 
@@ -52,11 +53,14 @@ struct BindingEqual {
   bool operator()(const BindingDefinition& a, const Held& b) const { return a == b->definition; }
 };
 
-// What the exchanges of a vhost share. Outlives them.
+// What the exchanges of a vhost share. Outlives them, and `memory` outlives it.
 struct ExchangeContext {
-  explicit ExchangeContext(TextHash text_hash) : hash(text_hash), conditions(text_hash) {}
+  ExchangeContext(TextHash text_hash, MemoryUse& memory_use)
+      : hash(text_hash), conditions(text_hash), memory(memory_use) {}
   TextHash hash;
   HeaderConditions conditions;
+  MemoryUse& memory;
+  std::size_t counted_bytes = 0;  // of the conditions
 };
 
 // Binding and unbinding take the same time however many bindings there are.
@@ -71,7 +75,7 @@ class Exchange final : public Destination {
   // `alternate` names the exchange that gets what no binding matches; empty: there is none.
   Exchange(ExchangeDefinition definition, std::string alternate, ExchangeContext& context);
   // Its bindings, both ways, go first: unbind_all().
-  ~Exchange() { unbind_all(); }
+  ~Exchange();
 
   const ExchangeDefinition& definition() const { return definition_; }
   const std::string& name() const { return definition_.name; }
@@ -79,7 +83,7 @@ class Exchange final : public Destination {
   // Whether anything is bound to it.
   bool in_use() const { return !bindings_.empty(); }
   std::size_t binding_count() const { return bindings_.size(); }
-  // What it takes in memory, its bindings included.
+  // What it takes in memory, its bindings included. It is part of the vhost's definition_bytes.
   std::size_t memory_bytes() const;
 
   bool has(const BindingDefinition& definition) const { return bindings_.contains(definition); }
@@ -105,10 +109,12 @@ class Exchange final : public Destination {
     std::uint64_t routing_mark = 0;  // the last routing that found it
   };
 
+  void count();
   Targets& new_list_for(Binding& binding, const HeadersMatch& headers);
   Targets& list_of(const Binding& binding);
   void drop_list_of(const Binding& binding);
 
+  ExchangeContext& context_;
   ExchangeDefinition definition_;
   std::string alternate_;
   std::unordered_set<std::unique_ptr<Binding>, BindingHash, BindingEqual> bindings_;
@@ -119,6 +125,7 @@ class Exchange final : public Destination {
   Targets all_;              // fanout
   std::size_t weight_ = 0;
   std::size_t binding_bytes_ = 0;
+  std::size_t counted_bytes_ = 0;  // in the vhost's memory
 };
 
 }  // namespace haypile::engine

@@ -124,17 +124,16 @@ void Queue::resume() {
   if (--pauses_ == 0 && !closed_) dispatch();
 }
 
-std::size_t Queue::purge() {
-  const std::size_t count = ready_.size();
-  ready_.each_in_memory([this](const Entry& entry) { forget(entry); });
+std::size_t Queue::purge(std::size_t count_max, const Portion& portion) {
+  const std::size_t before = ready_.size();
   ready_.drop_backlogs();
-  ready_.clear();
-  return count;
+  empty_some(portion, count_max);
+  return before - ready_.size();
 }
 
-void Queue::empty_some(const Portion& portion) {
+void Queue::empty_some(const Portion& portion, std::size_t count_max) {
   Entry entry;
-  while (!portion.is_used_up() && !ready_.empty()) {
+  for (; count_max > 0 && !portion.is_used_up() && !ready_.empty(); --count_max) {
     ready_.pop(entry);
     surroundings_.work.spend(1);
     forget(entry);

@@ -1,7 +1,9 @@
 // A queue: messages in order, and the line of consumers that take them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -78,8 +80,9 @@ class Queue final : public Destination {
   void bury(const Entry& entry);
   // Whether anything that came out of it is not gone for good: unacked, or a dead letter.
   bool is_held() const { return unacked_count_ + letter_count_ + pauses_ > 0; }
-  // Drops all that is ready, without dead-lettering; returns how many.
-  std::size_t purge();
+  // Drops what is ready, `count_max` at most, without dead-lettering; returns how many. What is not
+  // in memory goes at once, and the rest as the portion has room for.
+  std::size_t purge(std::size_t count_max, const Portion& portion);
 
   void add_consumer(Consumer& consumer);
   void remove_consumer(Consumer& consumer);
@@ -112,8 +115,9 @@ class Queue final : public Destination {
   // Returns the consumers that were left; they are no longer the queue's.
   std::vector<Consumer*> close();
   bool closed() const { return closed_; }
-  // Of one that is closed: lets go of its ready messages, as many as the portion has room for.
-  void empty_some(const Portion& portion);
+  // Lets go of ready messages, as many as the portion has room for.
+  void empty_some(const Portion& portion,
+                  std::size_t count_max = std::numeric_limits<std::size_t>::max());
 
   // Throws std::logic_error if its books do not agree, or if others hold another number of its
   // messages unacked, or as dead letters.

@@ -30,8 +30,8 @@ class Channel final : private engine::DeliverySink {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  // One frame each. After a fault the caller closes channel or connection; method() says on which
-  // method it came. channel.open, .close and .close-ok are the session's.
+  // One frame each. After a fault the caller closes channel or connection, unless it says that the
+  // frame is to come again; method() says on which method it came. channel.open, .close and .close-ok are the session's.
   Fault on_method(std::string_view payload);
   Fault on_header(std::string_view payload);
   Fault on_body(std::string_view payload);
@@ -197,6 +197,7 @@ class Channel final : private engine::DeliverySink {
   HeldOutput held_;
   OutputSizes held_counted_;
   std::string last_queue_;
+  std::optional<engine::Purge> purge_;  // one that goes on in another turn
   bool transactional_ = false;
   std::vector<Pending> pending_;  // published in the transaction
   std::size_t pending_bytes_ = 0;

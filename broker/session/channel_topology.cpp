@@ -176,8 +176,14 @@ Fault Channel::handle(const amqp::queue::Unbind& method) {
 Fault Channel::handle(const amqp::queue::Purge& method) {
   std::string queue;
   if (Fault fault = resolve_queue(method.queue, queue)) return fault;
-  std::size_t count = 0;
-  if (Fault fault = engine_.purge_queue(queue, link_.owner, count)) return fault;
+  if (!purge_) purge_.emplace();
+  if (Fault fault = engine_.purge_queue(queue, link_.owner, *purge_)) {
+    purge_.reset();
+    return fault;
+  }
+  if (!purge_->is_done) return Fault::not_yet();
+  const std::size_t count = purge_->message_count;
+  purge_.reset();
   if (!method.no_wait) send_when_durable(amqp::queue::PurgeOk{.message_count = count32(count)});
   return {};
 }

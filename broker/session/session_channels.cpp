@@ -46,6 +46,7 @@ void Session::on_channel_frame(const amqp::Frame& frame) {
 }
 
 void Session::on_channel_fault(Channel& channel, const Fault& fault, amqp::MethodId method) {
+  if (fault.is_not_yet()) return enter(Pause::turn);
   if (amqp::is_connection_error(fault.code)) return fail(fault, method);
   channel.close(fault);
 }

@@ -18,7 +18,8 @@ namespace {
 
 struct Fixture {
   session::WireFormat wire;
-  engine::ExchangeContext context{engine::TextHash(1)};
+  engine::MemoryUse memory;
+  engine::ExchangeContext context{engine::TextHash(1), memory};
   Exchange destination{{"d", ExchangeType::fanout, false, false, false, ""}, "", context};
 
   std::unique_ptr<Exchange> exchange(ExchangeType type) {
@@ -51,6 +52,7 @@ TEST_CASE_FIXTURE(Fixture, "bindings that are gone leave neither memory nor weig
     INFO(static_cast<int>(type));
     const auto source = exchange(type);
     const std::size_t empty = source->memory_bytes();
+    const std::size_t counted = memory.definition_bytes;
     std::size_t least = empty;
     for (int i = 0; i < 1000; ++i) {
       bind(*source, i);
@@ -59,6 +61,7 @@ TEST_CASE_FIXTURE(Fixture, "bindings that are gone leave neither memory nor weig
       least = source->memory_bytes();
     }
     CHECK(source->memory_bytes() > empty + 1000 * sizeof(engine::Binding));
+    CHECK(memory.definition_bytes - counted >= source->memory_bytes() - empty);
     const bool may_weigh = type == ExchangeType::topic || type == ExchangeType::headers;
     CHECK(source->weight() == (may_weigh ? 2000 : 0));
     CHECK(destination.incoming().size() == 1000);
@@ -71,6 +74,7 @@ TEST_CASE_FIXTURE(Fixture, "bindings that are gone leave neither memory nor weig
     CHECK(destination.incoming().empty());
     CHECK(source->weight() == 0);
     CHECK(source->memory_bytes() <= empty + 16'384);
+    CHECK(memory.definition_bytes <= counted + 128'000);
   }
 }
 

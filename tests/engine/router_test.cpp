@@ -22,7 +22,8 @@ namespace {
 
 // Exchanges and queues, and what a router finds among them.
 struct Fixture : test::EngineFixture {
-  engine::ExchangeContext context{engine::TextHash(1)};
+  engine::MemoryUse memory;
+  engine::ExchangeContext context{engine::TextHash(1), memory};
   engine::StringMap<std::unique_ptr<Exchange>> exchanges;
   Router router{reader, context, exchanges};
 
@@ -146,9 +147,9 @@ TEST_CASE_FIXTURE(test::EngineFixture, "a message with too many keys for its exc
        .more_keys = more_keys});
   CHECK(static_cast<int>(result.error.code) == 406);
   CHECK(result.rejected);
-  std::size_t count = 7;
-  CHECK_FALSE(engine.purge_queue("q", 0, count));
-  CHECK(count == 0);
+  engine::Purge purge;
+  CHECK_FALSE(engine.purge_queue("q", 0, purge));
+  CHECK(purge.message_count == 0);
 }
 
 TEST_CASE_FIXTURE(test::EngineFixture, "what routing has done is charged to the turn") {

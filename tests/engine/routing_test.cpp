@@ -32,9 +32,9 @@ struct Fixture : test::EngineFixture {
   }
   // How many messages are in the queue, which is empty afterwards.
   std::size_t drain(const std::string& queue) {
-    std::size_t count = 0;
-    REQUIRE_FALSE(engine.purge_queue(queue, 0, count));
-    return count;
+    engine::Purge purge;
+    REQUIRE_FALSE(engine.purge_queue(queue, 0, purge));
+    return purge.message_count;
   }
 };
 

@@ -141,7 +141,8 @@ TEST_CASE_FIXTURE(Fixture, "deleting: missing, in use, not empty, with consumers
   CHECK(engine.queue_count() == 0);
   // What was delivered can still be settled, into the void.
   CHECK(channel.settle(1, false, engine::Settlement::requeue) == 0);
-  CHECK(static_cast<int>(engine.purge_queue("q", 0, count).code) == 404);
+  engine::Purge purge;
+  CHECK(static_cast<int>(engine.purge_queue("q", 0, purge).code) == 404);
 }
 
 TEST_CASE_FIXTURE(Fixture, "purging leaves what is unacked") {
@@ -149,12 +150,31 @@ TEST_CASE_FIXTURE(Fixture, "purging leaves what is unacked") {
   test::TestChannel channel(engine, 1);
   publish_all("q", "123");
   CHECK(channel.get("q") == "1");
-  std::size_t count = 0;
-  CHECK_FALSE(engine.purge_queue("q", 0, count));
-  CHECK(count == 2);
+  engine::Purge purge;
+  CHECK_FALSE(engine.purge_queue("q", 0, purge));
+  CHECK(purge.is_done);
+  CHECK(purge.message_count == 2);
   CHECK(queue.unacked_count() == 1);
   channel.channel.recover();
   CHECK(channel.get("q") == "1*");
+}
+
+TEST_CASE_FIXTURE(Fixture, "purging many goes on in another turn, and leaves what has come since") {
+  engine::Queue& queue = declare("q");
+  test::TestChannel channel(engine, 1);
+  const std::size_t count = 2 * engine::WorkBudget::units_per_turn;
+  for (std::size_t i = 0; i < count; ++i)
+    publish("", "q", "old");
+  engine::Purge purge;
+  std::size_t calls = 0;
+  for (; !purge.is_done; ++calls) {
+    REQUIRE_FALSE(engine.purge_queue("q", 0, purge));
+    if (calls == 0) publish_all("q", "n");
+  }
+  CHECK(calls > 1);
+  CHECK(purge.message_count == count);
+  CHECK(queue.ready_count() == 1);
+  CHECK(channel.get("q") == "n");
 }
 
 TEST_CASE_FIXTURE(Fixture, "auto-delete: with the last consumer, not before the first") {

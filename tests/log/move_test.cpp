@@ -189,8 +189,9 @@ TEST_CASE("a purge and the end of the queue take what is on disk with them") {
   channel.get("q");
   bool is_purge = true;
   SUBCASE("purge") {
-    CHECK_FALSE(fixture.engine().purge_queue("q", 1, count));
-    CHECK(count == 999);
+    engine::Purge purge;
+    CHECK_FALSE(fixture.engine().purge_queue("q", 1, purge));
+    CHECK(purge.message_count == 999);
     CHECK(channel.get("q") == "nothing");
     fixture.publish("q", "1000");
   }

@@ -325,6 +325,24 @@ TEST_CASE_FIXTURE(Fixture, "whose share of the turn is used up goes on in the ne
   CHECK(peer.session.pause() == Pause::none);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a purge of very many goes on in the next turn, and is answered once") {
+  open(0);
+  peer.declare("q");
+  const std::size_t count = engine::WorkBudget::units_per_turn + 1;
+  for (std::size_t i = 0; i < count; ++i)
+    peer.publish(1, "", "q", "m");
+  std::string bytes;
+  amqp::append_method(bytes, 1, amqp::queue::Purge{.queue = "q"});
+  amqp::append_method(bytes, 1, amqp::basic::Qos{});
+  peer.send_bytes(bytes);
+  CHECK(peer.session.pause() == Pause::turn);
+  peer.expect_nothing();
+  peer.send_bytes({});
+  CHECK(peer.session.pause() == Pause::none);
+  peer.expect(1, amqp::queue::PurgeOk{.message_count = static_cast<std::uint32_t>(count)});
+  peer.expect(1, amqp::basic::QosOk{});
+}
+
 TEST_CASE_FIXTURE(Fixture, "a login may be answered later, and nobody reads on until then") {
   broker.answers_logins_later = true;
   peer.send_bytes(amqp::protocol_header);

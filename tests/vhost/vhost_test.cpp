@@ -94,8 +94,8 @@ TEST_CASE("whoever is paused is told of an alarm that comes later") {
   CHECK(fixture.turn().empty());
   CHECK(fixture.host().alarms().is_memory_low);
   // What others hold counts too.
-  std::size_t count = 0;
-  REQUIRE_FALSE(fixture.engine().purge_queue("q", 0, count));
+  engine::Purge purge;
+  REQUIRE_FALSE(fixture.engine().purge_queue("q", 0, purge));
   fixture.host().set_memory_elsewhere(10'000);
   fixture.sync();
   CHECK(fixture.turn().empty());
