@@ -66,6 +66,7 @@ struct Copy {
   LogPosition message = 0;
   StoredId stored = 0;
   std::size_t size = 0;  // of all that makes the message, in bytes
+  std::size_t body_size = 0;
 };
 
 // A message as the log sees it. `properties` is the content header's payload from the property

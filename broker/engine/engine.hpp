@@ -85,7 +85,8 @@ class Engine {
   void set_wall_offset(std::int64_t offset_ms) { surroundings_.wall_offset_ms = offset_ms; }
   // When advance() wants to be called next; no_deadline if nothing is waited for.
   TimeMs next_deadline() const {
-    return has_work_left() ? surroundings_.now : surroundings_.timers.next_deadline();
+    if (has_work_left()) return surroundings_.now;
+    return std::min(surroundings_.timers.next_deadline(), next_move());
   }
   // Goes on with what is left to do, a share of a turn at a time: dead letters, messages and queues
   // that are due by now. next_deadline() may have come already.
@@ -131,8 +132,10 @@ class Engine {
   // The connection's exclusive queues are gone. Its channels are closed already.
   void connection_closed(OwnerId owner);
   // Lets old messages leave the log, and memory, when the journal is running out of room or what is
-  // ready in queues takes more memory than movable_max_bytes. Not while a group is open.
-  void make_room();
+  // ready in queues takes more memory than movable_max_bytes: a share of a turn at a time, until
+  // is_moving() is false. Not while a group is open. True if there was anything to do.
+  bool make_room();
+  bool is_moving() const { return surroundings_.moves.boundary != 0; }
   void set_movable_max_bytes(std::size_t bytes) { movable_max_bytes_ = bytes; }
 
   // The dead letters that went no further since it was called last.
@@ -211,7 +214,13 @@ class Engine {
   TimeMs wall_time() const {
     return surroundings_.now + static_cast<TimeMs>(surroundings_.wall_offset_ms);
   }
-  void move_out(LogPosition boundary);
+  // When make_room() wants to go on.
+  TimeMs next_move() const {
+    if (!is_moving()) return no_deadline;
+    return surroundings_.now + (surroundings_.journal.takes_more() ? 0 : 1);
+  }
+  void move_some();
+  bool move_in_hand(std::size_t& copies_left);
   // `headers` is what its arguments ask for, if the source is a headers exchange.
   Error resolve(const BindingDefinition& definition, OwnerId requester, Binding& binding,
                 HeadersMatch& headers, Exchange*& source);

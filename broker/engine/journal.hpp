@@ -61,14 +61,19 @@ class Journal {
   virtual void end_group() = 0;
 
   // The log is bounded: messages that stay have to make room for new ones. All before the position
-  // that move_boundary() gives are to be moved (0: none), all at once, with no other call in
-  // between: begin_move(), store() for each copy of each of them that is in a queue or in a
-  // consumer's hands, end_move(). Copies come queue by queue, priority by priority, in the order of
-  // their places; those that stay in memory before the others.
+  // that move_boundary() gives are to be moved (0: none, for now). A move takes as many turns as it
+  // needs; other calls may come in between. begin_move(); then, in each turn, store() for some of
+  // the copies, as long as takes_more(), and end_portion(); when all copies of all messages before
+  // the boundary have been stored that are in a queue or in a consumer's hands, end_move(). Copies
+  // that stand by their places, queue by queue and priority by priority, take the least room.
   // `is_memory_short`: what is ready takes more memory than it should.
   virtual LogPosition move_boundary(bool is_memory_short) const = 0;
   virtual void begin_move(LogPosition boundary) = 0;
+  // Whether this turn may go on: it is not much yet, and what came before is being written.
+  virtual bool takes_more() const = 0;
   virtual StoredId store(const CopyToStore& copy) = 0;
+  // What was stored, and did not stay in memory, is in the backlogs from now on.
+  virtual void end_portion() = 0;
   virtual void end_move() = 0;
   // Where those that did not stay in memory are to be had again.
   virtual Backlog& backlog(QueueId queue, std::uint8_t priority) = 0;
@@ -82,7 +87,9 @@ class UnboundedJournal : public Journal {
  public:
   LogPosition move_boundary(bool) const override { return 0; }
   void begin_move(LogPosition) override {}
+  bool takes_more() const override { return false; }
   StoredId store(const CopyToStore&) override { return 0; }
+  void end_portion() override {}
   void end_move() override {}
   Backlog& backlog(QueueId, std::uint8_t) override { throw std::logic_error("nothing is stored"); }
 };

@@ -70,8 +70,19 @@ const MessagePtr& Draft::finish(LogPosition position, TimeMs published_at) {
   return kept_;
 }
 
+MessagePtr Message::make_shared(const MessageView& view, const MessageTraits& traits,
+                                LogPosition position, MemoryUse& memory) {
+  const auto found = memory.shared.find(position);
+  if (found != memory.shared.end()) return MessagePtr(found->second);
+  MessagePtr message = make(view, traits, position, memory);
+  message.message_->is_known_ = true;
+  memory.shared.emplace(position, message.message_);
+  return message;
+}
+
 void MessagePtr::destroy(Message* message) {
   MemoryUse& memory = message->memory_;
+  if (message->is_known_) memory.shared.erase(message->position_);
   const std::size_t size = message->size();
   message->~Message();
   memory.bytes -= size;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "engine/definitions.hpp"
@@ -23,11 +24,21 @@ struct MessageTraits {
   static constexpr std::uint64_t no_ttl = std::numeric_limits<std::uint64_t>::max();
 };
 
+// What the expiry of a message depends on.
+struct MessageTimes {
+  TimeMs published_at = 0;
+  TimeMs expires_at = 0;  // by its own `expiration`; the end of time if it has none
+};
+
+class Message;
+
 // What a vhost takes in memory, and where its messages get it. Outlives them.
 struct MemoryUse {
   std::size_t bytes = 0;             // messages, and the entries that hold them
   std::size_t definition_bytes = 0;  // queues, exchanges, bindings, consumers, channels
   MessagePool pool{};
+  // Those that were read back from disk and that several queues may have, by their positions.
+  std::unordered_map<LogPosition, Message*> shared{};
 };
 
 // What something else than a message takes, for as long as it is there.
@@ -62,6 +73,11 @@ class Message {
   static MessagePtr make(const MessageView& view, const MessageTraits& traits, LogPosition position,
                          MemoryUse& memory);
 
+  // The same for one that was read back and that several queues may have: in memory it is there
+  // once.
+  static MessagePtr make_shared(const MessageView& view, const MessageTraits& traits,
+                                LogPosition position, MemoryUse& memory);
+
   std::string_view exchange() const { return {bytes(), exchange_size_}; }
   std::string_view routing_key() const { return {bytes() + exchange_size_, routing_key_size_}; }
   std::string_view properties() const {
@@ -86,10 +102,15 @@ class Message {
   TimeMs published_at() const { return published_at_; }
   std::uint8_t priority() const { return priority_; }
   bool has_ttl() const { return ttl_ms_ != MessageTraits::no_ttl; }
-  // By its own `expiration`; the end of time if it has none.
   TimeMs expires_at() const {
     return has_ttl() ? published_at_ + ttl_ms_ : std::numeric_limits<TimeMs>::max();
   }
+  MessageTimes times() const { return {published_at_, expires_at()}; }
+
+  // Queues say in how many of them it waits and could leave memory. True for the first one, and
+  // for the last.
+  bool add_movable() const { return movable_count_++ == 0; }
+  bool remove_movable() const { return --movable_count_ == 0; }
 
  private:
   friend class Draft;
@@ -114,6 +135,8 @@ class Message {
   std::uint8_t exchange_size_;
   std::uint8_t routing_key_size_;
   std::uint8_t priority_;
+  bool is_known_ = false;  // is among the shared ones of `memory_`
+  mutable std::uint32_t movable_count_ = 0;
 };
 
 // Shares ownership of a Message. Each one counts as memory, wherever it is: in a queue, unacked, a
@@ -145,8 +168,11 @@ class MessagePtr {
   const Message& operator*() const { return *message_; }
   const Message* operator->() const { return message_; }
   explicit operator bool() const { return message_ != nullptr; }
+  // Whether nobody else has it.
+  bool is_only_one() const { return message_->references_ == 1; }
 
  private:
+  friend class Message;
   static void destroy(Message* message);
 
   Message* message_ = nullptr;

@@ -1,7 +1,6 @@
 #include "engine/queue.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -35,7 +34,7 @@ Queue::Queue(QueueDefinition definition, QueueOptions options, OwnerId owner,
       owner_(owner),
       surroundings_(surroundings),
       memory_(surroundings.memory, memory_of(definition_)),
-      ready_(options_.priority_max, definition_.durable, surroundings),
+      ready_(definition_.id, options_.priority_max, definition_.durable, surroundings),
       has_rules_(options_.overflow != Overflow::drop_head),
       guarded_(options_.is_limited() || is_timed()) {}
 
@@ -73,8 +72,7 @@ bool Queue::pop(Entry& out) {
     arm();
     return false;
   }
-  if (ready_.empty() || pauses_ > 0) return false;
-  ready_.pop(out);
+  if (pauses_ > 0 || !ready_.pop(out)) return false;
   ++unacked_count_;
   if (guarded_) {
     drop_expired();
@@ -134,7 +132,7 @@ std::size_t Queue::purge(std::size_t count_max, const Portion& portion) {
 void Queue::empty_some(const Portion& portion, std::size_t count_max) {
   Entry entry;
   for (; count_max > 0 && !portion.is_used_up() && !ready_.empty(); --count_max) {
-    ready_.pop(entry);
+    if (!ready_.pop(entry)) return;
     surroundings_.work.spend(1);
     forget(entry);
   }
@@ -156,21 +154,12 @@ void Queue::restore_backlog(std::uint8_t priority, Backlog& backlog) {
   if (guarded_) arm();
 }
 
-void Queue::move_out(LogPosition boundary, std::vector<Entry*>& in_hand) {
+void Queue::move_in_hand(Entry& entry) {
   if (closed_) {
-    for (Entry* entry : in_hand) {
-      forget(*entry);
-      entry->stored = released;
-    }
-    return;
-  }
-  std::vector<Entry*> of_level;
-  for (unsigned priority = 0; priority <= ready_.priority_max(); ++priority) {
-    of_level.clear();
-    std::ranges::copy_if(in_hand, std::back_inserter(of_level), [&](const Entry* entry) {
-      return ready_.level_of(*entry->message) == priority;
-    });
-    ready_.move_out(static_cast<std::uint8_t>(priority), definition_.id, boundary, of_level);
+    forget(entry);
+    entry.stored = released;
+  } else {
+    ready_.store_popped(entry);
   }
 }
 
@@ -231,9 +220,9 @@ void Queue::dispatch() {
   while (!ready_.empty()) {
     Consumer* consumer = next_consumer();
     if (!consumer) break;
-    ++unacked_count_;
     Entry entry;
-    ready_.pop(entry);
+    if (!ready_.pop(entry)) break;
+    ++unacked_count_;
     give(*consumer, std::move(entry));
     if (guarded_ && !drop_expired()) break;
   }
@@ -242,16 +231,17 @@ void Queue::dispatch() {
 
 bool Queue::is_full_for(std::size_t body_size) {
   drop_expired();
-  return ready_.size() + 1 > options_.length_max ||
+  if (ready_.size() + 1 > options_.length_max) return true;
+  return options_.length_max_bytes != QueueOptions::unlimited &&
          body_size >
              options_.length_max_bytes - std::min(ready_.bytes(), options_.length_max_bytes);
 }
 
-TimeMs Queue::expiry(const Message& message) const {
-  if (message.published_at() == 0) return no_deadline;
+TimeMs Queue::expiry(const MessageTimes& times) const {
+  if (times.published_at == 0) return no_deadline;
   const TimeMs by_queue =
-      options_.message_ttl_ms ? message.published_at() + *options_.message_ttl_ms : no_deadline;
-  return std::min(by_queue, message.expires_at());
+      options_.message_ttl_ms ? times.published_at + *options_.message_ttl_ms : no_deadline;
+  return std::min(by_queue, times.expires_at);
 }
 
 // Dead letters are given up no faster than they are passed on.
@@ -263,8 +253,8 @@ bool Queue::drop_expired() {
   const Portion portion(surroundings_.work, portion_units);
   bool is_done = true;
   ready_.pop_while(
-      [&](const Entry& entry) {
-        if (expiry(*entry.message) > surroundings_.now) return false;
+      [&](const MessageTimes& times) {
+        if (expiry(times) > surroundings_.now) return false;
         is_done = may_give_up() && !portion.is_used_up();
         return is_done;
       },
@@ -287,7 +277,7 @@ bool Queue::drop_excess() {
   while (is_too_long()) {
     if (!may_give_up() || portion.is_used_up()) return false;
     Entry entry;
-    ready_.pop(entry);
+    if (!ready_.pop(entry)) return true;
     drop(entry, DeathReason::maxlen);
   }
   return true;
@@ -318,7 +308,7 @@ void Queue::arm() {
   // Too long: it could not give up all that is too much at once.
   TimeMs deadline = is_too_long() && pauses_ == 0 ? surroundings_.now : no_deadline;
   ready_.each_front(
-      [&](const Entry& entry) { deadline = std::min(deadline, expiry(*entry.message)); });
+      [&](const MessageTimes& times) { deadline = std::min(deadline, expiry(times)); });
   if (options_.expires_ms && line_.size() == 0) {
     deadline = std::min(deadline, used_at_ + *options_.expires_ms);
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/consumer.hpp"
@@ -106,10 +107,12 @@ class Queue final : public Destination {
   void forget(const Entry& entry);
   // What recovery found of it on disk; before its messages in memory.
   void restore_backlog(std::uint8_t priority, Backlog& backlog);
-  // Of a durable queue: stores its messages before `boundary`; `in_hand` are those that were popped
-  // and not settled. Call moved_out() when the journal's move has ended, and nothing before.
-  void move_out(LogPosition boundary, std::vector<Entry*>& in_hand);
-  void moved_out() { ready_.moved_out(); }
+  // Of a durable queue, in a move: stores a message that was popped and not settled.
+  void move_in_hand(Entry& entry);
+  // In which order those are to come.
+  std::pair<std::uint8_t, std::uint64_t> order_of(const Entry& entry) const {
+    return {ready_.level_of(*entry.message), entry.place};
+  }
   // Takes no more messages; unacked ones are settled by their channels, ready ones are left for
   // empty_some().
   // Returns the consumers that were left; they are no longer the queue's.
@@ -137,7 +140,7 @@ class Queue final : public Destination {
   void step_aside(Consumer& consumer);
   void give(Consumer& consumer, Entry&& entry);
   bool is_full_for(std::size_t body_size);
-  TimeMs expiry(const Message& message) const;
+  TimeMs expiry(const MessageTimes& times) const;
   // False if there is more to drop than should be done in one go: on_deadline() will.
   bool drop_expired();
   // The same for what is too much.
@@ -146,7 +149,9 @@ class Queue final : public Destination {
   bool may_give_up() const;
   void drop(const Entry& entry, DeathReason reason);
   Copy copy_of(const Entry& entry) const {
-    return {definition_.id, entry.message->position(), entry.stored, entry.message->payload_size()};
+    const Message& message = *entry.message;
+    return {definition_.id, message.position(), entry.stored, message.payload_size(),
+            message.body().size()};
   }
   void arm();
   void note_use();

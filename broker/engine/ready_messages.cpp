@@ -1,6 +1,7 @@
 #include "engine/ready_messages.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace haypile::engine {
@@ -21,42 +22,96 @@ ReadyMessages::Level& ReadyMessages::use_level(std::uint8_t priority) {
   return *level;
 }
 
-void ReadyMessages::pop(unsigned priority, Entry& out) {
-  Level& from = level(priority);
-  take_front(from, out);
-  note_if_empty(priority);
-}
-
-void ReadyMessages::take_other(Level& level, Entry& out) {
-  if (level.returned_is_first()) {
-    out = std::move(level.returned.begin()->second);
-    level.returned.erase(level.returned.begin());
-    return;
-  }
-  level.read.pop(out);
+bool ReadyMessages::take_other(Level& level, Entry& out) {
   read_on(level);
+  if (level.is_plain()) {
+    if (level.fresh.empty()) return false;
+    take_fresh(level, out);
+  } else if (level.returned_is_first()) {
+    level.returned.pop(out);
+    if (is_loggable(out) && out.stored == 0) --level.unstored_count;
+  } else {
+    level.read.pop(out);
+  }
+  return true;
 }
 
-// Keeps to what Level says of `read`.
-void ReadyMessages::read_on(Level& level) {
-  while (level.read.empty() && level.backlog && level.backlog->unread_count() > 0) {
-    const std::size_t unread_before = level.backlog->unread_count();
-    std::size_t count = 0;
-    level.backlog->read([&](const StoredMessage& stored) {
-      Entry entry{.message = Message::make(stored.message,
-                                           surroundings_.wire.traits(stored.message.properties),
-                                           stored.position, surroundings_.memory),
-                  .place = stored.place,
-                  .stored = stored.id,
-                  .delivery_count = stored.delivery_count,
-                  .redelivered = stored.redelivered};
-      bytes_ += entry.message->body().size();
-      level.read.add(std::move(entry));
-      ++count;
-    });
-    // Nothing is lost by the difference: the journal could not read on, and keeps nothing any more.
-    size_ -= unread_before - level.backlog->unread_count() - count;
+void ReadyMessages::keep_returned(Level& level, Entry&& entry) {
+  if (is_loggable(entry) && entry.stored == 0) {
+    ++level.unstored_count;
+    surroundings_.moves.note(*this, entry.message->position());
   }
+  level.returned.push(std::move(entry));
+}
+
+void ReadyMessages::read_on(Level& level) {
+  while (level.unread_is_first())
+    read(level);
+}
+
+// What does not come behind all that was read before goes to those that came back, where any order
+// will do.
+void ReadyMessages::read(Level& level) {
+  const std::size_t unread_before = level.backlog->unread_count();
+  std::size_t count = 0;
+  level.backlog->read(
+      [&](const StoredMessage& stored) {
+        Entry entry = entry_of(stored);
+        bytes_ += entry.message->body().size();
+        ++count;
+        if (level.read.is_behind(entry)) {
+          level.read.add(std::move(entry));
+        } else {
+          level.returned.push(std::move(entry));
+        }
+      },
+      level.read_bytes);
+  level.read_bytes = std::min(level.read_bytes * 4, read_bytes_max);
+  backlog_changed(level, unread_before - count);
+}
+
+Entry ReadyMessages::entry_of(const StoredMessage& stored) {
+  const MessageTraits traits = surroundings_.wire.traits(stored.message.properties);
+  MemoryUse& memory = surroundings_.memory;
+  return {.message = stored.is_shared
+                         ? Message::make_shared(stored.message, traits, stored.position, memory)
+                         : Message::make(stored.message, traits, stored.position, memory),
+          .place = stored.place,
+          .stored = stored.id,
+          .delivery_count = stored.delivery_count,
+          .redelivered = stored.redelivered};
+}
+
+void ReadyMessages::peek(Level& level) {
+  const std::size_t unread_before = level.backlog->unread_count();
+  std::optional<MessageTimes> times;
+  level.backlog->peek([&](const StoredMessage& stored) {
+    const MessageTraits traits = surroundings_.wire.traits(stored.message.properties);
+    times = {.published_at = stored.message.published_at,
+             .expires_at = traits.ttl_ms == MessageTraits::no_ttl
+                               ? std::numeric_limits<TimeMs>::max()
+                               : stored.message.published_at + traits.ttl_ms};
+  });
+  backlog_changed(level, unread_before);
+  level.unread_times = times;
+}
+
+// Nothing is lost by the difference: the journal could not read on, and keeps nothing any more.
+void ReadyMessages::backlog_changed(Level& level, std::size_t unread_before) {
+  size_ -= unread_before - level.backlog->unread_count();
+  level.unread_place = level.backlog->next_place();
+  level.unread_times.reset();
+}
+
+std::optional<MessageTimes> ReadyMessages::front_times(unsigned priority) {
+  Level& level = this->level(priority);
+  while (level.unread_is_first()) {
+    if (level.unread_times) return level.unread_times;
+    peek(level);
+  }
+  note_if_empty(priority);
+  if (level.empty()) return std::nullopt;
+  return level.front().message->times();
 }
 
 std::size_t ReadyMessages::bytes() const {
@@ -67,111 +122,184 @@ std::size_t ReadyMessages::bytes() const {
   return bytes;
 }
 
+// What comes first is looked at: damage there is found at the start.
 void ReadyMessages::add_backlog(std::uint8_t priority, Backlog& backlog) {
+  priority = std::min(priority, priority_max());
   Level& level = has_levels() ? use_level(priority) : lowest_;
   level.backlog = &backlog;
   size_ += backlog.unread_count();
-  read_on(level);
+  peek(level);
   note_if_empty(priority);
 }
 
 void ReadyMessages::drop_backlogs() {
   for_each_used([this](unsigned priority) {
-    Backlog* backlog = level(priority).backlog;
-    if (!backlog) return;
-    size_ -= backlog->unread_count();
-    backlog->drop_unread();
+    Level& level = this->level(priority);
+    if (!level.backlog) return;
+    size_ -= level.backlog->unread_count();
+    level.backlog->drop_unread();
+    backlog_changed(level, 0);
   });
 }
 
 void ReadyMessages::forget_backlogs() {
   for_each_used([this](unsigned priority) {
-    Backlog*& backlog = level(priority).backlog;
-    if (backlog) size_ -= backlog->unread_count();
-    backlog = nullptr;
+    Level& level = this->level(priority);
+    if (!level.backlog) return;
+    size_ -= level.backlog->unread_count();
+    level.backlog = nullptr;
+    level.unread_place = Backlog::no_place;
+    level.unread_times.reset();
+    note_if_empty(priority);
   });
+  unlink();  // and what it has in memory does not move any more
 }
 
 void ReadyMessages::clear() {
   for_each_used([this](unsigned priority) {
     Level& level = this->level(priority);
     level.returned.clear();
+    level.unstored_count = 0;
     level.read.clear();
     level.backlog = nullptr;
+    level.unread_place = Backlog::no_place;
+    level.unread_times.reset();
     for (const Entry& entry : level.fresh) {
-      if (is_movable(entry)) surroundings_.movable_bytes -= memory_of(entry);
+      if (is_loggable(entry)) remove_movable(entry);
     }
     level.fresh.clear();
   });
+  unlink();
   used_ = {};
   size_ = 0;
   bytes_ = 0;
 }
 
-namespace {
-
-bool is_before(const Entry& entry, LogPosition boundary) {
-  return entry.stored == 0 && entry.message->position() != 0 &&
-         entry.message->position() < boundary;
+void ReadyMessages::store(Entry& entry, std::uint8_t priority, bool stays_in_memory) const {
+  entry.stored = surroundings_.journal.store({.queue = queue_,
+                                              .position = entry.message->position(),
+                                              .priority = priority,
+                                              .place = entry.place,
+                                              .delivery_count = entry.delivery_count,
+                                              .redelivered = entry.redelivered,
+                                              .stays_in_memory = stays_in_memory,
+                                              .is_timed = entry.message->has_ttl(),
+                                              .is_shared = !entry.message.is_only_one(),
+                                              .message = entry.message->view()});
 }
 
-CopyToStore copy_to_store(const Entry& entry, QueueId queue, std::uint8_t priority,
-                          bool stays_in_memory) {
-  return {.queue = queue,
-          .position = entry.message->position(),
-          .priority = priority,
-          .place = entry.place,
-          .delivery_count = entry.delivery_count,
-          .redelivered = entry.redelivered,
-          .stays_in_memory = stays_in_memory,
-          .is_timed = entry.message->has_ttl(),
-          .message = entry.message->view()};
-}
-
-}  // namespace
-
-void ReadyMessages::move_out(std::uint8_t priority, QueueId queue, LogPosition boundary,
-                             std::vector<Entry*>& in_hand) {
-  Level* level = priority == 0 ? &lowest_ : higher_[priority - 1u].get();
-  if (level) {
-    for (auto& [place, entry] : level->returned) {
-      if (is_before(entry, boundary)) in_hand.push_back(&entry);
-    }
-  }
-  std::ranges::sort(in_hand, {}, &Entry::place);
-  for (Entry* entry : in_hand)
-    entry->stored = surroundings_.journal.store(copy_to_store(*entry, queue, priority, true));
-  if (level) store_fresh(*level, priority, queue, boundary);
+bool ReadyMessages::move_out(LogPosition boundary, std::size_t& copies_left) {
+  bool is_done = true;
+  for_each_used([&](unsigned priority) {
+    is_done = is_done &&
+              move_out(level(priority), static_cast<std::uint8_t>(priority), boundary, copies_left);
+  });
+  return is_done;
 }
 
 // Positions rise with the places, but for messages that have none: those that stood between others
 // now stand alone.
-void ReadyMessages::store_fresh(Level& level, std::uint8_t priority, QueueId queue,
-                                LogPosition boundary) {
-  std::size_t last = level.fresh.size();
-  while (last > 0 && !is_before(level.fresh[last - 1], boundary))
-    --last;
-  if (last == 0) return;
-  for (; last > 0; --last) {
+bool ReadyMessages::move_out(Level& level, std::uint8_t priority, LogPosition boundary,
+                             std::size_t& copies_left) {
+  if (!store_returned(level, priority, boundary, copies_left)) return false;
+  while (!level.fresh.empty() && level.fresh.front().message->position() < boundary) {
+    if (copies_left == 0 || !surroundings_.journal.takes_more()) return false;
+    --copies_left;
     Entry entry;
     take_fresh(level, entry);
     if (entry.message->position() == 0) {
-      const std::uint64_t place = entry.place;
-      level.returned.emplace(place, std::move(entry));
+      level.returned.push(std::move(entry));
       continue;
     }
     bytes_ -= entry.message->body().size();
-    surroundings_.journal.store(copy_to_store(entry, queue, priority, false));
+    store(entry, priority, false);
+    if (!level.backlog) level.backlog = &surroundings_.journal.backlog(queue_, priority);
   }
-  level.backlog = &surroundings_.journal.backlog(queue, priority);
+  return true;
+}
+
+bool ReadyMessages::store_returned(Level& level, std::uint8_t priority, LogPosition boundary,
+                                   std::size_t& copies_left) {
+  if (level.unstored_count == 0) return true;
+  std::vector<Entry*> found;
+  for (Entry& entry : level.returned) {
+    if (is_loggable(entry) && entry.stored == 0 && entry.message->position() < boundary)
+      found.push_back(&entry);
+  }
+  std::ranges::sort(found, {}, &Entry::place);
+  for (Entry* entry : found) {
+    if (copies_left == 0 || !surroundings_.journal.takes_more()) return false;
+    --copies_left;
+    store(*entry, priority, true);
+    --level.unstored_count;
+  }
+  return true;
 }
 
 void ReadyMessages::moved_out() {
   for (unsigned priority = 0; priority <= higher_.size(); ++priority) {
     if (priority != 0 && !higher_[priority - 1]) continue;
-    read_on(level(priority));
+    Level& level = this->level(priority);
+    if (!level.backlog) continue;
+    backlog_changed(level, level.backlog->unread_count());
+    level.read_bytes = read_bytes_min;
     note_if_empty(priority);
   }
+}
+
+bool ReadyMessages::has_movable() const {
+  const auto has = [](const Level& level) {
+    return !level.fresh.empty() || level.unstored_count > 0;
+  };
+  return has(lowest_) ||
+         std::ranges::any_of(higher_, [&](const auto& level) { return level && has(*level); });
+}
+
+const char* ReadyMessages::broken_invariant() const {
+  std::size_t size = 0;
+  std::size_t bytes = 0;
+  for (unsigned priority = 0; priority <= higher_.size(); ++priority) {
+    const bool is_made = priority == 0 || higher_[priority - 1u];
+    const bool is_used = (used_[priority / 64] >> (priority % 64) & 1) != 0;
+    if (has_levels() && is_used != (is_made && !level(priority).empty())) return "used levels";
+    if (!is_made) continue;
+    const Level& level = this->level(priority);
+    if (const char* broken = broken_invariant(level)) return broken;
+    size += level.returned.size() + level.fresh.size();
+    size += static_cast<std::size_t>(level.read.end() - level.read.begin());
+    if (level.backlog) size += level.backlog->unread_count();
+  }
+  each_in_memory([&](const Entry& entry) { bytes += entry.message->body().size(); });
+  if (size != size_) return "count of ready messages";
+  if (bytes != bytes_) return "bytes of ready messages";
+  return nullptr;
+}
+
+const char* ReadyMessages::broken_invariant(const Level& level) const {
+  constexpr std::uint64_t none = Backlog::no_place;
+  if (!level.returned.is_in_order() || !std::ranges::is_sorted(level.read, {}, &Entry::place) ||
+      !std::ranges::is_sorted(level.fresh, {}, &Entry::place)) {
+    return "order of places";
+  }
+  const auto is_unstored = [&](const Entry& entry) {
+    return is_loggable(entry) && entry.stored == 0;
+  };
+  const auto unstored = std::ranges::count_if(level.returned, is_unstored);
+  if (static_cast<std::size_t>(unstored) != level.unstored_count) return "count of unstored";
+  if (level.unread_place != (level.backlog ? level.backlog->next_place() : none)) {
+    return "place of what is unread";
+  }
+  const std::uint64_t fresh = level.fresh.empty() ? none : level.fresh.front().place;
+  const auto is_behind = [&](const Entry& entry) { return entry.place >= fresh; };
+  if ((level.unread_place != none && level.unread_place >= fresh) ||
+      std::ranges::any_of(level.returned, is_behind) ||
+      std::ranges::any_of(level.read, is_behind)) {
+    return "fresh messages come last";
+  }
+  if (!is_listed() && (unstored > 0 || std::ranges::any_of(level.fresh, is_unstored))) {
+    return "list of what could move";
+  }
+  return nullptr;
 }
 
 }  // namespace haypile::engine

@@ -7,79 +7,82 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/canary.hpp"
 #include "engine/message.hpp"
+#include "engine/moves.hpp"
+#include "engine/place_heap.hpp"
 #include "engine/surroundings.hpp"
 
 namespace haypile::engine {
 
 // Higher priorities first, and within one in the order of the places. A queue without priorities
 // has one level and pays for no more; which levels hold anything is kept in a bitmap, so that empty
-// ones are never looked at. What has left memory is read back when the messages before it have
-// gone.
-class ReadyMessages {
+// ones are never looked at. What has left memory is read back when it is next, and no sooner: a
+// queue that nobody takes from has nothing in memory.
+class ReadyMessages : public MoveListItem {
  public:
   // Messages of a higher priority count as `priority_max`. The surroundings outlive it.
-  ReadyMessages(std::uint8_t priority_max, bool durable, Surroundings& surroundings)
-      : durable_(durable), surroundings_(surroundings), higher_(priority_max) {}
+  ReadyMessages(QueueId queue, std::uint8_t priority_max, bool durable, Surroundings& surroundings)
+      : queue_(queue), durable_(durable), surroundings_(surroundings), higher_(priority_max) {}
   ~ReadyMessages() { clear(); }
-  ReadyMessages(const ReadyMessages&) = delete;
-  ReadyMessages& operator=(const ReadyMessages&) = delete;
 
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
-  // Of the bodies; may have to look at those that are not in memory.
+  // Of the bodies, in memory or not.
   std::size_t bytes() const;
 
   // At the end of its level; its place is above all that were pushed before.
   void push(Entry&& entry) {
     added(entry);
-    if (is_movable(entry)) surroundings_.movable_bytes += memory_of(entry);
+    if (is_loggable(entry)) {
+      add_movable(entry);
+      if (!is_listed()) surroundings_.moves.later.add(*this);
+    }
     (has_levels() ? level_for(entry) : lowest_).fresh.push_back(std::move(entry));
   }
   // One that was popped, back to its place.
   void put_back(Entry&& entry) {
     if (HAYPILE_CANARY(requeue_to_tail)) return push(std::move(entry));
     added(entry);
-    const std::uint64_t place = entry.place;
-    (has_levels() ? level_for(entry) : lowest_).returned.emplace(place, std::move(entry));
+    keep_returned(has_levels() ? level_for(entry) : lowest_, std::move(entry));
   }
   // What recovery found on disk, before anything is pushed.
   void add_backlog(std::uint8_t priority, Backlog& backlog);
 
-  // The head; not when empty().
-  const Entry& front() const { return top().front(); }
-  void pop(Entry& out) {
-    if (has_levels()) return pop(top_priority(), out);
-    take_front(lowest_, out);
+  // The head. False if there is none, or what is next cannot be read: then that is lost, and the
+  // journal is at its end.
+  bool pop(Entry& out) {
+    if (size_ == 0) return false;
+    return has_levels() ? pop(top_priority(), out) : take_front(lowest_, out);
   }
 
-  // Pops the heads of each level for as long as `wanted(entry)`, and gives them to `take(entry)`.
+  // Pops the heads of each level for as long as `wanted(times)`, and gives them to `take(entry)`.
   template <class Wanted, class Take>
   void pop_while(Wanted wanted, Take take) {
     for_each_used([&](unsigned priority) {
-      while (const Level* level = used(priority)) {
-        if (!wanted(level->front())) break;
+      while (const auto times = front_times(priority)) {
         Entry entry;
-        pop(priority, entry);
+        if (!wanted(*times) || !pop(priority, entry)) break;
         take(entry);
       }
     });
   }
-  // The head of each level.
+  // The times of the head of each level.
   template <class Visit>
-  void each_front(Visit visit) const {
-    for_each_used([&](unsigned priority) { visit(level(priority).front()); });
+  void each_front(Visit visit) {
+    for_each_used([&](unsigned priority) {
+      if (const auto times = front_times(priority)) visit(*times);
+    });
   }
   // All that are in memory.
   template <class Visit>
   void each_in_memory(Visit visit) const {
     for_each_used([&](unsigned priority) {
-      for (const auto& [place, entry] : level(priority).returned)
+      for (const Entry& entry : level(priority).returned)
         visit(entry);
       for (const Entry& entry : level(priority).read)
         visit(entry);
@@ -99,12 +102,19 @@ class ReadyMessages {
     return static_cast<std::uint8_t>(std::min<std::size_t>(message.priority(), higher_.size()));
   }
   std::uint8_t priority_max() const { return static_cast<std::uint8_t>(higher_.size()); }
-  // Stores what there is of that level before `boundary`, and `in_hand`, which are entries of that
-  // level that were popped. Those that were never popped leave memory. Nothing may be popped before
-  // moved_out(), which comes when the journal's move has ended.
-  void move_out(std::uint8_t priority, QueueId queue, LogPosition boundary,
-                std::vector<Entry*>& in_hand);
+
+  // In a move: stores messages before `boundary`, no more than `copies_left`, which is lowered. Of
+  // those, what was never popped leaves memory. True if there are no more of them. Nothing may be
+  // popped before moved_out(), which comes when the journal's portion has ended.
+  bool move_out(LogPosition boundary, std::size_t& copies_left);
   void moved_out();
+  // There is something in memory that a later move might store.
+  bool has_movable() const;
+  // Stores one that was popped.
+  void store_popped(Entry& entry) const { store(entry, level_of(*entry.message), true); }
+
+  // What has to hold between two calls, and does not; null if all is well.
+  const char* broken_invariant() const;
 
  private:
   // Read back from the backlog, in one go; taken one by one.
@@ -112,6 +122,9 @@ class ReadyMessages {
    public:
     bool empty() const { return next_ == entries_.size(); }
     const Entry& front() const { return entries_[next_]; }
+    bool is_behind(const Entry& entry) const {
+      return empty() || entries_.back().place < entry.place;
+    }
     void add(Entry&& entry) { entries_.push_back(std::move(entry)); }
     void pop(Entry& out) {
       out = std::move(entries_[next_++]);
@@ -132,28 +145,42 @@ class ReadyMessages {
   };
   struct Level {
     // All places below those of `fresh`, but not of `read`.
-    std::map<std::uint64_t, Entry> returned;
-    ReadAhead read;  // empty only if the backlog has nothing unread
+    PlaceHeap returned;
+    std::size_t unstored_count = 0;  // of those that were returned: what a move has to store
+    ReadAhead read;
     Backlog* backlog = nullptr;
-    std::deque<Entry> fresh;  // behind all others
-    bool is_plain() const { return returned.empty() && read.empty(); }
+    std::uint64_t unread_place = Backlog::no_place;  // Backlog::next_place()
+    std::optional<MessageTimes> unread_times{};      // of the next one there, once it was looked at
+    std::size_t read_bytes = read_bytes_min;         // how much is read next
+    std::deque<Entry> fresh;                         // behind all others
+    bool is_plain() const {
+      return returned.empty() && read.empty() && unread_place == Backlog::no_place;
+    }
     bool empty() const { return is_plain() && fresh.empty(); }
     bool returned_is_first() const {
       if (HAYPILE_CANARY(read_ahead_first)) return read.empty();
-      return read.empty() || (!returned.empty() && returned.begin()->first < read.front().place);
+      return read.empty() || (!returned.empty() && returned.front().place < read.front().place);
+    }
+    // Whether something that is on disk only may come before all that is in memory.
+    bool unread_is_first() const {
+      return unread_place != Backlog::no_place &&
+             (returned.empty() || unread_place < returned.front().place) &&
+             (read.empty() || unread_place < read.front().place);
     }
     const Entry& front() const {
       if (is_plain()) return fresh.front();
-      return returned_is_first() ? returned.begin()->second : read.front();
+      return returned_is_first() ? returned.front() : read.front();
     }
   };
+  // A few first: of many queues most may have no more than the first taken from them.
+  static constexpr std::size_t read_bytes_min = 2u << 10;
+  static constexpr std::size_t read_bytes_max = 64u << 10;
 
   bool has_levels() const { return !higher_.empty(); }
   Level& level(unsigned priority) { return priority == 0 ? lowest_ : *higher_[priority - 1]; }
   const Level& level(unsigned priority) const {
     return priority == 0 ? lowest_ : *higher_[priority - 1];
   }
-  const Level& top() const { return has_levels() ? level(top_priority()) : lowest_; }
   // The highest that is not empty; 0 without levels.
   unsigned top_priority() const;
   // Of a queue with levels.
@@ -163,10 +190,6 @@ class ReadyMessages {
   void note_if_empty(unsigned priority) {
     if (has_levels() && level(priority).empty())
       used_[priority / 64] &= ~(std::uint64_t{1} << (priority % 64));
-  }
-  // Null if the level is empty.
-  const Level* used(unsigned priority) const {
-    return level(priority).empty() ? nullptr : &level(priority);
   }
   // Highest first; `visit` may empty the level it is called for.
   template <class Visit>
@@ -183,32 +206,60 @@ class ReadyMessages {
       }
     }
   }
-  void pop(unsigned priority, Entry& out);
-  void take_front(Level& level, Entry& out) {
+  bool pop(unsigned priority, Entry& out) {
+    const bool is_there = take_front(level(priority), out);
+    note_if_empty(priority);
+    return is_there;
+  }
+  bool take_front(Level& level, Entry& out) {
     if (level.is_plain()) {
       take_fresh(level, out);
-    } else {
-      take_other(level, out);
+    } else if (!take_other(level, out)) {
+      return false;
     }
     --size_;
     bytes_ -= out.message->body().size();
+    return true;
   }
   void take_fresh(Level& level, Entry& out) {
     out = std::move(level.fresh.front());
     level.fresh.pop_front();
-    if (is_movable(out)) surroundings_.movable_bytes -= memory_of(out);
+    if (is_loggable(out)) remove_movable(out);
   }
-  void take_other(Level& level, Entry& out);
+  bool take_other(Level& level, Entry& out);
+  void keep_returned(Level& level, Entry&& entry);
+  // Reads back until what is next is in memory.
   void read_on(Level& level);
-  void store_fresh(Level& level, std::uint8_t priority, QueueId queue, LogPosition boundary);
+  void read(Level& level);
+  Entry entry_of(const StoredMessage& stored);
+  void peek(Level& level);
+  std::optional<MessageTimes> front_times(unsigned priority);
+  // To be called after what may have changed the backlog; `unread_before`: how many it had, without
+  // those that it has handed over. What is missing could not be read.
+  void backlog_changed(Level& level, std::size_t unread_before);
+  bool move_out(Level& level, std::uint8_t priority, LogPosition boundary,
+                std::size_t& copies_left);
+  bool store_returned(Level& level, std::uint8_t priority, LogPosition boundary,
+                      std::size_t& copies_left);
+  void store(Entry& entry, std::uint8_t priority, bool stays_in_memory) const;
+  const char* broken_invariant(const Level& level) const;
   void added(const Entry& entry) {
     ++size_;
     bytes_ += entry.message->body().size();
   }
-  // Of `fresh`.
-  bool is_movable(const Entry& entry) const { return durable_ && entry.message->position() != 0; }
-  static std::size_t memory_of(const Entry& entry) { return sizeof(Entry) + entry.message->size(); }
+  // Those of `fresh` count as movable if they are. A message counts once, however many queues have
+  // it.
+  bool is_loggable(const Entry& entry) const { return durable_ && entry.message->position() != 0; }
+  void add_movable(const Entry& entry) {
+    surroundings_.movable_bytes += sizeof(Entry);
+    if (entry.message->add_movable()) surroundings_.movable_bytes += entry.message->size();
+  }
+  void remove_movable(const Entry& entry) {
+    surroundings_.movable_bytes -= sizeof(Entry);
+    if (entry.message->remove_movable()) surroundings_.movable_bytes -= entry.message->size();
+  }
 
+  const QueueId queue_;
   const bool durable_;
   Surroundings& surroundings_;
   std::size_t size_ = 0;

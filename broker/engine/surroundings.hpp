@@ -6,6 +6,7 @@
 #include "engine/dead_letters.hpp"
 #include "engine/journal.hpp"
 #include "engine/message.hpp"
+#include "engine/moves.hpp"
 #include "engine/timers.hpp"
 #include "engine/wire.hpp"
 #include "engine/work.hpp"
@@ -19,6 +20,7 @@ struct Surroundings {
   MemoryUse memory{};
   // Of that, what is ready in queues and could leave memory.
   std::size_t movable_bytes = 0;
+  Moves moves{};
   TimeMs now = 0;
   WorkBudget work{};
   Timers timers{};

@@ -58,7 +58,8 @@ void Copies::apply_stored(const StoredRecord& record) {
     return change({.kind = Change::Kind::drop,
                    .message = record.pile,
                    .first = record.first + (HAYPILE_CANARY(dropped_next_one) ? 1 : 0),
-                   .count = record.count});
+                   .count = record.count,
+                   .body_bytes = record.body_bytes});
   }
   Pile* pile = piles_.find(record.pile);
   if (pile && record.first < pile->count && !pile->gone.contains(record.first)) {
@@ -122,6 +123,7 @@ void Copies::perform(const Change& change) {
     for (std::uint64_t index = change.first; index < std::min<std::uint64_t>(end, pile->count);
          ++index)
       pile->drop(static_cast<std::uint32_t>(index));
+    pile->lose_bodies(change.first, change.body_bytes);
   }
 }
 

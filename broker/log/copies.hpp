@@ -49,6 +49,7 @@ class Copies {
     engine::QueueId queue = 0;
     std::uint32_t first = 0;
     std::uint32_t count = 0;
+    std::optional<std::uint64_t> body_bytes{};
   };
   void apply_publish(LogPosition position, const PublishRecord& record);
   void apply_message(const MessageRecord& record);

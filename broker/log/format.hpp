@@ -62,7 +62,8 @@ enum class RecordType : std::uint8_t {
   drop_stored = 22,
   note_stored = 23,
   pile = 24,  // in checkpoints only
-  // From here on new in version 5; 25 is not one of a segment's.
+  // From here on new in version 5.
+  drop_sized = 25,
   time = 26,
   publish_after = 27,
   clock = 28,

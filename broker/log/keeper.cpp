@@ -19,12 +19,17 @@ void Keeper::perform(const Chore& chore) {
   }
 }
 
-void Keeper::store(const StorePile& pile) {
-  const auto file = files_.create(path(pile_name(pile.number)));
-  file->allocate(pile.bytes->size());
-  file->write(0, *pile.bytes);
-  if (!HAYPILE_CANARY(pile_not_synced)) file->sync();
+// The file may be read as far as it has been written.
+void Keeper::store(const StorePile& part) {
+  if (part.offset == 0) pile_file_ = files_.create(path(pile_name(part.number)));
+  const std::uint64_t end = part.offset + part.bytes->size();
+  pile_file_->allocate(end);
+  pile_file_->write(part.offset, *part.bytes);
+  part.written->store(end, std::memory_order_release);
+  if (!part.is_last) return;
+  if (!HAYPILE_CANARY(pile_not_synced)) pile_file_->sync();
   files_.sync_directory(directory_);
+  pile_file_.reset();
 }
 
 // The reserve is not for this, nor what is left of it. What is damaged may be what nobody needs any

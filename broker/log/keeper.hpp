@@ -14,13 +14,17 @@
 #include "log/format.hpp"
 #include "log/space.hpp"
 #include "log/thinning.hpp"
+#include "log/unwritten.hpp"
 
 namespace haypile::log {
 
-// A pile, as a file of its own. The checkpoint that makes it count comes later.
+// A part of a pile's file; they come front to back. The checkpoint that makes it count comes later.
 struct StorePile {
   LogPosition number = 0;
-  std::shared_ptr<const std::string> bytes;
+  std::uint64_t offset = 0;
+  Unwritten::Part bytes;
+  std::shared_ptr<std::atomic<std::uint64_t>> written;  // to be raised
+  bool is_last = false;
 };
 
 // Files that nothing is needed of any more, once the checkpoint is in place.
@@ -58,7 +62,7 @@ class Keeper {
   std::uint64_t thinning_count() const { return thinning_count_.load(std::memory_order_acquire); }
 
  private:
-  void store(const StorePile& pile);
+  void store(const StorePile& part);
   void thin(Thinning& thinning);
   void recycle(const Recycle& recycle);
   void give_back_segments(const Recycle& recycle);
@@ -69,6 +73,7 @@ class Keeper {
   const std::string directory_;
   const DirectoryId id_;
   Space& space_;
+  std::unique_ptr<File> pile_file_;  // of the pile that is being written
   std::atomic<std::uint64_t> checkpoint_count_{0};
   std::atomic<std::uint64_t> thinning_count_{0};
 };

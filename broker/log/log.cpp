@@ -260,7 +260,7 @@ LogPosition Log::publish(const engine::MessageView& message,
   }
   SegmentUse& segment = segment_of(position);
   segment.live_count += queues.size();
-  const std::uint64_t copy_bytes = queues.size() * publish_size_max(message, 1);
+  const std::uint64_t copy_bytes = pile_size_max(message, queues.size());
   segment.copy_bytes += copy_bytes;
   copy_bytes_ += copy_bytes;
   return position;
@@ -337,11 +337,10 @@ void Log::mark_durable() {
 
 void Log::flush() {
   if (group_ != Group::none) return;
-  release_bytes();
+  release_parts();
   thin_piles();
   if (!batch_empty()) hand_over();
   if (std::exchange(anything_new_, false)) writer_wake_.notify_one();
-  if (pile_to_store_) hand_over_pile();
   recycle();
 }
 
@@ -363,7 +362,7 @@ void Log::recycle() {
   recycle.pile_files = std::exchange(old_files_, {});
   for (const Piles::Slot slot : std::exchange(empty_piles_, {})) {
     recycle.pile_files.push_back(piles_.at(slot).file);
-    piles_.erase(slot);
+    forget_pile(slot);
   }
   if (!recycle.pile_files.empty()) pile_reader_.close();
   ++checkpoint_count_;

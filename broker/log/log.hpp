@@ -82,7 +82,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   // What waits to be written, in memory.
   std::size_t memory_bytes() const {
     return batch_.size() + unwritten_batch_bytes_.load(std::memory_order_relaxed) +
-           pending_pile_bytes_;
+           unwritten_bytes_;
   }
   // The disk is full, and part of the reserve in use: publishers ought to wait.
   bool is_out_of_space() const { return !space_->has_reserve(); }
@@ -104,7 +104,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   // More has been appended than the ring has room for: publishers ought to wait until what stays
   // has been moved.
   bool is_overfull() const {
-    return segments_.size() > ring_segments() || copy_bytes_ + pending_pile_bytes_ > reserve_size();
+    return segments_.size() > ring_segments() || copy_bytes_ + young_bytes() > reserve_size();
   }
 
   void declare_exchange(const engine::ExchangeDefinition& exchange) override;
@@ -125,7 +125,9 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void end_group() override;
   LogPosition move_boundary(bool is_memory_short) const override;
   void begin_move(LogPosition boundary) override;
+  bool takes_more() const override;
   engine::StoredId store(const engine::CopyToStore& copy) override;
+  void end_portion() override;
   void end_move() override;
   engine::Backlog& backlog(engine::QueueId queue, std::uint8_t priority) override {
     return backlog_of(queue, priority);
@@ -135,10 +137,11 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   LogPosition durable() const override { return writer_->durable(); }
 
  private:
-  // Of the messages that are being moved: those of one queue and priority that leave memory.
-  struct Unread {
-    std::uint32_t first = 0;
-    std::size_t bytes = 0;
+  // What has been added to an extent since the last portion ended.
+  struct Portion {
+    std::size_t extent = 0;
+    std::uint32_t first = 0;      // index
+    QueueBacklog::Part unread{};  // those that leave memory
   };
 
   // What there is of the group that is open.
@@ -172,8 +175,11 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void next_segment();
   void leave(LogPosition message) {
     if (HAYPILE_CANARY(live_segment_recycled) && message < first_segment_ * segment_size_) return;
-    SegmentUse& segment = segment_of(message);
-    if (--segment.live_count == 0) copy_bytes_ -= std::exchange(segment.copy_bytes, 0);
+    leave(segment_of(message), 1);
+  }
+  void leave(SegmentUse& segment, std::uint64_t count) {
+    segment.live_count -= count;
+    if (segment.live_count == 0) copy_bytes_ -= std::exchange(segment.copy_bytes, 0);
   }
   std::uint64_t reserve_size() const {
     constexpr std::uint64_t more = 8u << 20;  // what comes before publishers are kept out
@@ -191,17 +197,22 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   // log_move.cpp
   void restore(LogState& state, engine::Recovery& recovery);
   QueueBacklog& backlog_of(engine::QueueId queue, std::uint8_t priority);
-  void drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t count) override;
-  void drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t count,
-                   std::size_t size = 0);
+  void drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t end,
+                   std::optional<std::uint64_t> body_bytes) override;
+  void drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t end, std::size_t size,
+                   std::optional<std::uint64_t> body_bytes);
   void ack_unread(const Pile& pile, std::uint32_t first, std::uint32_t end);
   void ack_stored(const engine::Copy& copy);
   void note_stored(const engine::Copy& copy, std::uint32_t count);
   void mark_stored(const engine::Copy& copy);
   void forget_queue(engine::QueueId queue);
-  void drop(Piles::Slot slot, std::uint32_t first, std::uint32_t count, std::size_t size = 0);
-  void hand_over_pile();
-  void release_bytes();
+  void drop(Piles::Slot slot, std::uint32_t first, std::uint32_t end, std::size_t size,
+            std::optional<std::uint64_t> body_bytes);
+  void store_part(bool is_last);
+  void release_parts();
+  void forget_pile(Piles::Slot slot);
+  // Of whole piles, what is not in their files.
+  std::uint64_t young_bytes() const { return builder_ ? 0 : unwritten_bytes_; }
   // log_thin.cpp
   void thin_piles();
   std::optional<Piles::Slot> pile_to_thin();
@@ -252,20 +263,20 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   Piles piles_;
   PileReader pile_reader_;
   std::map<std::pair<engine::QueueId, std::uint8_t>, std::unique_ptr<QueueBacklog>> backlogs_;
-  std::optional<PileBuilder> builder_;  // while moving
-  std::vector<Unread> unread_;          // of its extents
-  std::string pile_buffer_;             // of the one before, to be used again
-  std::optional<StorePile> pile_to_store_;
+  std::optional<PileBuilder> builder_;  // while moving, over several turns
+  LogPosition boundary_ = 0;            // of the move
+  Piles::Slot open_pile_ = 0;
+  std::vector<Portion> portion_;
+  std::deque<Piles::Slot> young_piles_;  // whole, but no checkpoint on disk names them
+  std::uint64_t unwritten_bytes_ = 0;    // of all piles
   bool is_checkpoint_due_ = false;
   bool is_closing_ = false;
   std::exception_ptr recovery_error_;
-  std::vector<Piles::Slot> empty_piles_;   // to be removed with the next checkpoint
-  std::deque<Piles::Slot> pending_piles_;  // whose bytes are still in memory
-  std::uint64_t pending_pile_bytes_ = 0;
-  std::uint64_t checkpoint_count_ = 0;  // handed over
-  std::shared_ptr<Thinning> thinning_;  // the keeper has it
-  std::uint64_t thinning_count_ = 0;    // handed over
-  std::vector<LogPosition> old_files_;  // of piles that have new ones: until the next checkpoint
+  std::vector<Piles::Slot> empty_piles_;  // to be removed with the next checkpoint
+  std::uint64_t checkpoint_count_ = 0;    // handed over
+  std::shared_ptr<Thinning> thinning_;    // the keeper has it
+  std::uint64_t thinning_count_ = 0;      // handed over
+  std::vector<LogPosition> old_files_;    // of piles that have new ones: until the next checkpoint
   // Since it was last looked for piles to thin.
   std::uint64_t dropped_bytes_ = 0;
   std::uint64_t looked_at_ = 0;  // the number of checkpoints then

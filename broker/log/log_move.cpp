@@ -1,6 +1,7 @@
 // The second generation: what stays long moves from the log to piles.
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 
 #include "engine/canary.hpp"
 #include "log/log.hpp"
@@ -9,8 +10,12 @@
 namespace haypile::log {
 
 namespace {
-// Piles that are still being written: more would only pile up in memory.
-constexpr std::size_t pending_piles_max = 2;
+// Piles that no checkpoint on disk names yet, and bytes of them that have not been written: more
+// would only pile up in memory.
+constexpr std::size_t young_piles_max = 2;
+constexpr std::uint64_t unwritten_max_bytes = 8u << 20;
+// What is put together at once, beyond what one message takes.
+constexpr std::size_t portion_bytes = 1u << 20;
 // Shortness of memory alone moves no less than this, in bytes of the log.
 constexpr std::uint64_t move_size_min = 1u << 20;
 }  // namespace
@@ -40,10 +45,10 @@ void Log::restore(LogState& state, engine::Recovery& recovery) {
 }
 
 LogPosition Log::move_boundary(bool is_memory_short) const {
-  if (pile_to_store_ || pending_piles_.size() >= pending_piles_max) return 0;
+  if (builder_ || young_piles_.size() >= young_piles_max) return 0;
   const LogPosition durable_now = durable();
   const std::size_t ring = ring_segments();
-  // What is there has to fit into the reserve as piles: a message in many queues takes more there.
+  // What is there has to fit into the reserve as piles.
   if (copy_bytes_ > reserve_size() / 4 * 3 && durable_now > moved_) return durable_now;
   // There is always one segment to go on with.
   if (segments_.size() + 1 >= ring && segments_.front().live_count != 0) {
@@ -59,113 +64,147 @@ void Log::begin_move(LogPosition boundary) {
   assert(group_ == Group::none && !builder_);
   make_room(1);
   const LogPosition number = next_position();
-  builder_.emplace(number, number, id_, std::exchange(pile_buffer_, {}));
   append_mark(batch_, RecordType::move);
-  moved_ = boundary;
+  builder_.emplace(number, number, id_);
+  boundary_ = boundary;
+  open_pile_ = piles_.add({.number = number, .file = number, .is_open = true, .is_young = true});
+}
+
+bool Log::takes_more() const {
+  return builder_->part_size() < portion_bytes && unwritten_bytes_ < unwritten_max_bytes;
 }
 
 engine::StoredId Log::store(const engine::CopyToStore& copy) {
   const std::uint32_t index = builder_->add(copy);
-  if (unread_.size() < builder_->extents().size()) unread_.push_back({.first = index});
-  if (copy.stays_in_memory) {
-    unread_.back().first = index + 1;
-  } else {
-    unread_.back().bytes += copy.message.body.size();
+  const std::size_t extent = builder_->extents().size() - 1;
+  if (portion_.empty() || portion_.back().extent != extent) {
+    portion_.push_back({.extent = extent, .first = index});
   }
-  leave(copy.position);
-  return Piles::id(piles_.end(), index);
+  QueueBacklog::Part& unread = portion_.back().unread;
+  if (!copy.stays_in_memory) {
+    if (unread.unread++ == 0) {
+      unread = {.slot = open_pile_,
+                .offset = builder_->block_offset(),
+                .first = index,
+                .unread = 1,
+                .place = copy.place};
+    }
+    unread.end = index + 1;
+    *unread.body_bytes += copy.message.body.size();
+  }
+  // Its segment stays until the pile is whole.
+  ++segment_of(copy.position).moved_count;
+  return Piles::id(open_pile_, index);
 }
 
+void Log::end_portion() {
+  if (builder_->part_size() == 0 || builder_->count() == 0) return;
+  store_part(false);
+  piles_.at(open_pile_).grow(builder_->extents(), builder_->count());
+  for (const Portion& each : std::exchange(portion_, {})) {
+    const Extent& extent = builder_->extents()[each.extent];
+    backlog_of(extent.queue, extent.priority).add(open_pile_, each.first, extent, each.unread);
+  }
+}
+
+// What was put together since, and whether it is the end of the file.
+void Log::store_part(bool is_last) {
+  Pile& pile = piles_.at(open_pile_);
+  const std::uint64_t offset = builder_->size() - builder_->part_size();
+  Unwritten::Part part = pile.unwritten.add(offset, builder_->take());
+  pile.size = builder_->size();
+  unwritten_bytes_ += part->size();
+  hand_over({StorePile{pile.file, offset, std::move(part), pile.unwritten.written(), is_last}, 0});
+}
+
+// All that was stored leaves the log at once: the next checkpoint has the pile, and says so.
 void Log::end_move() {
-  if (builder_->count() > 0) {
-    const auto bytes = std::make_shared<std::string>(builder_->finish());
-    const Piles::Slot slot = piles_.add({.number = builder_->file(),
-                                         .file = builder_->file(),
-                                         .size = bytes->size(),
-                                         .extents = builder_->extents(),
-                                         .count = builder_->count(),
-                                         .bytes = bytes});
-    for (std::size_t i = 0; i < unread_.size(); ++i) {
-      const Extent& extent = builder_->extents()[i];
-      backlog_of(extent.queue, extent.priority)
-          .add(slot, extent, unread_[i].first, unread_[i].bytes);
-    }
-    pending_piles_.push_back(slot);
-    pending_pile_bytes_ += bytes->size();
-    pile_to_store_ = StorePile{builder_->file(), bytes};
+  end_portion();
+  Pile& pile = piles_.at(open_pile_);
+  moved_ = boundary_;
+  if (builder_->count() == 0) {
+    forget_pile(open_pile_);
+  } else {
+    store_part(true);
+    pile.is_open = false;
+    pile.checkpoint = checkpoint_count_ + 1;
+    is_checkpoint_due_ = true;
+    young_piles_.push_back(open_pile_);
+    if (pile.live_count() == 0) empty_piles_.push_back(open_pile_);
   }
-  if (builder_->count() == 0) pile_buffer_ = builder_->finish();
-  unread_.clear();
   builder_.reset();
+  for (SegmentUse& segment : segments_)
+    leave(segment, std::exchange(segment.moved_count, 0));
 }
 
-void Log::hand_over_pile() {
-  is_checkpoint_due_ = true;
-  if (piles_.has(pending_piles_.back())) {
-    piles_.at(pending_piles_.back()).checkpoint = checkpoint_count_ + 1;
-  }
-  hand_over({std::move(*pile_to_store_), 0});
-  pile_to_store_.reset();
+// What has been written, and what a checkpoint on disk names, is read from disk from now on.
+void Log::release_parts() {
+  const auto trim = [this](Pile& pile) {
+    const std::uint64_t before = pile.unwritten.size();
+    pile.unwritten.trim();
+    unwritten_bytes_ -= before - pile.unwritten.size();
+  };
+  if (builder_) trim(piles_.at(open_pile_));
+  if (young_piles_.empty()) return;
+  const std::uint64_t done = keeper_->checkpoint_count();
+  std::erase_if(young_piles_, [&](Piles::Slot slot) {
+    if (!piles_.has(slot)) return true;
+    Pile& pile = piles_.at(slot);
+    trim(pile);
+    if (pile.checkpoint <= done) pile.is_young = false;
+    return !pile.is_young;
+  });
 }
 
-// What a checkpoint on disk names is read from disk from now on.
-void Log::release_bytes() {
-  const std::uint64_t done = pending_piles_.empty() ? 0 : keeper_->checkpoint_count();
-  while (!pending_piles_.empty()) {
-    const Piles::Slot slot = pending_piles_.front();
-    if (piles_.has(slot)) {
-      Pile& pile = piles_.at(slot);
-      if (pile.checkpoint == 0 || pile.checkpoint > done) return;
-      pending_pile_bytes_ -= pile.size;
-      if (pile.bytes.use_count() == 1) pile_buffer_ = std::move(*pile.bytes);
-      pile.bytes.reset();
-    }
-    pending_piles_.pop_front();
-    if (pending_piles_.empty()) pending_pile_bytes_ = 0;
-  }
+// Nothing is left of it.
+void Log::forget_pile(Piles::Slot slot) {
+  unwritten_bytes_ -= piles_.at(slot).unwritten.size();
+  piles_.erase(slot);
 }
 
 // `size`: of the message, if it is one; 0 if it is not known.
-void Log::drop(Piles::Slot slot, std::uint32_t first, std::uint32_t count, std::size_t size) {
+void Log::drop(Piles::Slot slot, std::uint32_t first, std::uint32_t end, std::size_t size,
+               std::optional<std::uint64_t> body_bytes) {
   Pile& pile = piles_.at(slot);
   if (pile.live_count() == 0) return;
-  for (std::uint32_t index = first; index < first + count; ++index)
+  for (std::uint32_t index = first; index < end; ++index)
     dropped_bytes_ += pile.drop(index, size);
+  pile.lose_bodies(first, body_bytes);
   pile.last_drop = checkpoint_count_;
-  if (pile.live_count() == 0) empty_piles_.push_back(slot);
+  if (pile.live_count() == 0 && !pile.is_open) empty_piles_.push_back(slot);
 }
 
-void Log::drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t count,
-                      std::size_t size) {
+void Log::drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t end, std::size_t size,
+                      std::optional<std::uint64_t> body_bytes) {
   make_room(stored_size_max);
-  append_stored(batch_, RecordType::drop_stored, piles_.at(slot).number, first, count,
-                next_position());
-  drop(slot, first, count, size);
+  append_drop_stored(batch_, piles_.at(slot).number, first, end - first, body_bytes,
+                     next_position());
+  drop(slot, first, end, size, body_bytes);
 }
 
-void Log::drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t count) {
+void Log::drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t end,
+                      std::optional<std::uint64_t> body_bytes) {
   const Pile& pile = piles_.at(slot);
-  if (pile.bytes) ack_unread(pile, first, first + count);
-  drop_stored(slot, first, count);
+  if (pile.is_young) ack_unread(pile, first, end);
+  drop_stored(slot, first, end, 0, body_bytes);
 }
 
 void Log::ack_unread(const Pile& pile, std::uint32_t first, std::uint32_t end) {
-  const Extent& extent = *std::ranges::find_if(pile.extents, [&](const Extent& each) {
-    return first >= each.first && first - each.first < each.count;
-  });
+  const auto behind = std::ranges::upper_bound(pile.extents, first, {}, &Extent::first);
+  const Extent& extent = *std::prev(behind);
   for (std::uint64_t offset = extent.offset; offset < extent.offset + extent.size;) {
-    std::string_view bytes;
-    const Block block = pile_reader_.block(pile, offset, bytes);
-    BlockReader reader(block, bytes, pile.file, offset, id_);
-    engine::StoredMessage message;
-    std::uint32_t index = 0;
-    while (reader.next(message, index)) {
-      if (index < first || index >= end || pile.gone.contains(index)) continue;
-      make_room(message_record_size_max);
-      append_message_record(batch_, RecordType::ack, extent.queue, message.position,
-                            next_position());
-    }
-    offset += block.size();
+    offset += pile_reader_
+                  .each_in_block(
+                      pile, offset,
+                      [&](const Block&, std::uint32_t index, const engine::StoredMessage& message) {
+                        if (index < first || pile.gone.contains(index)) return true;
+                        if (index >= end) return false;
+                        make_room(message_record_size_max);
+                        append_message_record(batch_, RecordType::ack, extent.queue,
+                                              message.position, next_position());
+                        return true;
+                      })
+                  .size();
   }
 }
 
@@ -173,10 +212,11 @@ void Log::ack_unread(const Pile& pile, std::uint32_t first, std::uint32_t end) {
 void Log::ack_stored(const engine::Copy& copy) {
   const Piles::Slot slot = Piles::slot_of(copy.stored);
   make_room(stored_size_max + message_record_size_max);
-  if (piles_.at(slot).bytes && !HAYPILE_CANARY(young_ack_left_out)) {
+  if (piles_.at(slot).is_young && !HAYPILE_CANARY(young_ack_left_out)) {
     append_message_record(batch_, RecordType::ack, copy.queue, copy.message, next_position());
   }
-  drop_stored(slot, Piles::index_of(copy.stored), 1, copy.size);
+  const std::uint32_t index = Piles::index_of(copy.stored);
+  drop_stored(slot, index, index + 1, copy.size, copy.body_size);
 }
 
 void Log::note_stored(const engine::Copy& copy, std::uint32_t count) {
@@ -184,8 +224,8 @@ void Log::note_stored(const engine::Copy& copy, std::uint32_t count) {
   const std::uint32_t index = Piles::index_of(copy.stored);
   pile.delivery_counts[index] = count;
   make_room(stored_size_max + delivery_count_size_max);
-  append_stored(batch_, RecordType::note_stored, pile.number, index, count, next_position());
-  if (!pile.bytes) return;
+  append_note_stored(batch_, pile.number, index, count, next_position());
+  if (!pile.is_young) return;
   if (count == 0) {
     append_message_record(batch_, RecordType::mark_delivered, copy.queue, copy.message,
                           next_position());
@@ -206,7 +246,7 @@ void Log::forget_queue(engine::QueueId queue) {
   auto last = first;
   for (; last != backlogs_.end() && last->first.first == queue; ++last) {
     last->second->each_range([this](Piles::Slot slot, std::uint32_t from, std::uint32_t count) {
-      if (piles_.has(slot)) drop(slot, from, count);
+      if (piles_.has(slot)) drop(slot, from, from + count, 0, std::nullopt);
     });
   }
   backlogs_.erase(first, last);

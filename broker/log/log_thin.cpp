@@ -21,7 +21,8 @@ void Log::thin_piles() {
   bool is_look_due = looked_at_ != checkpoint_count_ || dropped_bytes_ >= segment_size_;
   if (thinning_) {
     if (keeper_->thinning_count() != thinning_count_) return;
-    is_look_due = is_look_due || thinning_->is_done || thinning_->is_damaged;
+    is_look_due =
+        is_look_due || thinning_->is_done || thinning_->is_damaged || thinning_->is_too_large;
     put_in_place(*std::exchange(thinning_, nullptr));
   }
   if (!is_look_due) return;
@@ -38,7 +39,8 @@ void Log::thin_piles() {
                                                   .new_file = next_position(),
                                                   .old_size = pile.size,
                                                   .gone = pile.gone,
-                                                  .live_count = pile.live_count()});
+                                                  .live_count = pile.live_count(),
+                                                  .size_max = pile.size - pile.size / 8});
   append_mark(batch_, RecordType::move);
   ++thinning_count_;
   hand_over({thinning_, 0});
@@ -66,7 +68,8 @@ std::optional<Piles::Slot> Log::pile_to_thin() {
     live += left;
     dead += unused;
     largest = std::max(largest, pile.size);
-    if (pile.bytes || pile.is_damaged || pile.live_count() == 0) return;
+    if (pile.is_young || pile.is_damaged || pile.live_count() == 0) return;
+    if (pile.live_count() > pile.thin_below) return;
     if (unused < gain || unused < pile.size / 3) return;
     if (is_better(pile, best)) best = slot;
     const bool is_idle = checkpoint_count_ >= pile.last_drop + idle_checkpoints;
@@ -77,7 +80,12 @@ std::optional<Piles::Slot> Log::pile_to_thin() {
 
 // The next checkpoint names the new file; only then the old one goes.
 void Log::put_in_place(const Thinning& thinning) {
-  if (thinning.is_damaged && piles_.has(thinning.slot)) piles_.at(thinning.slot).is_damaged = true;
+  if (piles_.has(thinning.slot)) {
+    Pile& pile = piles_.at(thinning.slot);
+    if (thinning.is_damaged) pile.is_damaged = true;
+    // Of messages that are in several queues less may have gone than it seemed.
+    if (thinning.is_too_large) pile.thin_below = thinning.live_count / 2;
+  }
   if (!thinning.is_done) return;
   is_checkpoint_due_ = true;
   if (!piles_.has(thinning.slot) || piles_.at(thinning.slot).live_count() == 0) {
@@ -88,13 +96,10 @@ void Log::put_in_place(const Thinning& thinning) {
   old_files_.push_back(std::exchange(pile.file, thinning.new_file));
   pile.size = thinning.size;
   pile.count = thinning.count;
-  pile.extents = thinning.extents;
-  pile.gone = pile.gone.up_to(pile.count);
-  pile.gone_count = pile.gone.count(0, pile.count);
-  pile.count_what_is_left();
+  pile.replace_extents(thinning.extents);
   for (const Extent& extent : pile.extents) {
     const auto backlog = backlogs_.find({extent.queue, extent.priority});
-    if (backlog != backlogs_.end()) backlog->second->thinned(thinning.slot, extent.offset);
+    if (backlog != backlogs_.end()) backlog->second->thinned(thinning.slot, extent);
   }
   pile_reader_.close();
 }

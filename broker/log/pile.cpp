@@ -1,5 +1,6 @@
 #include "log/pile.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <charconv>
 #include <cstdio>
@@ -21,8 +22,14 @@ constexpr std::size_t digit_count = 16;
 constexpr std::uint8_t redelivered_flag = 1;
 constexpr std::uint8_t time_flag = 2;  // and something depends on it
 constexpr std::uint8_t untimed_flag = 0x40;
+constexpr std::uint8_t time_flags = time_flag | untimed_flag;
 constexpr std::uint8_t count_flag = 4;
 constexpr std::uint8_t gap_flag = 8;
+// Since version 5: other queues may refer to it; it stands elsewhere.
+constexpr std::uint8_t shared_flag = 16;
+constexpr std::uint8_t reference_flag = 32;
+// What a message that is read back takes in memory besides its strings: about.
+constexpr std::size_t message_overhead = 32;
 
 }  // namespace
 
@@ -53,54 +60,98 @@ PileBuilder::PileBuilder(LogPosition pile, LogPosition file, const DirectoryId& 
   put_u64(bytes_, checksum(bytes_, id_, 0));
 }
 
+bool PileBuilder::continues_extent(const engine::CopyToStore& copy) const {
+  return !extents_.empty() && extents_.back().queue == copy.queue &&
+         extents_.back().priority == copy.priority && copy.place > last_place_;
+}
+
 std::uint32_t PileBuilder::add(const engine::CopyToStore& copy) {
-  const bool same = block_ != 0 && extents_.back().queue == copy.queue &&
-                    extents_.back().priority == copy.priority;
-  if (!same || bytes_.size() - block_ >= block_size) open_block(copy);
   const auto& message = copy.message;
+  const std::size_t weight = message_overhead + message.exchange.size() +
+                             message.routing_key.size() + message.properties.size() +
+                             message.body.size();
+  if (block_ == 0 || !continues_extent(copy) || block_weight_ + weight > block_size) {
+    open_block(copy);
+  }
+  const std::size_t at = bytes_.size();
+  const Home* home = home_of(copy);
   std::uint8_t flags = 0;
   if (copy.redelivered) flags |= redelivered_flag;
-  const bool has_time = message.published_at != 0;
+  const bool has_time = !home && message.published_at != 0;
   if (has_time) flags |= copy.is_timed ? time_flag : untimed_flag;
   if (copy.delivery_count != 0 && !HAYPILE_CANARY(delivery_count_lost)) flags |= count_flag;
-  const std::uint32_t gap = block_count_ == 0 ? 0 : count_ - next_;
-  if (gap != 0) flags |= gap_flag;
-  char* to = extend(bytes_, 1 + 5 * varint_size_max + strings_size_max(message));
-  *to++ = static_cast<char>(flags);
-  to = put_varint(to, copy.place - last_place_);
-  to = put_varint(to, file_ - copy.position);
-  if (flags & gap_flag) to = put_varint(to, gap);
-  if (has_time) to = put_varint(to, message.published_at);
-  if (flags & count_flag) to = put_varint(to, copy.delivery_count);
-  cut(bytes_, put_strings(to, message));
-  bytes_ += message.body;
+  if (block_count_ != 0 && count_ != next_) flags |= gap_flag;
+  if (home) {
+    flags |= reference_flag;
+  } else if (copy.is_shared) {
+    flags |= shared_flag;
+  }
+  append(copy, flags, home);
   Extent& extent = extents_.back();
+  if (copy.is_shared || home) ++extent.shared;
+  if (copy.is_shared && !home) {
+    homes_[copy.position] = {block_, taken_ + at - block_ - block_header_size};
+    ++extent.homes;
+    extent.home_bytes += bytes_.size() - at;
+  }
   last_place_ = extent.last_place = copy.place;
   extent.is_timed = extent.is_timed || copy.is_timed;
   extent.body_bytes += message.body.size();
   ++extent.stored;
   ++block_count_;
+  block_weight_ += weight;
   next_ = count_ + 1;
   extent.count = next_ - extent.first;
   return count_++;
 }
 
+// Whoever is the last to have it in memory does not know that it is shared. A block does not refer
+// to itself.
+const Home* PileBuilder::home_of(const engine::CopyToStore& copy) const {
+  if (homes_.empty()) return nullptr;
+  const auto found = homes_.find(copy.position);
+  return found == homes_.end() || found->second.block == block_ ? nullptr : &found->second;
+}
+
+// The body is appended by itself: room for it would be filled with zeros first.
+void PileBuilder::append(const engine::CopyToStore& copy, std::uint8_t flags, const Home* home) {
+  const auto& message = copy.message;
+  char* to = extend(bytes_, 1 + 5 * varint_size_max + strings_size_max(message));
+  *to++ = static_cast<char>(flags);
+  to = put_varint(to, copy.place - last_place_);
+  if (!home) to = put_varint(to, file_ - copy.position);
+  if (flags & gap_flag) to = put_varint(to, count_ - next_);
+  if (flags & time_flags) to = put_varint(to, message.published_at);
+  if (flags & count_flag) to = put_varint(to, copy.delivery_count);
+  if (home) {
+    to = put_varint(to, block_ - home->block);
+    return cut(bytes_, put_varint(to, home->at));
+  }
+  cut(bytes_, put_strings(to, message));
+  bytes_ += message.body;
+}
+
 void PileBuilder::open_block(const engine::CopyToStore& copy) {
   close_block();
-  block_ = bytes_.size();
+  block_ = size();
   bytes_.append(block_header_size, '\0');
+  if (!continues_extent(copy)) {
+    extents_.push_back({.queue = copy.queue,
+                        .priority = copy.priority,
+                        .first = count_,
+                        .offset = block_,
+                        .first_place = copy.place});
+  }
   first_place_ = last_place_ = copy.place;
   block_first_ = count_;
-  if (extents_.empty() || extents_.back().queue != copy.queue ||
-      extents_.back().priority != copy.priority) {
-    extents_.push_back(
-        {.queue = copy.queue, .priority = copy.priority, .first = count_, .offset = block_});
-  }
 }
 
 void PileBuilder::close_block() {
   if (block_ == 0) return;
-  const std::string_view records = std::string_view(bytes_).substr(block_ + block_header_size);
+  const std::size_t begin = static_cast<std::size_t>(block_ - taken_);
+  const std::string_view records = std::string_view(bytes_).substr(begin + block_header_size);
+  // A block has many small messages, or one, none of which is that large.
+  assert(records.size() <= std::numeric_limits<std::uint32_t>::max());
   std::string header;
   put_u32(header, static_cast<std::uint32_t>(records.size()));
   put_u32(header, block_count_);
@@ -111,16 +162,28 @@ void PileBuilder::close_block() {
   put_u64(header, checksum(records, id_, file_ + block_));
   put_u64(header, checksum(header, id_, file_ + block_));
   assert(header.size() == block_header_size);
-  std::memcpy(bytes_.data() + block_, header.data(), header.size());
+  std::memcpy(bytes_.data() + begin, header.data(), header.size());
   bytes_.resize(align(bytes_.size()), '\0');
-  extents_.back().size = bytes_.size() - extents_.back().offset;
+  extents_.back().size = size() - extents_.back().offset;
   block_ = 0;
   block_count_ = 0;
+  block_weight_ = 0;
 }
 
-std::string PileBuilder::finish() {
+std::string PileBuilder::take(std::string buffer) {
   close_block();
-  return std::move(bytes_);
+  taken_ += bytes_.size();
+  buffer.clear();
+  return std::exchange(bytes_, std::move(buffer));
+}
+
+std::size_t pile_size_max(const engine::MessageView& message, std::size_t queue_count) {
+  constexpr std::size_t record_size_max = 1 + 6 * 4;
+  constexpr std::size_t header_share = block_header_size + batch_alignment;
+  const std::size_t strings = message.exchange.size() + message.routing_key.size() +
+                              message.properties.size() + message.body.size();
+  const std::size_t headers = header_share * std::min(strings, block_size) / block_size;
+  return (record_size_max + headers) * queue_count + 4 * varint_size_max + strings;
 }
 
 std::string check_pile_header(std::string_view bytes, LogPosition file, const DirectoryId& id) {
@@ -159,46 +222,99 @@ bool decode_block_header(std::string_view bytes, LogPosition file, std::uint64_t
   return true;
 }
 
+namespace {
+
+// What stands in one place of a message; `flags` are the record's.
+void read_message(Reader& in, std::uint8_t flags, LogPosition file, engine::StoredMessage& stored) {
+  engine::MessageView& message = stored.message;
+  message.exchange = in.string();
+  message.routing_key = in.string();
+  message.properties = in.string();
+  message.body = in.string();
+  stored.is_timed = (flags & time_flag) != 0;
+  stored.is_shared = (flags & shared_flag) != 0;
+  if (stored.position == 0 || stored.position > file || message.exchange.size() > 255 ||
+      message.routing_key.size() > 255) {
+    in.fail();
+  }
+}
+
+}  // namespace
+
 BlockReader::BlockReader(const Block& block, std::string_view bytes, LogPosition file,
                          std::uint64_t offset, const DirectoryId& id)
     : file_(file),
-      records_(bytes.substr(block_header_size)),
+      offset_(offset),
+      all_(bytes.substr(std::min(bytes.size(), block_header_size))),
       next_(block.first),
       left_(block.count),
       place_(block.first_place),
-      ok_(records_.size() >= block.records_size) {
-  records_ = records_.substr(0, block.records_size);
-  ok_ = ok_ && checksum(records_, id, file + offset) == block.records_checksum;
+      ok_(all_.size() >= block.records_size) {
+  all_ = all_.substr(0, block.records_size);
+  records_ = all_;
+  ok_ = ok_ && checksum(all_, id, file + offset) == block.records_checksum;
 }
 
-bool BlockReader::next(engine::StoredMessage& message, std::uint32_t& index) {
+bool BlockReader::next(PileRecord& record) {
   if (!ok_ || left_ == 0) return false;
   --left_;
   Reader in(records_);
   const std::uint8_t flags = in.byte();
+  const bool is_reference = (flags & reference_flag) != 0;
   place_ += in.varint();
-  const std::uint64_t distance = in.varint();
+  const std::uint64_t distance = is_reference ? 0 : in.varint();
   if (flags & gap_flag) next_ += in.varint_32();
-  message = {.position = file_ - distance,
-             .place = place_,
-             .delivery_count = 0,
-             .redelivered = (flags & redelivered_flag) != 0,
-             .is_timed = (flags & time_flag) != 0,
-             .message = {}};
-  if (flags & (time_flag | untimed_flag)) message.message.published_at = in.varint();
-  if (flags & count_flag) message.delivery_count = in.varint_32();
-  message.message.exchange = in.string();
-  message.message.routing_key = in.string();
-  message.message.properties = in.string();
-  message.message.body = in.string();
-  if (distance >= file_ || next_ >= std::numeric_limits<std::uint32_t>::max() ||
-      message.message.exchange.size() > 255 || message.message.routing_key.size() > 255) {
-    in.fail();
+  record = {};
+  record.message.place = place_;
+  record.message.redelivered = (flags & redelivered_flag) != 0;
+  if (flags & time_flags) record.message.message.published_at = in.varint();
+  if (flags & count_flag) record.message.delivery_count = in.varint_32();
+  if (is_reference) {
+    const std::uint64_t back = in.varint();
+    if (back == 0 || back > offset_ - pile_header_size) in.fail();
+    record.home = {offset_ - back, in.varint()};
+  } else {
+    if (distance >= file_) in.fail();
+    record.message.position = file_ - distance;
+    read_message(in, flags, file_, record.message);
   }
+  if (next_ >= std::numeric_limits<std::uint32_t>::max()) in.fail();
   ok_ = in.ok();
+  record.size = records_.size() - in.rest().size();
   records_ = in.rest();
-  index = static_cast<std::uint32_t>(next_++);
+  record.index = static_cast<std::uint32_t>(next_++);
   return ok_;
+}
+
+bool read_home(std::string_view records, LogPosition file, PileRecord& record) {
+  if (record.home->at >= records.size()) return false;
+  Reader in(records.substr(static_cast<std::size_t>(record.home->at)));
+  const std::uint8_t flags = in.byte();
+  if ((flags & shared_flag) == 0 || (flags & reference_flag) != 0) return false;
+  in.varint();  // its place in the other queue
+  const std::uint64_t distance = in.varint();
+  if (distance >= file) return false;
+  record.message.position = file - distance;
+  if (flags & gap_flag) in.varint();
+  if (flags & time_flags) record.message.message.published_at = in.varint();
+  if (flags & count_flag) in.varint();
+  read_message(in, flags, file, record.message);
+  return in.ok();
+}
+
+bool HomeFinder::fill_in(PileRecord& record) {
+  const std::uint64_t offset = record.home->block;
+  if (offset_ != offset) {
+    offset_ = offset;
+    records_ = {};
+    Block block;
+    const std::string_view rest = bytes_.substr(std::min<std::uint64_t>(offset, bytes_.size()));
+    if (decode_block_header(rest, file_, offset, id_, block)) {
+      const BlockReader reader(block, rest, file_, offset, id_);
+      if (reader.ok()) records_ = reader.records();
+    }
+  }
+  return read_home(records_, file_, record);
 }
 
 }  // namespace haypile::log

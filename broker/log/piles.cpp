@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "log/bytes.hpp"
 
@@ -12,7 +13,17 @@ namespace {
 // What a message takes in a pile besides its strings: about.
 constexpr std::uint64_t record_overhead = 8;
 // And no message takes less, whatever its strings are.
-constexpr std::uint64_t record_size_min = 7;
+constexpr std::uint64_t record_size_min = 4;
+
+// Nothing is 0, and all others are one more.
+void put_optional(std::string& out, std::optional<std::uint64_t> value) {
+  put_varint(out, value ? *value + 1 : 0);
+}
+
+std::optional<std::uint64_t> read_optional(Reader& in) {
+  const std::uint64_t value = in.varint();
+  return value == 0 ? std::nullopt : std::optional(value - 1);
+}
 
 // `end` is that of the indices of the extent before.
 void append_extent(std::string& out, std::uint32_t end, const Extent& extent) {
@@ -25,6 +36,10 @@ void append_extent(std::string& out, std::uint32_t end, const Extent& extent) {
   put_varint(out, extent.size);
   put_varint(out, extent.body_bytes);
   put_varint(out, extent.last_place);
+  put_varint(out, extent.last_place - extent.first_place);
+  put_varint(out, extent.shared);
+  put_varint(out, extent.homes);
+  put_varint(out, extent.home_bytes);
 }
 
 // `end` and `offset` are where the extent before ends. Before version 4 nothing was thinned.
@@ -41,6 +56,16 @@ Extent read_extent(Reader& in, std::uint32_t version, std::uint32_t end, std::ui
   extent.size = in.varint();
   extent.body_bytes = in.varint();
   extent.last_place = in.varint();
+  if (version < 5) return extent;
+  const std::uint64_t span = in.varint();
+  extent.first_place = extent.last_place - std::min(span, extent.last_place);
+  extent.shared = in.varint_32();
+  extent.homes = in.varint_32();
+  extent.home_bytes = in.varint();
+  if (span > extent.last_place || extent.homes > extent.shared || extent.shared > extent.stored ||
+      extent.home_bytes > extent.size) {
+    in.fail();
+  }
   return extent;
 }
 
@@ -82,11 +107,26 @@ IndexSet IndexSet::up_to(std::uint32_t end) const {
   return set;
 }
 
+// Of the messages that stand once, at least those that the queue with most of them has are needed:
+// mostly all queues have the same.
 std::uint64_t Pile::live_bytes() const {
   std::uint64_t sum = 0;
-  for (const Left& each : left)
-    sum += each.bytes;
-  return sum;
+  std::uint64_t homes = 0;
+  std::uint64_t home_bytes = 0;
+  std::uint64_t most = 0;
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    sum += left[i].bytes;
+    homes += extents[i].homes;
+    home_bytes += extents[i].home_bytes;
+    most = std::max(most, std::uint64_t{extents[i].shared} * left[i].count / extents[i].stored);
+  }
+  return homes == 0 ? sum : sum + home_bytes / homes * std::min(homes, most);
+}
+
+Pile::Left* Pile::left_of(std::uint32_t index) {
+  const auto behind = std::ranges::upper_bound(extents, index, {}, &Extent::first);
+  if (behind == extents.begin()) return nullptr;
+  return &left[static_cast<std::size_t>(behind - extents.begin()) - 1];
 }
 
 std::uint64_t Pile::drop(std::uint32_t index, std::size_t message_size) {
@@ -94,23 +134,79 @@ std::uint64_t Pile::drop(std::uint32_t index, std::size_t message_size) {
   gone.insert(index);
   ++gone_count;
   delivery_counts.erase(index);
-  const auto behind = std::ranges::upper_bound(extents, index, {}, &Extent::first);
-  if (behind == extents.begin()) return 0;
-  Left& its = left[static_cast<std::size_t>(behind - extents.begin()) - 1];
-  if (its.count == 0) return 0;
-  const std::uint64_t average = its.bytes / its.count;
-  const bool is_last = --its.count == 0;
-  const std::uint64_t about = message_size == 0 ? average : message_size + record_overhead;
-  const std::uint64_t freed = is_last ? its.bytes : std::min(its.bytes, about);
-  its.bytes -= freed;
+  Left* its = left_of(index);
+  if (!its || its->count == 0) return 0;
+  const Extent& extent = extents[static_cast<std::size_t>(its - left.data())];
+  const bool is_known = message_size != 0 && extent.shared == 0;
+  const std::uint64_t about = is_known ? message_size + record_overhead : its->bytes / its->count;
+  const bool is_last = --its->count == 0;
+  const std::uint64_t freed = is_last ? its->bytes : std::min(its->bytes, about);
+  its->bytes -= freed;
+  if (is_last) its->bodies = 0;
   return freed;
+}
+
+void Pile::lose_bodies(std::uint32_t index, std::optional<std::uint64_t> bytes) {
+  Left* its = left_of(index);
+  if (!its || its->count == 0) return;
+  if (!bytes || !its->bodies) {
+    its->bodies.reset();
+  } else {
+    *its->bodies -= std::min(*its->bodies, *bytes);
+  }
+}
+
+Pile::Left Pile::all_of(const Extent& extent) {
+  return {extent.stored, extent.size - std::min(extent.size, extent.home_bytes), extent.body_bytes};
+}
+
+void Pile::grow(const std::vector<Extent>& all, std::uint32_t indices) {
+  if (!extents.empty()) {
+    const std::size_t last = extents.size() - 1;
+    const Left before = all_of(extents[last]);
+    const Left after = all_of(all[last]);
+    left[last].count += after.count - before.count;
+    left[last].bytes += after.bytes - before.bytes;
+    if (left[last].bodies) *left[last].bodies += *after.bodies - *before.bodies;
+    extents[last] = all[last];
+  }
+  for (std::size_t i = extents.size(); i < all.size(); ++i) {
+    extents.push_back(all[i]);
+    left.push_back(all_of(all[i]));
+  }
+  count = indices;
+}
+
+// Of an extent of which nothing was left there is none any more; two may have become one.
+void Pile::replace_extents(const std::vector<Extent>& with) {
+  const std::vector<Extent> before = std::exchange(extents, with);
+  const std::vector<Left> left_before = left;
+  gone = gone.up_to(count);
+  gone_count = gone.count(0, count);
+  count_what_is_left();
+  std::size_t old = 0;
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    std::optional<std::uint64_t> bodies = 0;
+    for (; old < before.size() && before[old].first < extents[i].first + extents[i].count; ++old) {
+      const auto& more = left_before[old].bodies;
+      bodies = bodies && more ? std::optional(*bodies + *more) : std::nullopt;
+    }
+    if (bodies) bodies = std::min(*bodies, extents[i].body_bytes);
+    left[i].bodies = bodies;
+  }
 }
 
 void Pile::count_what_is_left() {
   left.clear();
   for (const Extent& extent : extents) {
     const std::uint32_t live = extent.count - gone.count(extent.first, extent.first + extent.count);
-    left.push_back({live, extent.size * live / extent.stored});
+    Left its = all_of(extent);
+    if (live != its.count) {
+      its.bytes = its.bytes * live / extent.stored;
+      its.bodies = live == 0 ? std::optional<std::uint64_t>(0) : std::nullopt;
+      its.count = live;
+    }
+    left.push_back(its);
   }
 }
 
@@ -127,6 +223,8 @@ void append_pile(std::string& out, const Pile& pile) {
     append_extent(out, end, extent);
     end = extent.first + extent.count;
   }
+  for (const Pile::Left& left : pile.left)
+    put_optional(out, left.bodies);
   put_varint(out, pile.delivery_counts.size());
   for (const auto& [index, count] : pile.delivery_counts) {
     put_varint(out, index);
@@ -180,6 +278,9 @@ bool read_pile(Reader& in, std::uint32_t version, Pile& pile) {
   pile.redelivered = in.boolean();
   if (version >= 4) pile.count = in.varint_32();
   read_extents(in, version, pile);
+  std::vector<std::optional<std::uint64_t>> bodies;
+  for (std::size_t i = 0; i < pile.extents.size() && version >= 5 && in.ok(); ++i)
+    bodies.push_back(read_optional(in));
   const std::uint64_t count = pile.count;
   for (std::uint64_t left = in.varint(); left > 0 && in.ok(); --left) {
     const std::uint32_t index = in.varint_32();
@@ -196,7 +297,13 @@ bool read_pile(Reader& in, std::uint32_t version, Pile& pile) {
   }
   pile.gone = IndexSet(full, std::move(words));
   pile.gone_count = pile.gone.count(0, pile.count);
-  return in.ok() && is_consistent(pile);
+  if (!in.ok() || !is_consistent(pile)) return false;
+  pile.count_what_is_left();
+  for (std::size_t i = 0; i < bodies.size(); ++i) {
+    if (bodies[i] > std::optional(pile.extents[i].body_bytes)) return false;
+    pile.left[i].bodies = bodies[i];
+  }
+  return true;
 }
 
 Pile* Piles::find(LogPosition number) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "log/pile.hpp"
+#include "log/unwritten.hpp"
 
 namespace haypile::log {
 
@@ -63,28 +65,45 @@ struct Pile {
   // Messages that were delivered since, and how often they came back; 0: as it says in the pile.
   std::map<std::uint32_t, std::uint32_t> delivery_counts{};
 
-  // Not on disk, or not in a checkpoint yet; then these are its bytes.
-  std::shared_ptr<std::string> bytes{};
+  // Messages are still moved to it: no checkpoint names it.
+  bool is_open = false;
+  // No checkpoint on disk names it: a recovery finds its messages in the log.
+  bool is_young = false;
+  Unwritten unwritten{};
   std::uint64_t checkpoint = 0;  // counts checkpoints: from this one on it is known
   std::uint64_t last_drop = 0;   // the number of checkpoints that there were then
   bool is_damaged = false;       // somewhere: it cannot be thinned
+
+  // It has not been worth a new file when no more than twice as many messages were left.
+  std::uint32_t thin_below = std::numeric_limits<std::uint32_t>::max();
 
   std::uint32_t live_count() const { return count - gone_count; }
   std::uint32_t live_count_in(std::size_t extent) const { return left[extent].count; }
   // About what there is of it in the file.
   std::uint64_t live_bytes() const;
   // Returns about what that leaves unused in the file; 0 if it was gone before. `message_size`
-  // is 0 for one of average size.
+  // is 0 for one of average size. Call lose_bodies() for what goes.
   std::uint64_t drop(std::uint32_t index, std::size_t message_size = 0);
+  // So many bytes of bodies have gone of the extent that has that index; nothing: it is not known.
+  void lose_bodies(std::uint32_t index, std::optional<std::uint64_t> bytes);
+  // More has been added: `all` begins with the extents that there are, the last one maybe longer.
+  void grow(const std::vector<Extent>& all, std::uint32_t indices);
+  // A new file has these, up to the `count` that there is.
+  void replace_extents(const std::vector<Extent>& with);
   // To be called when all the rest is there, and before drop().
   void count_what_is_left();
 
   // Of each extent.
   struct Left {
     std::uint32_t count = 0;
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes = 0;                  // in the file, but for shared messages: about
+    std::optional<std::uint64_t> bodies = 0;  // nothing: not known
   };
   std::vector<Left> left{};
+
+ private:
+  Left* left_of(std::uint32_t index);
+  static Left all_of(const Extent& extent);
 };
 
 // As a record of a checkpoint.
@@ -97,7 +116,7 @@ class Piles {
 
   // Numbers rise.
   Slot add(Pile pile) {
-    pile.count_what_is_left();
+    if (pile.left.size() != pile.extents.size()) pile.count_what_is_left();
     piles_.push_back(std::make_unique<Pile>(std::move(pile)));
     return base_ + static_cast<Slot>(piles_.size()) - 1;
   }
@@ -122,10 +141,12 @@ class Piles {
       ++base_;
     }
   }
+  // All but the one that is open.
   template <class Visit>
   void each(Visit visit) {
     for (Slot slot = base_; slot != end(); ++slot) {
-      if (piles_[slot - base_]) visit(slot, *piles_[slot - base_]);
+      const auto& pile = piles_[slot - base_];
+      if (pile && !pile->is_open) visit(slot, *pile);
     }
   }
 

@@ -7,16 +7,15 @@
 
 namespace haypile::log {
 
-std::string_view PileReader::read(const Pile& pile, std::uint64_t offset, std::size_t size) {
-  if (pile.bytes) {
-    return offset < pile.bytes->size() ? std::string_view(*pile.bytes).substr(offset, size) : "";
-  }
+std::string_view PileReader::read(const Pile& pile, std::uint64_t offset, std::size_t size,
+                                  std::string& buffer) {
+  if (pile.unwritten.has(offset)) return pile.unwritten.read(offset, size);
   if (open_ != pile.file) {
     file_ = files_.open(directory_ + "/" + pile_name(pile.file));
     open_ = pile.file;
   }
-  file_->read(offset, size, buffer_);
-  return buffer_;
+  file_->read(offset, size, buffer);
+  return buffer;
 }
 
 void PileReader::refuse(const Pile& pile, std::uint64_t offset, const char* why) const {
@@ -25,119 +24,244 @@ void PileReader::refuse(const Pile& pile, std::uint64_t offset, const char* why)
 }
 
 Block PileReader::block(const Pile& pile, std::uint64_t offset, std::string_view& bytes) {
+  return block(pile, offset, bytes, buffer_);
+}
+
+Block PileReader::block(const Pile& pile, std::uint64_t offset, std::string_view& bytes,
+                        std::string& buffer) {
   constexpr std::size_t size_mostly = block_header_size + block_size + 1024;
-  bytes = read(pile, offset, size_mostly);
+  bytes = read(pile, offset, size_mostly, buffer);
   Block block;
   if (!decode_block_header(bytes, pile.file, offset, id_, block)) {
     refuse(pile, offset, "there is no block");
   }
   const std::size_t size = block_header_size + block.records_size;
-  if (bytes.size() < size) bytes = read(pile, offset, size);
+  if (bytes.size() < size) bytes = read(pile, offset, size, buffer);
   if (bytes.size() < size) refuse(pile, offset, "the block is not whole");
   return block;
 }
 
-void QueueBacklog::note(Piles::Slot slot, const Extent& extent) {
-  std::erase_if(ranges_, [this](const Range& range) { return !piles_.has(range.slot); });
-  ranges_.push_back({slot, extent.first, extent.count});
+void PileReader::go_home(const Pile& pile, std::uint64_t offset, PileRecord& record) {
+  if (!read_home(home_records(pile, record.home->block), pile.file, record)) {
+    refuse(pile, offset, "it refers to a message that is not there");
+  }
+}
+
+// Those that refer to a block mostly come one after the other.
+std::string_view PileReader::home_records(const Pile& pile, std::uint64_t offset) {
+  const bool is_known = home_.file == pile.file && home_.offset == offset;
+  if (is_known && home_.is_in_buffer) {
+    return std::string_view(home_buffer_).substr(block_header_size, home_.records_size);
+  }
+  if (is_known && pile.unwritten.has(offset)) {
+    return pile.unwritten.read(offset, home_.size).substr(block_header_size);
+  }
+  home_ = {};
+  std::string_view bytes;
+  const Block block = this->block(pile, offset, bytes, home_buffer_);
+  const BlockReader reader(block, bytes, pile.file, offset, id_);
+  if (!reader.ok()) refuse(pile, offset, "the checksum of its block does not match");
+  home_ = {pile.file, offset, block_header_size + block.records_size, block.records_size,
+           !pile.unwritten.has(offset)};
+  return reader.records();
+}
+
+void QueueBacklog::note(const Range& range, const Extent& extent) {
+  std::erase_if(ranges_, [this](const Range& each) { return !piles_.has(each.slot); });
+  if (!ranges_.empty() && ranges_.back().slot == range.slot && ranges_.back().end == range.first) {
+    ranges_.back().end = range.end;
+  } else {
+    ranges_.push_back(range);
+  }
   last_place_ = std::max(last_place_, extent.last_place);
   is_timed_ = is_timed_ || extent.is_timed;
 }
 
-void QueueBacklog::add(Piles::Slot slot, const Extent& extent, std::uint32_t first_unread,
-                       std::size_t unread_bytes) {
-  note(slot, extent);
-  const std::uint32_t end = extent.first + extent.count;
-  if (first_unread == end) return;
-  parts_.push_back({slot, extent.offset, first_unread, end, end - first_unread});
-  unread_count_ += end - first_unread;
-  if (unread_bytes_) *unread_bytes_ += unread_bytes;
+namespace {
+
+void add_to(std::optional<std::uint64_t>& sum, std::optional<std::uint64_t> more) {
+  sum = sum && more ? std::optional(*sum + *more) : std::nullopt;
+}
+
+void take_from(std::optional<std::uint64_t>& sum, std::uint64_t less) {
+  if (sum) *sum -= std::min(*sum, less);
+}
+
+}  // namespace
+
+void QueueBacklog::insert(const Part& part, bool is_behind) {
+  unread_count_ += part.unread;
+  add_to(unread_bytes_, part.body_bytes);
+  Part* last = parts_.empty() ? nullptr : &parts_.back();
+  // Blocks stand one behind the other, as the indices do.
+  if (is_behind && last && last->slot == part.slot && last->end == part.first) {
+    last->end = part.end;
+    last->unread += part.unread;
+    return add_to(last->body_bytes, part.body_bytes);
+  }
+  parts_.insert(std::ranges::upper_bound(parts_, part.place, {}, &Part::place), part);
+}
+
+void QueueBacklog::add(Piles::Slot slot, std::uint32_t first, const Extent& extent,
+                       const Part& unread) {
+  const bool is_behind = unread.place > last_place_;
+  note({slot, first, extent.first + extent.count}, extent);
+  if (unread.unread > 0) insert(unread, is_behind);
 }
 
 void QueueBacklog::restore(Piles::Slot slot, std::size_t number) {
-  const Extent& extent = piles_.at(slot).extents[number];
-  const std::uint32_t unread = piles_.at(slot).live_count_in(number);
-  if (unread == 0) return;
-  note(slot, extent);
-  parts_.push_back({slot, extent.offset, extent.first, extent.first + extent.count, unread});
-  unread_count_ += unread;
-  if (unread != extent.stored) {
-    unread_bytes_.reset();
-  } else if (unread_bytes_) {
-    *unread_bytes_ += extent.body_bytes;
-  }
+  const Pile& pile = piles_.at(slot);
+  const Extent& extent = pile.extents[number];
+  if (pile.live_count_in(number) == 0) return;
+  // Before version 5 nothing says where an extent begins, but it is behind those before it.
+  const std::uint64_t place = extent.first_place != 0 ? extent.first_place : last_place_ + 1;
+  const std::uint32_t end = extent.first + extent.count;
+  note({slot, extent.first, end}, extent);
+  insert({.slot = slot,
+          .offset = extent.offset,
+          .first = extent.first,
+          .end = end,
+          .unread = pile.live_count_in(number),
+          .place = place,
+          .body_bytes = pile.left[number].bodies},
+         false);
 }
 
-void QueueBacklog::thinned(Piles::Slot slot, std::uint64_t offset) {
+void QueueBacklog::thinned(Piles::Slot slot, const Extent& extent) {
   for (Part& part : parts_) {
-    if (part.slot == slot && !HAYPILE_CANARY(old_offset_kept)) part.offset = offset;
+    if (part.slot != slot || HAYPILE_CANARY(old_offset_kept)) continue;
+    // It may begin with some that have gone, and are not in the new file.
+    const std::uint32_t end = extent.first + extent.count;
+    if (part.first < end && extent.first < part.end) part.offset = extent.offset;
   }
 }
 
 template <class Visit>
-std::uint64_t QueueBacklog::each_unread(const Part& part, std::uint64_t offset, Visit visit) {
+std::uint64_t QueueBacklog::each_unread(const Part& part, Visit visit) {
   Pile& pile = piles_.at(part.slot);
-  std::string_view bytes;
-  const Block block = reader_.block(pile, offset, bytes);
-  BlockReader reader(block, bytes, pile.file, offset, reader_.id());
-  engine::StoredMessage message;
-  std::uint32_t index = 0;
-  while (reader.next(message, index)) {
-    if (index < part.first || index >= part.end || pile.gone.contains(index)) continue;
-    message.id = Piles::id(part.slot, index);
-    message.redelivered = message.redelivered || pile.redelivered;
-    const auto count = pile.delivery_counts.find(index);
-    if (count != pile.delivery_counts.end()) {
-      message.redelivered = true;
-      if (count->second != 0) message.delivery_count = count->second;
-    }
-    visit(message);
-  }
-  if (!reader.ok()) reader_.refuse(pile, offset, "the checksum of its block does not match");
-  return offset + block.size();
+  bool goes_on = true;
+  const Block block = reader_.each_in_block(
+      pile, part.offset, [&](const Block&, std::uint32_t index, engine::StoredMessage& message) {
+        if (index < part.first || pile.gone.contains(index)) return true;
+        if (index >= part.end) {
+          if (part.unread > 0) reader_.refuse(pile, part.offset, "messages are missing before it");
+          return goes_on = false;
+        }
+        message.id = Piles::id(part.slot, index);
+        message.redelivered = message.redelivered || pile.redelivered;
+        const auto count = pile.delivery_counts.find(index);
+        if (count != pile.delivery_counts.end()) {
+          message.redelivered = true;
+          if (count->second != 0) message.delivery_count = count->second;
+        }
+        return goes_on = visit(message);
+      });
+  return goes_on ? part.offset + block.size() : part.offset;
 }
 
-void QueueBacklog::read(const Take& take) {
+void QueueBacklog::give_up(const IoError& error) {
+  parts_.clear();
+  unread_count_ = 0;
+  unread_bytes_ = 0;
+  host_.fail(error);
+}
+
+void QueueBacklog::read(const Take& take, std::size_t bytes_max) {
   try {
     for (const std::size_t before = unread_count_; unread_count_ > 0 && unread_count_ == before;)
-      read_block(take);
+      read_block(take, bytes_max);
   } catch (const IoError& error) {
-    parts_.clear();
-    unread_count_ = 0;
-    unread_bytes_ = 0;
-    host_.fail(error);
+    give_up(error);
   }
 }
 
-void QueueBacklog::read_block(const Take& take) {
-  Part& part = parts_.front();
-  part.offset = each_unread(part, part.offset, [&](const engine::StoredMessage& message) {
+void QueueBacklog::read_block(const Take& take, std::size_t bytes_max) {
+  Part part = parts_.front();
+  std::size_t bytes = 0;
+  // A part is left unchanged until all is well.
+  const std::uint64_t offset = each_unread(part, [&](const engine::StoredMessage& message) {
+    if (bytes >= bytes_max || part.unread == 0) return false;
+    const std::size_t body_size = message.message.body.size();
+    bytes += body_size + message.message.properties.size() + sizeof message;
     --unread_count_;
     --part.unread;
-    if (unread_bytes_) *unread_bytes_ -= message.message.body.size();
+    take_from(part.body_bytes, body_size);
+    take_from(unread_bytes_, body_size);
     part.first = Piles::index_of(message.id) + 1;
+    part.place = message.place + 1;
     take(message);
+    return true;
   });
-  if (part.unread == 0) parts_.pop_front();
+  part.offset = offset;
+  parts_.pop_front();
+  if (part.unread == 0) return;
+  parts_.insert(std::ranges::lower_bound(parts_, part.place, {}, &Part::place), part);
+}
+
+void QueueBacklog::peek(const Take& visit) {
+  try {
+    while (!parts_.empty() && !peek_at_first(visit)) {
+    }
+  } catch (const IoError& error) {
+    give_up(error);
+  }
+}
+
+// False if it has to be tried again: the first block has nothing unread, or what it has does not
+// come first.
+bool QueueBacklog::peek_at_first(const Take& visit) {
+  Part part = parts_.front();
+  bool is_found = false;
+  bool is_first = false;
+  part.offset = each_unread(part, [&](const engine::StoredMessage& message) {
+    is_found = true;
+    is_first = parts_.size() == 1 || message.place <= parts_[1].place;
+    part.place = message.place;
+    if (is_first) visit(message);
+    return false;
+  });
+  parts_.pop_front();
+  parts_.insert(std::ranges::lower_bound(parts_, part.place, {}, &Part::place), part);
+  return is_found && is_first;
+}
+
+// Only what was stored by an older version is not counted exactly.
+void QueueBacklog::count_body_bytes(Part& part) {
+  std::uint64_t bytes = 0;
+  Part rest = part;
+  while (rest.unread > 0) {
+    rest.offset = each_unread(rest, [&](const engine::StoredMessage& message) {
+      bytes += message.message.body.size();
+      --rest.unread;
+      return true;
+    });
+  }
+  part.body_bytes = bytes;
 }
 
 std::size_t QueueBacklog::unread_bytes() {
-  if (!unread_bytes_) {
-    std::size_t bytes = 0;
-    look_at([&](const engine::StoredMessage& message) { bytes += message.message.body.size(); });
+  if (unread_bytes_) return static_cast<std::size_t>(*unread_bytes_);
+  std::uint64_t bytes = 0;
+  try {
+    for (Part& part : parts_) {
+      if (!part.body_bytes) count_body_bytes(part);
+      bytes += *part.body_bytes;
+    }
     unread_bytes_ = bytes;
+  } catch (const IoError& error) {
+    give_up(error);
   }
-  return *unread_bytes_;
+  return static_cast<std::size_t>(*unread_bytes_);
 }
 
 void QueueBacklog::look_at(const Take& visit) {
   try {
-    for (const Part& part : parts_) {
-      std::uint32_t left = part.unread;
-      for (std::uint64_t offset = part.offset; left > 0;) {
-        offset = each_unread(part, offset, [&](const engine::StoredMessage& message) {
+    for (Part part : parts_) {
+      while (part.unread > 0) {
+        part.offset = each_unread(part, [&](const engine::StoredMessage& message) {
           visit(message);
-          --left;
+          --part.unread;
+          return true;
         });
       }
     }
@@ -149,10 +273,29 @@ void QueueBacklog::look_at(const Take& visit) {
 void QueueBacklog::drop_unread() {
   for (const Part& part : std::exchange(parts_, {})) {
     if (HAYPILE_CANARY(purge_forgets_backlog)) continue;
-    host_.drop_unread(part.slot, part.first, part.end - part.first);
+    host_.drop_unread(part.slot, part.first, part.end, part.body_bytes);
   }
   unread_count_ = 0;
   unread_bytes_ = 0;
+}
+
+const char* QueueBacklog::broken_invariant() const {
+  std::size_t unread = 0;
+  std::optional<std::uint64_t> bytes = 0;
+  std::uint64_t place = 0;
+  for (const Part& part : parts_) {
+    const Pile& pile = piles_.at(part.slot);
+    if (part.first >= part.end || part.end > pile.count) return "range of a part";
+    const std::uint32_t gone = pile.gone.count(part.first, part.end);
+    if (part.unread == 0 || part.unread > part.end - part.first - gone) return "unread in a part";
+    if (part.place < place) return "order of parts";
+    place = part.place;
+    unread += part.unread;
+    add_to(bytes, part.body_bytes);
+  }
+  if (unread != unread_count_) return "count of what is unread";
+  if (unread_bytes_ && bytes && *unread_bytes_ != *bytes) return "bytes of what is unread";
+  return nullptr;
 }
 
 }  // namespace haypile::log

@@ -21,18 +21,45 @@ class PileReader {
   PileReader(FileSystem& files, std::string directory, const DirectoryId& id)
       : files_(files), directory_(std::move(directory)), id_(id) {}
 
-  // The block at `offset`, and its bytes, which are valid until the next call.
-  Block block(const Pile& pile, std::uint64_t offset, std::string_view& bytes);
-  const DirectoryId& id() const { return id_; }
+  // Goes over the messages of the block at `offset`, in their order: `visit(block, index, message)`
+  // returns false to go no further. Returns the block; its messages are valid during the call only.
+  template <class Visit>
+  Block each_in_block(const Pile& pile, std::uint64_t offset, Visit visit) {
+    std::string_view bytes;
+    const Block block = this->block(pile, offset, bytes);
+    BlockReader reader(block, bytes, pile.file, offset, id_);
+    PileRecord record;
+    while (reader.next(record)) {
+      if (record.home) go_home(pile, offset, record);
+      if (!visit(block, record.index, record.message)) return block;
+    }
+    if (!reader.ok()) refuse(pile, offset, "the checksum of its block does not match");
+    return block;
+  }
   // Files are not kept open beyond this: they may have been removed.
   void close() {
     file_.reset();
     open_ = 0;
+    home_ = {};
   }
   [[noreturn]] void refuse(const Pile& pile, std::uint64_t offset, const char* why) const;
 
  private:
-  std::string_view read(const Pile& pile, std::uint64_t offset, std::size_t size);
+  // A block that messages stand in that others refer to. Its checksum has been verified.
+  struct HomeBlock {
+    LogPosition file = 0;
+    std::uint64_t offset = 0;
+    std::size_t size = 0;
+    std::size_t records_size = 0;
+    bool is_in_buffer = false;  // or else it has not been written yet
+  };
+  // The block at `offset`, and its bytes, which are valid until the next call.
+  Block block(const Pile& pile, std::uint64_t offset, std::string_view& bytes);
+  Block block(const Pile& pile, std::uint64_t offset, std::string_view& bytes, std::string& buffer);
+  void go_home(const Pile& pile, std::uint64_t offset, PileRecord& record);
+  std::string_view home_records(const Pile& pile, std::uint64_t offset);
+  std::string_view read(const Pile& pile, std::uint64_t offset, std::size_t size,
+                        std::string& buffer);
 
   FileSystem& files_;
   const std::string directory_;
@@ -40,6 +67,8 @@ class PileReader {
   std::unique_ptr<File> file_;  // the one that was read last
   LogPosition open_ = 0;
   std::string buffer_;
+  HomeBlock home_{};  // the one that was looked at last
+  std::string home_buffer_;
 };
 
 class QueueBacklog final : public engine::Backlog {
@@ -47,8 +76,10 @@ class QueueBacklog final : public engine::Backlog {
   class Host {
    public:
     virtual ~Host() = default;
-    // Those with that index and the following have left the queue, unread.
-    virtual void drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t count) = 0;
+    // `count` of those with that index and the following have left the queue, unread: the others
+    // had left it before. Nothing is known of the bodies' size if it is not given.
+    virtual void drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t end,
+                             std::optional<std::uint64_t> body_bytes) = 0;
     // What is stored cannot be read: the end of the log.
     virtual void fail(const IoError& error) = 0;
   };
@@ -56,55 +87,70 @@ class QueueBacklog final : public engine::Backlog {
   QueueBacklog(Piles& piles, PileReader& reader, Host& host)
       : piles_(piles), reader_(reader), host_(host) {}
 
-  // What has been stored of the queue since. Those from `first_unread` on are not in memory.
-  void add(Piles::Slot slot, const Extent& extent, std::uint32_t first_unread,
-           std::size_t unread_bytes);
+  // Of an extent: what has not been read.
+  struct Part {
+    Piles::Slot slot = 0;
+    std::uint64_t offset = 0;  // of the next block
+    std::uint32_t first = 0;
+    std::uint32_t end = 0;
+    std::uint32_t unread = 0;                     // the others have gone
+    std::uint64_t place = 0;                      // none of them has a lower one
+    std::optional<std::uint64_t> body_bytes = 0;  // nothing: not known
+  };
+  // Messages that have been stored of the queue since, with those indices; `unread` says which of
+  // them are not in memory.
+  void add(Piles::Slot slot, std::uint32_t first, const Extent& extent, const Part& unread);
   // What recovery found of it.
   void restore(Piles::Slot slot, std::size_t extent);
-  // The pile has a new file, in which the queue's blocks begin at `offset`.
-  void thinned(Piles::Slot slot, std::uint64_t offset);
+  // The pile has a new file; the queue's extent is there now.
+  void thinned(Piles::Slot slot, const Extent& extent);
   // All that is left of the queue in any pile, read or not: `drop(slot, first, count)`.
   template <class Drop>
   void each_range(Drop drop) const {
     for (const Range& range : ranges_)
-      drop(range.slot, range.first, range.count);
+      drop(range.slot, range.first, range.end - range.first);
   }
 
   std::size_t unread_count() const override { return unread_count_; }
   std::size_t unread_bytes() override;
+  std::uint64_t next_place() const override {
+    return parts_.empty() ? no_place : parts_.front().place;
+  }
   std::uint64_t last_place() const override { return last_place_; }
   bool is_timed() const override { return is_timed_; }
-  void read(const Take& take) override;
+  void read(const Take& take, std::size_t bytes_max) override;
+  void peek(const Take& visit) override;
   void look_at(const Take& visit) override;
   void drop_unread() override;
+  // What has to hold between two calls, and does not; null if all is well.
+  const char* broken_invariant() const;
 
  private:
+  // Of indices.
   struct Range {
     Piles::Slot slot;
     std::uint32_t first;
-    std::uint32_t count;
-  };
-  // Of an extent: what has not been read.
-  struct Part {
-    Piles::Slot slot;
-    std::uint64_t offset;  // of the next block
-    std::uint32_t first;
     std::uint32_t end;
-    std::uint32_t unread;  // the others have gone
   };
-  void note(Piles::Slot slot, const Extent& extent);
-  void read_block(const Take& take);
-  // Of one block of a part: visits what is unread, returns the offset of the next one.
+  void note(const Range& range, const Extent& extent);
+  // `is_behind`: its messages come after all that there were.
+  void insert(const Part& part, bool is_behind);
+  void read_block(const Take& take, std::size_t bytes_max);
+  bool peek_at_first(const Take& visit);
+  // Of the block that comes next in a part: visits what is unread, until `visit` returns false.
+  // Returns the offset of the next one, or of the same one if there is more in it.
   template <class Visit>
-  std::uint64_t each_unread(const Part& part, std::uint64_t offset, Visit visit);
+  std::uint64_t each_unread(const Part& part, Visit visit);
+  void count_body_bytes(Part& part);
+  void give_up(const IoError& error);
 
   Piles& piles_;
   PileReader& reader_;
   Host& host_;
   std::vector<Range> ranges_;
-  std::deque<Part> parts_;
+  std::deque<Part> parts_;  // by their next places
   std::size_t unread_count_ = 0;
-  std::optional<std::size_t> unread_bytes_ = 0;  // nothing: not known
+  std::optional<std::uint64_t> unread_bytes_ = 0;  // of all parts; nothing: of one it is not known
   std::uint64_t last_place_ = 0;
   bool is_timed_ = false;
 };

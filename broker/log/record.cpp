@@ -38,8 +38,12 @@ MessageRecord read_message_record(Reader& in, RecordType type, LogPosition posit
 StoredRecord read_stored(Reader& in, RecordType type, LogPosition position) {
   const std::uint64_t distance = in.varint();
   if (distance > position) in.fail();
-  const std::uint32_t first = in.varint_32();
-  return {type, position - distance, first, in.varint_32()};
+  StoredRecord record{type, position - distance, in.varint_32(), in.varint_32()};
+  if (type == RecordType::drop_sized) {
+    record.type = RecordType::drop_stored;
+    record.body_bytes = in.varint();
+  }
+  return record;
 }
 
 ExchangeRecord read_exchange(Reader& in) {
@@ -118,12 +122,22 @@ void append_delivery_count(std::string& out, engine::QueueId queue, LogPosition 
   put_varint(out, count);
 }
 
-void append_stored(std::string& out, RecordType type, LogPosition pile, std::uint32_t first,
-                   std::uint32_t count, LogPosition position) {
-  put_type(out, type);
+void append_note_stored(std::string& out, LogPosition pile, std::uint32_t index,
+                        std::uint32_t count, LogPosition position) {
+  put_type(out, RecordType::note_stored);
+  put_varint(out, position - pile);
+  put_varint(out, index);
+  put_varint(out, count);
+}
+
+void append_drop_stored(std::string& out, LogPosition pile, std::uint32_t first,
+                        std::uint32_t count, std::optional<std::uint64_t> body_bytes,
+                        LogPosition position) {
+  put_type(out, body_bytes ? RecordType::drop_sized : RecordType::drop_stored);
   put_varint(out, position - pile);
   put_varint(out, first);
   put_varint(out, count);
+  if (body_bytes) put_varint(out, *body_bytes);
 }
 
 void append_exchange(std::string& out, const engine::ExchangeDefinition& definition) {
@@ -205,6 +219,7 @@ bool decode_record(std::string_view& bytes, LogPosition position, Record& record
       record = read_message_record(in, type, position);
       break;
     case RecordType::drop_stored:
+    case RecordType::drop_sized:
     case RecordType::note_stored:
       record = read_stored(in, type, position);
       break;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,7 +33,8 @@ struct StoredRecord {
   RecordType type;
   LogPosition pile;
   std::uint32_t first;
-  std::uint32_t count;  // of messages; of deliveries in note_stored
+  std::uint32_t count;                        // of messages; of deliveries in note_stored
+  std::optional<std::uint64_t> body_bytes{};  // of the messages that have left, if it is said
 };
 struct ExchangeRecord {
   engine::ExchangeDefinition definition;
@@ -85,8 +87,12 @@ void append_message_record(std::string& out, RecordType type, engine::QueueId qu
                            LogPosition message, LogPosition position);
 void append_delivery_count(std::string& out, engine::QueueId queue, LogPosition message,
                            std::uint32_t count, LogPosition position);
-void append_stored(std::string& out, RecordType type, LogPosition pile, std::uint32_t first,
-                   std::uint32_t count, LogPosition position);
+void append_note_stored(std::string& out, LogPosition pile, std::uint32_t index,
+                        std::uint32_t count, LogPosition position);
+// Nothing is said of the bodies if their size is not known.
+void append_drop_stored(std::string& out, LogPosition pile, std::uint32_t first,
+                        std::uint32_t count, std::optional<std::uint64_t> body_bytes,
+                        LogPosition position);
 void append_exchange(std::string& out, const engine::ExchangeDefinition& definition);
 void append_delete_exchange(std::string& out, std::string_view name);
 void append_queue(std::string& out, const engine::QueueDefinition& definition);
@@ -103,8 +109,8 @@ inline constexpr std::size_t fragment_overhead = 1 + 10;
 inline constexpr std::size_t message_record_size_max = 1 + 2 * 10;
 inline constexpr std::size_t delivery_count_size_max = 1 + 3 * 10;
 inline constexpr std::size_t time_size_max = 1 + 10;
-// And append_stored().
-inline constexpr std::size_t stored_size_max = 1 + 3 * 10;
+// And append_drop_stored(), append_note_stored().
+inline constexpr std::size_t stored_size_max = 1 + 4 * 10;
 
 // An upper bound of what append_publish() appends.
 std::size_t publish_size_max(const engine::MessageView& message, std::size_t queue_count);

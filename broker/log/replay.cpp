@@ -205,7 +205,7 @@ void Replay::hand_over(LogPosition position, const Record& record, engine::Recov
   if (copies.empty()) return;
   SegmentUse& use = state_.segments[position / state_.segment_size - state_.first_segment];
   use.live_count += copies.size();
-  use.copy_bytes += copies.size() * publish_size_max(publish->message, 1);
+  use.copy_bytes += pile_size_max(publish->message, copies.size());
   recovery.message(position, publish->message, copies);
 }
 

@@ -84,10 +84,11 @@ class Salvage {
                    .delivery_count = stored.delivery_count,
                    .redelivered = true,
                    .is_timed = stored.is_timed,
+                   .is_shared = stored.is_shared,
                    .message = stored.message});
     });
     if (builder.count() == 0) return;
-    const std::string bytes = builder.finish();
+    const std::string bytes = builder.take();
     const auto file = files_.create(to_ + "/" + pile_name(pile.file));
     file->write(0, bytes);
     file->sync();

@@ -145,7 +145,8 @@ class Survey {
   void add_pile_damage(LogPosition file, Damage damage);
   void each_stored(const Pile& pile, std::string_view bytes, const TakeStored& take);
   std::optional<std::uint64_t> read_block(const Pile& pile, const Part& part,
-                                          std::string_view bytes, const TakeStored& take);
+                                          std::string_view bytes, HomeFinder& homes,
+                                          const TakeStored& take);
 
   FileSystem& files_;
   const std::string directory_;

@@ -11,7 +11,7 @@ namespace haypile::log {
 namespace {
 
 // So much is read of a pile whose size nothing tells.
-constexpr std::uint64_t pile_size_max = std::uint64_t{4} << 30;
+constexpr std::uint64_t file_size_max = std::uint64_t{4} << 30;
 // More indices in a row without a message are no gap, if nothing but a block says so.
 constexpr std::uint64_t gap_max = std::uint64_t{1} << 26;
 
@@ -62,7 +62,7 @@ LogPosition Survey::pile_in(LogPosition file) {
 }
 
 std::optional<Survey::FileStart> Survey::read_pile_file(const Pile& pile) {
-  return read_file(pile_name(pile.file), pile.size != 0 ? pile.size : pile_size_max);
+  return read_file(pile_name(pile.file), pile.size != 0 ? pile.size : file_size_max);
 }
 
 // Blocks stand by rising index: one that goes back, or beyond the file, is none.
@@ -137,13 +137,13 @@ Extent Survey::rebuild_block(const Part& part, std::string_view bytes, Pile& pil
   };
   if (!drop_up_to(block.first)) return extent;
   BlockReader reader(block, bytes.substr(part.offset), pile.file, part.offset, id_);
-  engine::StoredMessage message;
-  std::uint32_t index = 0;
-  while (reader.next(message, index) && index < part.end && drop_up_to(index)) {
-    next = std::uint64_t{index} + 1;
+  PileRecord record;
+  while (reader.next(record) && record.index < part.end && drop_up_to(record.index)) {
+    next = std::uint64_t{record.index} + 1;
     extent.count = static_cast<std::uint32_t>(next - extent.first);
     ++extent.stored;
-    moved_ = std::max(moved_, message.position + 1);
+    // Of one that stands elsewhere the position is found there.
+    if (!record.home) moved_ = std::max(moved_, record.message.position + 1);
   }
   if (!reader.ok()) {
     const std::uint64_t end = std::min(part.end, std::uint64_t{block.first} + block.count);
@@ -192,30 +192,54 @@ void Survey::check_pile(Pile& pile) {
   report_.piles.push_back(found);
 }
 
+namespace {
+
+// A block that goes on where the one before ended is of the same extent.
+Extent& extent_of(std::vector<Extent>& extents, const Block& block, std::uint64_t offset) {
+  if (extents.empty() || extents.back().queue != block.queue ||
+      extents.back().priority != block.priority || extents.back().last_place >= block.first_place) {
+    extents.push_back({.queue = block.queue,
+                       .priority = block.priority,
+                       .first = block.first,
+                       .offset = offset,
+                       .first_place = block.first_place});
+  }
+  return extents.back();
+}
+
+void add_to(Extent& extent, const PileRecord& record) {
+  const engine::StoredMessage& message = record.message;
+  ++extent.stored;
+  extent.count = record.index + 1 - extent.first;
+  extent.is_timed = extent.is_timed || message.is_timed;
+  extent.body_bytes += message.message.body.size();
+  extent.last_place = message.place;
+  if (!message.is_shared) return;
+  ++extent.shared;
+  if (record.home) return;
+  ++extent.homes;
+  extent.home_bytes += record.size;
+}
+
+}  // namespace
+
 // What the blocks say of themselves is what the checkpoint says of them.
 void Survey::compare(const Pile& pile, std::string_view bytes) {
   std::vector<Extent> found;
+  HomeFinder homes(bytes, pile.file, id_);
   for (const Part& part : parts_of(pile, bytes)) {
     const Block& block = *part.block;
-    if (found.empty() || found.back().queue != block.queue ||
-        found.back().priority != block.priority) {
-      found.push_back({.queue = block.queue,
-                       .priority = block.priority,
-                       .first = block.first,
-                       .offset = part.offset});
-    }
-    Extent& extent = found.back();
+    Extent& extent = extent_of(found, block, part.offset);
     BlockReader reader(block, bytes.substr(part.offset), pile.file, part.offset, id_);
-    engine::StoredMessage message;
-    std::uint32_t index = 0;
-    while (reader.next(message, index)) {
-      ++extent.stored;
-      extent.count = index + 1 - extent.first;
-      extent.is_timed = extent.is_timed || message.is_timed;
-      extent.body_bytes += message.message.body.size();
-      extent.last_place = message.place;
+    for (PileRecord record; reader.next(record);) {
+      if (record.home && !homes.fill_in(record)) continue;
+      add_to(extent, record);
     }
     extent.size = part.offset + block.size() - extent.offset;
+  }
+  // Before version 5 the checkpoint did not say where an extent begins.
+  for (std::size_t i = 0; i < std::min(found.size(), pile.extents.size()); ++i) {
+    if (pile.extents[i].first_place == 0) found[i].first_place = 0;
   }
   const auto [expected, actual] = std::ranges::mismatch(pile.extents, found);
   if (expected == pile.extents.end() && actual == found.end()) return;
@@ -234,20 +258,26 @@ std::uint64_t Survey::live_between(const Pile& pile, std::uint64_t first, std::u
 
 // The index behind its last message. Nothing if it is damaged: then nothing of it was taken.
 std::optional<std::uint64_t> Survey::read_block(const Pile& pile, const Part& part,
-                                                std::string_view bytes, const TakeStored& take) {
+                                                std::string_view bytes, HomeFinder& homes,
+                                                const TakeStored& take) {
   const std::string_view rest = bytes.substr(part.offset);
   BlockReader checker(*part.block, rest, pile.file, part.offset, id_);
-  engine::StoredMessage message;
-  std::uint32_t index = 0;
+  PileRecord record;
   std::uint64_t end = part.block->first;
-  while (checker.next(message, index))
-    end = std::uint64_t{index} + 1;
+  while (checker.next(record))
+    end = std::uint64_t{record.index} + 1;
   if (!checker.ok() || end > part.end) return std::nullopt;
   BlockReader reader(*part.block, rest, pile.file, part.offset, id_);
-  while (reader.next(message, index)) {
-    if (pile.gone.contains(index)) continue;
+  std::uint64_t lost = 0;
+  while (reader.next(record)) {
+    if (pile.gone.contains(record.index)) continue;
+    if (record.home && !homes.fill_in(record)) {
+      ++lost;
+      continue;
+    }
+    engine::StoredMessage& message = record.message;
     message.redelivered = message.redelivered || pile.redelivered;
-    const auto count = pile.delivery_counts.find(index);
+    const auto count = pile.delivery_counts.find(record.index);
     if (count != pile.delivery_counts.end()) {
       message.redelivered = true;
       if (count->second != 0) message.delivery_count = count->second;
@@ -256,12 +286,18 @@ std::optional<std::uint64_t> Survey::read_block(const Pile& pile, const Part& pa
       take(part.block->queue, part.block->priority, message);
     }
   }
+  if (lost > 0) {
+    add_pile_damage(pile.file, {.offset = part.offset,
+                                .what = "refers to messages in a damaged block",
+                                .message_count = lost});
+  }
   return end;
 }
 
 void Survey::each_stored(const Pile& pile, std::string_view bytes, const TakeStored& take) {
   std::uint64_t index = 0;
   bool is_next_lost = false;
+  HomeFinder homes(bytes, pile.file, id_);
   const auto lost_between = [&](const Part& part, const char* what) {
     add_pile_damage(pile.file, {.offset = part.offset,
                                 .what = what,
@@ -276,7 +312,7 @@ void Survey::each_stored(const Pile& pile, std::string_view bytes, const TakeSto
       continue;
     }
     if (std::exchange(is_next_lost, false)) continue;
-    if (const auto end = read_block(pile, part, bytes, take)) {
+    if (const auto end = read_block(pile, part, bytes, homes, take)) {
       index = *end;
     } else {
       lost_between(part, "is damaged: the checksum of its block does not match");

@@ -8,58 +8,92 @@ namespace haypile::log {
 
 namespace {
 
-// What is left of the old file.
-std::string collect(Thinning& thinning, FileSystem& files, const std::string& directory,
-                    const DirectoryId& id) {
-  PileBuilder builder(thinning.pile, thinning.new_file, id);
-  PileReader reader(files, directory, id);
-  Pile old;
-  old.file = thinning.old_file;
-  std::uint32_t count = 0;
-  for (std::uint64_t offset = pile_header_size; offset < thinning.old_size;) {
-    std::string_view bytes;
-    const Block block = reader.block(old, offset, bytes);
-    BlockReader records(block, bytes, old.file, offset, id);
-    engine::StoredMessage stored;
-    std::uint32_t index = 0;
-    while (records.next(stored, index)) {
-      if (thinning.gone.contains(index)) continue;
-      ++count;
-      builder.pass_to(index);
-      builder.add({.queue = block.queue,
+// Written at once, about.
+constexpr std::size_t part_size = 1u << 20;
+
+class Thinner {
+ public:
+  Thinner(Thinning& thinning, FileSystem& files, const std::string& directory,
+          const DirectoryId& id)
+      : thinning_(thinning),
+        builder_(thinning.pile, thinning.new_file, id),
+        reader_(files, directory, id) {
+    old_.file = thinning.old_file;
+  }
+
+  // What is left of the old file.
+  void write(File& file) {
+    std::uint32_t count = 0;
+    for (std::uint64_t offset = pile_header_size; offset < thinning_.old_size;) {
+      offset += add_block(offset, count);
+      if (builder_.size() >= thinning_.size_max) break;
+      if (builder_.part_size() >= part_size) write_part(file);
+    }
+    thinning_.is_too_large = builder_.size() >= thinning_.size_max;
+    if (thinning_.is_too_large) return;
+    if (count != thinning_.live_count) {
+      reader_.refuse(old_, thinning_.old_size, "messages are missing");
+    }
+    write_part(file);
+    thinning_.size = builder_.size();
+    thinning_.count = builder_.count();
+    thinning_.extents = builder_.extents();
+  }
+
+ private:
+  // Returns the block's size.
+  std::uint64_t add_block(std::uint64_t offset, std::uint32_t& count) {
+    return reader_
+        .each_in_block(
+            old_, offset,
+            [&](const Block& block, std::uint32_t index, const engine::StoredMessage& stored) {
+              if (thinning_.gone.contains(index)) return true;
+              ++count;
+              builder_.pass_to(index);
+              builder_.add(
+                  {.queue = block.queue,
                    .position = stored.position,
                    .priority = block.priority,
                    .place = stored.place,
                    .delivery_count = stored.delivery_count,
                    .redelivered = stored.redelivered && !HAYPILE_CANARY(thinned_marks_lost),
                    .is_timed = stored.is_timed,
+                   .is_shared = stored.is_shared,
                    .message = stored.message});
-    }
-    if (!records.ok()) reader.refuse(old, offset, "the checksum of its block does not match");
-    offset += block.size();
+              return true;
+            })
+        .size();
   }
-  if (count != thinning.live_count) reader.refuse(old, thinning.old_size, "messages are missing");
-  std::string bytes = builder.finish();
-  thinning.size = bytes.size();
-  thinning.count = builder.count();
-  thinning.extents = builder.extents();
-  return bytes;
-}
+
+  void write_part(File& file) {
+    const std::uint64_t offset = builder_.size() - builder_.part_size();
+    const std::string part = builder_.take();
+    file.allocate(builder_.size());
+    file.write(offset, part);
+  }
+
+  Thinning& thinning_;
+  PileBuilder builder_;
+  PileReader reader_;
+  Pile old_;
+};
 
 }  // namespace
 
 void write_thinned(Thinning& thinning, FileSystem& files, const std::string& directory,
                    const DirectoryId& id) {
-  const std::string bytes = collect(thinning, files, directory, id);
   const std::string path = directory + "/" + pile_name(thinning.new_file);
   const auto file = files.create(path);
   try {
-    file->allocate(bytes.size());
+    Thinner(thinning, files, directory, id).write(*file);
   } catch (const NoSpace&) {
     files.remove(path);
     throw;
+  } catch (const DamageError&) {
+    files.remove(path);
+    throw;
   }
-  file->write(0, bytes);
+  if (thinning.is_too_large) return files.remove(path);
   if (!HAYPILE_CANARY(pile_not_synced)) file->sync();
   thinning.is_done = true;
 }

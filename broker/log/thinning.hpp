@@ -20,17 +20,21 @@ struct Thinning {
   std::uint64_t old_size = 0;
   IndexSet gone{};
   std::uint32_t live_count = 0;  // of those that are not gone
+  // What is not smaller than this has not been worth it.
+  std::uint64_t size_max = 0;
 
-  // The result. Without one there was no room for it, or the old file is damaged somewhere.
+  // The result. Without one there was no room for it, or the old file is damaged somewhere, or the
+  // new one would have been too large.
   bool is_done = false;
   bool is_damaged = false;
+  bool is_too_large = false;
   std::uint64_t size = 0;
   std::uint32_t count = 0;
   std::vector<Extent> extents{};
 };
 
-// Writes the new file and syncs it, but not its name. Throws IoError: NoSpace and DamageError leave
-// no file; anything else is final, as ever.
+// Writes the new file and syncs it, but not its name; memory is needed for a part of it only.
+// Throws IoError: NoSpace and DamageError leave no file; anything else is final, as ever.
 void write_thinned(Thinning& thinning, FileSystem& files, const std::string& directory,
                    const DirectoryId& id);
 

@@ -115,8 +115,7 @@ void Vhost::flush() {
   if (!log_) return;
   // The writer begins with what has come before old messages are moved, which may take a while.
   log_->flush();
-  engine_.make_room();
-  log_->flush();
+  if (engine_.make_room()) log_->flush();
   mark_if_idle();
 }
 

@@ -177,6 +177,7 @@ class LogProgram {
              .position = position,
              .place = position,
              .stays_in_memory = true,
+             .is_shared = message.second.size() > 1,
              .message = {
                  .exchange = "e", .routing_key = "k", .properties = {}, .body = message.first}});
       }

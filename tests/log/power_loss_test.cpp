@@ -103,6 +103,7 @@ class Simulation {
   bool one_in(unsigned n) { return random_() % n == 0; }
 
   void recover() {
+    boundary_ = 0;
     if (one_in(2)) {
       is_closed_ = false;
       fixture_.files.lose_power_after(1 + random_() % 8);
@@ -162,18 +163,26 @@ class Simulation {
 
   engine::Copy copy_of(engine::QueueId queue, int message) const {
     const auto stored = stored_.find({queue, message});
-    return {queue, positions_.at(message), stored == stored_.end() ? 0 : stored->second};
+    const std::size_t size = bodies_.at(message).size();
+    return {queue, positions_.at(message), stored == stored_.end() ? 0 : stored->second, size + 3,
+            size};
   }
 
-  // As the engine does it; all messages count as being in somebody's hands.
+  // As the engine does it; all messages count as being in somebody's hands. What is left after a
+  // while is stored in another turn.
   void move_out() {
-    const engine::LogPosition boundary = fixture_.log->move_boundary(true);
-    if (boundary == 0) return;
-    fixture_.log->begin_move(boundary);
+    if (boundary_ == 0) {
+      boundary_ = fixture_.log->move_boundary(true);
+      if (boundary_ == 0) return;
+      fixture_.log->begin_move(boundary_);
+    }
+    bool is_done = true;
     for (const auto& [queue, state] : state_) {
       for (const auto& [number, message] : state.messages) {
         const engine::Copy copy = copy_of(queue, number);
-        if (copy.message >= boundary || copy.stored != 0) continue;
+        if (copy.message >= boundary_ || copy.stored != 0) continue;
+        is_done = is_done && fixture_.log->takes_more() && !one_in(20);
+        if (!is_done) break;
         stored_[{queue, number}] =
             fixture_.log->store({.queue = queue,
                                  .position = copy.message,
@@ -182,6 +191,7 @@ class Simulation {
                                  .delivery_count = message.delivery_count,
                                  .redelivered = message.delivery_count > 0,
                                  .stays_in_memory = true,
+                                 .is_shared = is_shared(number),
                                  .message = {.exchange = "e",
                                              .routing_key = "k",
                                              .properties = "p",
@@ -189,11 +199,21 @@ class Simulation {
                                              .published_at = message.published_at}});
       }
     }
-    fixture_.log->end_move();
+    fixture_.log->end_portion();
+    if (is_done) {
+      fixture_.log->end_move();
+      boundary_ = 0;
+    }
     fixture_.log->flush();
+  }
+  bool is_shared(int number) const {
+    return std::ranges::count_if(state_, [&](const auto& queue) {
+             return queue.second.messages.contains(number);
+           }) > 1;
   }
 
   void step() {
+    if (boundary_ != 0 && one_in(2)) return move_out();
     const std::uint64_t dice = random_() % 100;
     if (dice < 4 && state_.size() < 4) {
       const engine::QueueId id = ++last_queue_;
@@ -344,6 +364,7 @@ class Simulation {
   State state_;  // with all operations since
   std::vector<Operation> operations_;
   Operation current_;
+  engine::LogPosition boundary_ = 0;  // of the move that is under way
   engine::LogPosition durable_ = 0;
   bool is_closed_ = true;  // a new log is clean
   bool is_clean_ = true;

@@ -22,7 +22,9 @@ class CheckedJournal final : public engine::Journal {
   explicit CheckedJournal(Complain complain) : complain_(std::move(complain)) {}
 
   // All messages there are now have to be moved when the engine next asks.
-  void want_room() { boundary_ = end_ + 1; }
+  void want_room() {
+    if (!is_moving_) boundary_ = end_ + 1;
+  }
 
   // While held, nothing more becomes durable.
   void hold() {
@@ -113,28 +115,38 @@ class CheckedJournal final : public engine::Journal {
   }
   void begin_group() override { expect(!std::exchange(in_group_, true), "groups nest"); }
   void end_group() override { expect(std::exchange(in_group_, false), "no group to end"); }
-  engine::LogPosition move_boundary(bool) const override { return boundary_; }
+  engine::LogPosition move_boundary(bool) const override { return is_moving_ ? 0 : boundary_; }
   void begin_move(engine::LogPosition boundary) override {
     expect(!in_group_ && boundary == boundary_, "a move within a group, or not what was wanted");
+    expect(!std::exchange(is_moving_, true), "two moves at once");
   }
+  // A few copies a turn, so that much happens in the middle of a move.
+  bool takes_more() const override { return portion_size_ < 4; }
   engine::StoredId store(const engine::CopyToStore& copy) override {
     ++end_;
+    ++portion_size_;
+    expect(is_moving_ && portion_size_ <= 4, "a message is moved in no move, or too many are");
     expect_held({copy.queue, copy.position}, "store");
     expect(copy.position < boundary_, "a message is moved that need not be");
     const auto [place, is_new] = stored_.emplace(std::pair(copy.queue, copy.position), end_);
     expect(is_new, "a message is moved twice");
-    expect(backlog_of(copy.queue, copy.priority).add(copy, end_), "moved out of order");
+    backlog_of(copy.queue, copy.priority).add(copy, end_);
     return end_;
   }
+  void end_portion() override {
+    portion_size_ = 0;
+    for (auto& [key, backlog] : backlogs_)
+      backlog.end_portion();
+  }
   void end_move() override {
+    expect(is_moving_ && portion_size_ == 0, "the end of a move in the middle of a portion");
     for (const auto& [position, message] : messages_) {
       for (const engine::QueueId queue : message.queues) {
         expect(position >= boundary_ || stored_.contains({queue, position}), "left behind");
       }
     }
-    for (auto& [key, backlog] : backlogs_)
-      backlog.end_move();
     boundary_ = 0;
+    is_moving_ = false;
   }
   engine::Backlog& backlog(engine::QueueId queue, std::uint8_t priority) override {
     return backlog_of(queue, priority);
@@ -187,6 +199,8 @@ class CheckedJournal final : public engine::Journal {
   std::map<engine::LogPosition, Message> messages_;  // with the queues that hold them
   std::map<engine::LogPosition, int> to_release_;    // copies in deleted queues
   engine::LogPosition boundary_ = 0;
+  bool is_moving_ = false;
+  std::size_t portion_size_ = 0;
   std::map<std::pair<engine::QueueId, engine::LogPosition>, engine::StoredId> stored_;
   std::map<std::pair<engine::QueueId, std::uint8_t>, MemBacklog> backlogs_;
 };

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "engine/backlog.hpp"
 
@@ -17,18 +18,20 @@ class MemBacklog final : public engine::Backlog {
   using OnDrop = std::function<void(engine::LogPosition message)>;
   explicit MemBacklog(OnDrop on_drop) : on_drop_(std::move(on_drop)) {}
 
-  // False if it comes out of order.
-  bool add(const engine::CopyToStore& copy, engine::StoredId id) {
-    const bool in_order = copy.place > last_place_;
-    last_place_ = copy.place;
-    if (copy.stays_in_memory) return in_order && !adds_unread_;
-    adds_unread_ = true;
-    unread_.push_back({copy, id, std::string(copy.message.exchange),
-                       std::string(copy.message.routing_key), std::string(copy.message.properties),
-                       std::string(copy.message.body)});
-    return in_order;
+  // Can be read once the portion has ended.
+  void add(const engine::CopyToStore& copy, engine::StoredId id) {
+    last_place_ = std::max(last_place_, copy.place);
+    if (copy.stays_in_memory) return;
+    portion_.push_back({copy, id, std::string(copy.message.exchange),
+                        std::string(copy.message.routing_key), std::string(copy.message.properties),
+                        std::string(copy.message.body)});
   }
-  void end_move() { adds_unread_ = false; }
+  void end_portion() {
+    for (Kept& kept : portion_)
+      unread_.push_back(std::move(kept));
+    portion_.clear();
+    std::ranges::sort(unread_, {}, [](const Kept& kept) { return kept.copy.place; });
+  }
 
   bool has_unread(engine::LogPosition message) const {
     return std::ranges::any_of(unread_,
@@ -42,21 +45,21 @@ class MemBacklog final : public engine::Backlog {
       bytes += kept.body.size();
     return bytes;
   }
+  std::uint64_t next_place() const override {
+    return unread_.empty() ? no_place : unread_.front().copy.place;
+  }
   std::uint64_t last_place() const override { return last_place_; }
   bool is_timed() const override { return true; }
   // A few at a time.
-  void read(const Take& take) override {
+  void read(const Take& take, std::size_t) override {
     for (int i = 0; i < 3 && !unread_.empty(); ++i) {
       const Kept kept = std::move(unread_.front());
       unread_.pop_front();
-      take({.id = kept.id,
-            .position = kept.copy.position,
-            .place = kept.copy.place,
-            .delivery_count = kept.copy.delivery_count,
-            .redelivered = kept.copy.redelivered,
-            .message = {kept.exchange, kept.routing_key, kept.properties, kept.body,
-                        kept.copy.message.published_at}});
+      take(kept.stored());
     }
+  }
+  void peek(const Take& visit) override {
+    if (!unread_.empty()) visit(unread_.front().stored());
   }
   void look_at(const Take&) override {}
   void drop_unread() override {
@@ -70,11 +73,21 @@ class MemBacklog final : public engine::Backlog {
     engine::CopyToStore copy;  // its views are not valid any more
     engine::StoredId id;
     std::string exchange, routing_key, properties, body;
+
+    engine::StoredMessage stored() const {
+      return {.id = id,
+              .position = copy.position,
+              .place = copy.place,
+              .delivery_count = copy.delivery_count,
+              .redelivered = copy.redelivered,
+              .is_shared = copy.is_shared,
+              .message = {exchange, routing_key, properties, body, copy.message.published_at}};
+    }
   };
   OnDrop on_drop_;
   std::deque<Kept> unread_;
+  std::vector<Kept> portion_;
   std::uint64_t last_place_ = 0;
-  bool adds_unread_ = false;
 };
 
 }  // namespace haypile::test

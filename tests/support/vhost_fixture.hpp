@@ -71,10 +71,16 @@ struct VhostFixture {
     engine().set_movable_max_bytes(limits.queue_memory_bytes);
   }
   // Handed over, but not written: as if the log's thread had not come to it.
-  void flush() { vhost->turn(now); }
+  void flush() {
+    do {
+      vhost->turn(now);
+    } while (engine().is_moving() && log().takes_more());
+  }
   void sync() {
-    flush();
-    log().step();
+    do {
+      flush();
+      log().step();
+    } while (engine().is_moving());
   }
   std::size_t count_files(const std::string& suffix) const {
     std::size_t count = 0;

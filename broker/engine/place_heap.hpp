@@ -1,0 +1,46 @@
+// Messages that came back to their queue, in the order of their places.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "engine/message.hpp"
+
+namespace haypile::engine {
+
+// A heap: an entry takes no more than its own bytes, and what comes back in order costs no search.
+class PlaceHeap {
+ public:
+  bool empty() const { return entries_.empty(); }
+  std::size_t size() const { return entries_.size(); }
+  // The one with the lowest place.
+  const Entry& front() const { return entries_.front(); }
+  void push(Entry&& entry) {
+    entries_.push_back(std::move(entry));
+    std::ranges::push_heap(entries_, is_behind);
+  }
+  void pop(Entry& out) {
+    std::ranges::pop_heap(entries_, is_behind);
+    out = std::move(entries_.back());
+    entries_.pop_back();
+    if (entries_.empty() && entries_.capacity() > kept_max) clear();
+  }
+  void clear() { entries_ = {}; }
+  // In no order. Places stay as they are.
+  std::vector<Entry>::iterator begin() { return entries_.begin(); }
+  std::vector<Entry>::iterator end() { return entries_.end(); }
+  std::vector<Entry>::const_iterator begin() const { return entries_.begin(); }
+  std::vector<Entry>::const_iterator end() const { return entries_.end(); }
+  bool is_in_order() const { return std::ranges::is_heap(entries_, is_behind); }
+
+ private:
+  // Room for so many is kept when they have gone.
+  static constexpr std::size_t kept_max = 1024;
+  static bool is_behind(const Entry& a, const Entry& b) { return a.place > b.place; }
+
+  std::vector<Entry> entries_;
+};
+
+}  // namespace haypile::engine
