@@ -116,9 +116,10 @@ TEST_CASE("what could be moved counts a message once, and each of its places") {
   fixture.publish_to_all(1, 10'000);
   CHECK(fixture.engine().movable_bytes() > 10'000);
   CHECK(fixture.engine().movable_bytes() < 10'000 + 50 * 64 + 200);
-  std::size_t count = 0;
-  for (int queue = 0; queue < fixture.queue_count; ++queue)
-    CHECK_FALSE(fixture.engine().purge_queue(name_of(queue), 0, count));
+  for (int queue = 0; queue < fixture.queue_count; ++queue) {
+    engine::Purge purge;
+    CHECK_FALSE(fixture.engine().purge_queue(name_of(queue), 0, purge));
+  }
   CHECK(fixture.engine().movable_bytes() == 0);
 }
 
@@ -169,7 +170,8 @@ TEST_CASE("a move takes its time, and everybody goes on meanwhile") {
       fixture.publish_to_all(500, 10);
       std::size_t count = 0;
       CHECK_FALSE(fixture.engine().delete_queue("q99", 0, false, false, count));
-      CHECK_FALSE(fixture.engine().purge_queue("q98", 0, count));
+      engine::Purge purge;
+      CHECK_FALSE(fixture.engine().purge_queue("q98", 0, purge));
     }
     REQUIRE(turns < 100);
   }
