@@ -101,17 +101,21 @@ void Log::end_portion() {
   if (builder_->part_size() == 0 || builder_->count() == 0) return;
   store_part(false);
   piles_.at(open_pile_).grow(builder_->extents(), builder_->count());
-  for (const Portion& each : std::exchange(portion_, {})) {
+  for (const Portion& each : portion_) {
     const Extent& extent = builder_->extents()[each.extent];
     backlog_of(extent.queue, extent.priority).add(open_pile_, each.first, extent, each.unread);
   }
+  portion_.clear();
 }
 
 // What was put together since, and whether it is the end of the file.
 void Log::store_part(bool is_last) {
   Pile& pile = piles_.at(open_pile_);
   const std::uint64_t offset = builder_->size() - builder_->part_size();
-  Unwritten::Part part = pile.unwritten.add(offset, builder_->take());
+  // The next part will be about as large.
+  std::string buffer;
+  if (!is_last) buffer.reserve(builder_->part_size());
+  Unwritten::Part part = pile.unwritten.add(offset, builder_->take(std::move(buffer)));
   pile.size = builder_->size();
   unwritten_bytes_ += part->size();
   hand_over({StorePile{pile.file, offset, std::move(part), pile.unwritten.written(), is_last}, 0});

@@ -345,6 +345,7 @@ void Survey::hand_over(LogPosition position, const Record& record, const TakeLog
   if (!publish || position < moved_) return;
   std::vector<engine::RecoveredCopy> copies;
   for (const engine::QueueId queue : publish->queues) {
+    if (in_open_pile_.contains({position, queue})) continue;
     const auto copy = copies_->find(position, queue);
     if (copy && knows_queue(queue, publish->message)) copies.push_back(*copy);
   }

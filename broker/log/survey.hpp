@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "log/catalog.hpp"
@@ -140,7 +141,8 @@ class Survey {
   std::vector<Part> parts_of(const Pile& pile, std::string_view bytes) const;
   std::uint64_t live_between(const Pile& pile, std::uint64_t first, std::uint64_t end) const;
   void compare(const Pile& pile, std::string_view bytes);
-  void rebuild(LogPosition number, LogPosition file);
+  void rebuild(LogPosition number, LogPosition file, bool may_be_open);
+  void note_moved(const Part& part, std::string_view bytes, const Pile& pile, bool may_be_open);
   Extent rebuild_block(const Part& part, std::string_view bytes, Pile& pile);
   void add_pile_damage(LogPosition file, Damage damage);
   void each_stored(const Pile& pile, std::string_view bytes, const TakeStored& take);
@@ -159,6 +161,8 @@ class Survey {
   std::uint64_t first_segment_ = 1;
   LogPosition position_ = 0;  // of the checkpoint
   LogPosition moved_ = 0;
+  // What a pile has that may not be whole: the log may have it, too, and more.
+  std::set<std::pair<LogPosition, engine::QueueId>> in_open_pile_;
   std::vector<std::string> names_;  // of the files that there are
   Catalog catalog_;
   Piles piles_;

@@ -49,7 +49,7 @@ void Survey::find_piles() {
   for (const LogPosition file : numbers)
     file_of_pile.emplace(pile_in(file), file);
   for (const auto& [pile, file] : file_of_pile)
-    rebuild(pile, file);
+    rebuild(pile, file, pile == file && pile == file_of_pile.rbegin()->first);
 }
 
 // As its header says, if it can be read.
@@ -92,8 +92,10 @@ std::vector<Survey::Part> Survey::parts_of(const Pile& pile, std::string_view by
   return parts;
 }
 
-// As if nothing had left it yet but what its file does not have; what is in piles has left the log.
-void Survey::rebuild(LogPosition number, LogPosition file) {
+// As if nothing had left it yet but what its file does not have. What is in piles has left the log,
+// and so has all that came before it; but the last pile may not be whole, and then the log still
+// has the rest.
+void Survey::rebuild(LogPosition number, LogPosition file, bool may_be_open) {
   Pile pile;
   pile.number = number;
   pile.file = file;
@@ -107,6 +109,7 @@ void Survey::rebuild(LogPosition number, LogPosition file) {
     if (!part.block) continue;
     const Extent extent = rebuild_block(part, read->bytes, pile);
     if (extent.count == 0) continue;
+    note_moved(part, read->bytes, pile, may_be_open);
     pile.extents.push_back(extent);
     pile.count = extent.first + extent.count;
   }
@@ -142,8 +145,6 @@ Extent Survey::rebuild_block(const Part& part, std::string_view bytes, Pile& pil
     next = std::uint64_t{record.index} + 1;
     extent.count = static_cast<std::uint32_t>(next - extent.first);
     ++extent.stored;
-    // Of one that stands elsewhere the position is found there.
-    if (!record.home) moved_ = std::max(moved_, record.message.position + 1);
   }
   if (!reader.ok()) {
     const std::uint64_t end = std::min(part.end, std::uint64_t{block.first} + block.count);
@@ -151,6 +152,20 @@ Extent Survey::rebuild_block(const Part& part, std::string_view bytes, Pile& pil
     extent.stored = std::max(extent.stored, extent.count);
   }
   return extent;
+}
+
+void Survey::note_moved(const Part& part, std::string_view bytes, const Pile& pile,
+                        bool may_be_open) {
+  BlockReader reader(*part.block, bytes.substr(part.offset), pile.file, part.offset, id_);
+  HomeFinder homes(bytes, pile.file, id_);
+  for (PileRecord record; reader.next(record) && record.index < part.end;) {
+    if (record.home && !homes.fill_in(record)) continue;
+    if (may_be_open) {
+      in_open_pile_.emplace(record.message.position, part.block->queue);
+    } else {
+      moved_ = std::max(moved_, record.message.position + 1);
+    }
+  }
 }
 
 void Survey::check_pile(Pile& pile) {

@@ -367,3 +367,36 @@ TEST_CASE("damage to a message that stands once is found for all queues that ref
   CHECK(lost == 50);
   CHECK(survey.report().queues.at("q4").in_piles == 0);
 }
+
+TEST_CASE("without its checkpoint, a move that was broken off loses nothing") {
+  for (int turns = 1; turns < 4; ++turns) {
+    CAPTURE(turns);
+    Fanout fixture(100);
+    fixture.options.ring_size = 64u << 20;
+    fixture.limits.queue_memory_bytes = 1u << 30;
+    fixture.open();
+    for (int number = 0; number < 400; ++number)
+      fixture.publish_to_all(number, 10);
+    fixture.sync();
+    fixture.engine().set_movable_max_bytes(0);
+    for (int i = 0; i < turns; ++i) {
+      fixture.vhost->turn(fixture.now);
+      fixture.log().step();
+    }
+    REQUIRE(fixture.engine().is_moving());
+    REQUIRE(fixture.count_files(".pile") == 1);
+    fixture.files.bytes("log/checkpoint")[20] ^= 1;
+    log::Survey survey(fixture.files, "log", test::directory_id);
+    survey.run();
+    std::uint64_t in_log = 0;
+    std::uint64_t in_piles = 0;
+    for (const auto& [name, queue] : survey.report().queues) {
+      CHECK(queue.in_log + queue.in_piles == 400);
+      in_log += queue.in_log;
+      in_piles += queue.in_piles;
+    }
+    CHECK(in_log + in_piles == 100 * 400);
+    CHECK(in_log > 0);
+    CHECK(in_piles > 0);
+  }
+}
