@@ -267,6 +267,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   LogPosition boundary_ = 0;            // of the move
   Piles::Slot open_pile_ = 0;
   std::vector<Portion> portion_;
+  std::size_t part_size_ = 0;            // of the part that was handed over last
   std::deque<Piles::Slot> young_piles_;  // whole, but no checkpoint on disk names them
   std::uint64_t unwritten_bytes_ = 0;    // of all piles
   bool is_checkpoint_due_ = false;

@@ -65,7 +65,9 @@ void Log::begin_move(LogPosition boundary) {
   make_room(1);
   const LogPosition number = next_position();
   append_mark(batch_, RecordType::move);
-  builder_.emplace(number, number, id_);
+  std::string buffer;
+  buffer.reserve(part_size_);
+  builder_.emplace(number, number, id_, std::move(buffer));
   boundary_ = boundary;
   open_pile_ = piles_.add({.number = number, .file = number, .is_open = true, .is_young = true});
 }
@@ -112,9 +114,10 @@ void Log::end_portion() {
 void Log::store_part(bool is_last) {
   Pile& pile = piles_.at(open_pile_);
   const std::uint64_t offset = builder_->size() - builder_->part_size();
-  // The next part will be about as large.
+  // The next part will be about as large, if there is more to come.
   std::string buffer;
-  if (!is_last) buffer.reserve(builder_->part_size());
+  if (!is_last) part_size_ = builder_->part_size();
+  if (!is_last && part_size_ >= portion_bytes) buffer.reserve(part_size_);
   Unwritten::Part part = pile.unwritten.add(offset, builder_->take(std::move(buffer)));
   pile.size = builder_->size();
   unwritten_bytes_ += part->size();
