@@ -31,7 +31,8 @@ class Channel final : private engine::DeliverySink {
   Channel& operator=(const Channel&) = delete;
 
   // One frame each. After a fault the caller closes channel or connection, unless it says that the
-  // frame is to come again; method() says on which method it came. channel.open, .close and .close-ok are the session's.
+  // frame is to come again; method() says on which method it came. channel.open, .close and
+  // .close-ok are the session's.
   Fault on_method(std::string_view payload);
   Fault on_header(std::string_view payload);
   Fault on_body(std::string_view payload);

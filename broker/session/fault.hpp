@@ -22,8 +22,8 @@ struct [[nodiscard]] Fault {
   Fault(engine::Error error)
       : code(error ? static_cast<amqp::ReplyCode>(error.code) : amqp::ReplyCode::reply_success),
         text(std::move(error.text)) {}
-  // Nothing is wrong, but what was asked for goes on in another turn: the same method is to be given
-  // to the channel again.
+  // Nothing is wrong, but what was asked for goes on in another turn: the same method is to be
+  // given to the channel again.
   static Fault not_yet() { return {amqp::ReplyCode{}, {}}; }
   bool is_not_yet() const { return code == amqp::ReplyCode{}; }
   explicit operator bool() const { return code != amqp::ReplyCode::reply_success; }

@@ -62,6 +62,8 @@ class SimBroker {
     // The client has gone.
     void cut();
     session::Session& session() { return session_; }
+    // Input of it waits in the broker.
+    bool is_paused() const { return session_.pause() != session::Pause::none; }
 
    private:
     friend class SimBroker;

@@ -44,6 +44,12 @@ void Simulation::act() {
   const std::size_t index = random_.below(client_count);
   const auto found = std::ranges::find_if(
       lines_, [&](const auto& line) { return line->index == index && !line->has_vanished; });
+  // What it sent before it vanished may wait in the broker: nothing of it may come after what it
+  // says when it is back.
+  const bool has_left_something = std::ranges::any_of(lines_, [&](const auto& line) {
+    return line->index == index && line->has_vanished && line->connection->is_paused();
+  });
+  if (found == lines_.end() && has_left_something) return;
   Line& line = found == lines_.end() ? connect(index) : **found;
   if (line.is_frozen) return;
   line.client.act();
