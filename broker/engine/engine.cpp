@@ -23,6 +23,8 @@ const char* text(ExchangeType type) {
 
 // What one call does of a long job; the rest is advance()'s.
 constexpr std::uint64_t units_at_once = 1000;
+// What comes with a queue, an exchange, a binding: tables, records of the journal, a reply.
+constexpr std::uint64_t definition_units = 10;
 // More than may be published in the same turn to all queues together, about.
 constexpr std::uint64_t purge_units_at_once = WorkBudget::units_per_turn;
 
@@ -121,6 +123,7 @@ Error Engine::declare_exchange(const ExchangeDefinition& wanted) {
     return {ErrorCode::access_refused,
             "exchange name '" + wanted.name + "' contains reserved prefix 'amq.*'"};
   }
+  work().spend(definition_units);
   exchanges_.emplace(wanted.name,
                      std::make_unique<Exchange>(wanted, std::move(alternate), exchange_context_));
   if (wanted.durable) surroundings_.journal.declare_exchange(wanted);
@@ -159,6 +162,7 @@ void note_source(const Exchange& source, std::vector<std::string>& names) {
 
 // Returns the exchanges that had a binding to it and that delete themselves.
 std::vector<std::string> Engine::remove_exchange(Exchange& exchange) {
+  work().spend(definition_units + exchange.incoming().size() + exchange.binding_count());
   std::vector<std::string> sources;
   for (const Binding* binding : exchange.incoming())
     note_source(*binding->source, sources);
@@ -212,6 +216,7 @@ Error Engine::check_same(const Queue& queue, const QueueDefinition& wanted, Owne
 
 Error Engine::declare_queue(const QueueDefinition& wanted, OwnerId owner, OwnerId requester,
                             Queue*& queue) {
+  work().spend(1);
   QueueDefinition definition = wanted;
   // An exclusive queue goes with its connection at the latest: nothing of it is worth keeping.
   if (owner != 0) definition.durable = false;
@@ -233,6 +238,7 @@ Error Engine::create_queue(QueueDefinition definition, OwnerId owner, Queue*& qu
       std::make_unique<Queue>(std::move(definition), std::move(options), owner, surroundings_);
   queue = created.get();
   queues_.emplace(queue->name(), std::move(created));
+  work().spend(definition_units);
   if (owner != 0) exclusive_[owner].emplace(queue->name(), queue);
   if (queue->durable()) surroundings_.journal.declare_queue(queue->definition());
   queue->touch();
@@ -279,7 +285,7 @@ Error Engine::delete_queue(std::string_view name, OwnerId requester, bool if_unu
 }
 
 void Engine::remove_queue(Queue& queue) {
-  work().spend(1 + queue.incoming().size());
+  work().spend(definition_units + queue.incoming().size());
   std::vector<std::string> sources;
   while (!queue.incoming().empty()) {
     Binding& binding = *queue.incoming().back();
@@ -366,6 +372,7 @@ bool is_durable(const Exchange& source, const Binding& binding) {
 }  // namespace
 
 Error Engine::bind(const BindingDefinition& given, OwnerId requester) {
+  work().spend(definition_units);
   const BindingDefinition definition = with_arguments_in_order(given);
   auto binding = std::make_unique<Binding>();
   HeadersMatch headers;
@@ -383,6 +390,7 @@ Error Engine::bind(const BindingDefinition& given, OwnerId requester) {
 }
 
 Error Engine::unbind(const BindingDefinition& given, OwnerId requester) {
+  work().spend(definition_units);
   const BindingDefinition definition = with_arguments_in_order(given);
   Binding wanted;
   HeadersMatch headers;
