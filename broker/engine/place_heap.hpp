@@ -3,14 +3,15 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <deque>
 #include <utility>
-#include <vector>
 
 #include "engine/message.hpp"
 
 namespace haypile::engine {
 
 // A heap: an entry takes no more than its own bytes, and what comes back in order costs no search.
+// It is in small blocks, so that millions can come back without any of them being copied.
 class PlaceHeap {
  public:
   bool empty() const { return entries_.empty(); }
@@ -25,22 +26,19 @@ class PlaceHeap {
     std::ranges::pop_heap(entries_, is_behind);
     out = std::move(entries_.back());
     entries_.pop_back();
-    if (entries_.empty() && entries_.capacity() > kept_max) clear();
   }
-  void clear() { entries_ = {}; }
+  void clear() { entries_.clear(); }
   // In no order. Places stay as they are.
-  std::vector<Entry>::iterator begin() { return entries_.begin(); }
-  std::vector<Entry>::iterator end() { return entries_.end(); }
-  std::vector<Entry>::const_iterator begin() const { return entries_.begin(); }
-  std::vector<Entry>::const_iterator end() const { return entries_.end(); }
+  std::deque<Entry>::iterator begin() { return entries_.begin(); }
+  std::deque<Entry>::iterator end() { return entries_.end(); }
+  std::deque<Entry>::const_iterator begin() const { return entries_.begin(); }
+  std::deque<Entry>::const_iterator end() const { return entries_.end(); }
   bool is_in_order() const { return std::ranges::is_heap(entries_, is_behind); }
 
  private:
-  // Room for so many is kept when they have gone.
-  static constexpr std::size_t kept_max = 1024;
   static bool is_behind(const Entry& a, const Entry& b) { return a.place > b.place; }
 
-  std::vector<Entry> entries_;
+  std::deque<Entry> entries_;
 };
 
 }  // namespace haypile::engine

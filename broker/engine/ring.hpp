@@ -1,59 +1,68 @@
-// A queue in one piece of memory, whose elements can be had by their number.
+// A queue in blocks, whose elements can be had by their number.
 #pragma once
 
+#include <array>
 #include <cassert>
 #include <cstddef>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace haypile::engine {
 
-// Has room for a power of two of elements and makes more when it is full; when no more than an
-// eighth is in use it gives back half. `T` is default-constructible and movable; what was popped is
-// destroyed at once. References are valid until the next push or pop.
+// Elements never move, so that no push takes long however many there are. A block that has been
+// used up is kept for the next one: what goes through without staying allocates nothing. `T` is
+// default-constructible and movable; what was popped is destroyed at once. References are valid
+// until their element is popped.
 template <class T>
 class Ring {
  public:
+  static constexpr std::size_t block_size = 32;
+
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
   // For how many elements there is room.
-  std::size_t capacity() const { return capacity_; }
+  std::size_t capacity() const {
+    return (blocks_.size() - first_block_ + (spare_ ? 1 : 0)) * block_size;
+  }
 
-  T& operator[](std::size_t i) { return slots_[place(i)]; }
-  const T& operator[](std::size_t i) const { return slots_[place(i)]; }
-  T& front() { return (*this)[0]; }
+  T& operator[](std::size_t i) { return slot(first_ + i); }
+  const T& operator[](std::size_t i) const { return slot(first_ + i); }
+  T& front() { return slot(first_); }
 
   void push_back(T&& element) {
-    if (size_ == capacity_) move_to(capacity_ == 0 ? capacity_min : 2 * capacity_);
-    slots_[place(size_)] = std::move(element);
+    if (first_ + size_ == (blocks_.size() - first_block_) * block_size) add_block();
+    slot(first_ + size_) = std::move(element);
     ++size_;
   }
   void pop_front() {
     assert(size_ > 0);
     front() = T{};
-    ++first_;
     --size_;
-    if (capacity_ > kept_capacity && size_ <= capacity_ / 8) move_to(capacity_ / 2);
+    if (++first_ == block_size) drop_block();
   }
-
-  static constexpr std::size_t capacity_min = 16;
-  static constexpr std::size_t kept_capacity = 1024;  // is never given back
 
  private:
-  std::size_t place(std::size_t i) const { return (first_ + i) & (capacity_ - 1); }
+  using Block = std::array<T, block_size>;
 
-  void move_to(std::size_t capacity) {
-    auto slots = std::make_unique<T[]>(capacity);
-    for (std::size_t i = 0; i < size_; ++i)
-      slots[i] = std::move((*this)[i]);
-    slots_ = std::move(slots);
-    capacity_ = capacity;
+  T& slot(std::size_t i) { return (*blocks_[first_block_ + i / block_size])[i % block_size]; }
+  const T& slot(std::size_t i) const {
+    return (*blocks_[first_block_ + i / block_size])[i % block_size];
+  }
+  void add_block() { blocks_.push_back(spare_ ? std::move(spare_) : std::make_unique<Block>()); }
+  void drop_block() {
+    spare_ = std::move(blocks_[first_block_]);
     first_ = 0;
+    if (++first_block_ <= blocks_.size() / 2) return;
+    blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<std::ptrdiff_t>(first_block_));
+    first_block_ = 0;
+    if (blocks_.capacity() > 4 * blocks_.size() + block_size) blocks_.shrink_to_fit();
   }
 
-  std::unique_ptr<T[]> slots_;
-  std::size_t capacity_ = 0;
-  std::size_t first_ = 0;  // counts on; its place is what is left of it by the capacity
+  std::vector<std::unique_ptr<Block>> blocks_;
+  std::size_t first_block_ = 0;  // those before it have been used up
+  std::unique_ptr<Block> spare_;
+  std::size_t first_ = 0;  // in the first block
   std::size_t size_ = 0;
 };
 

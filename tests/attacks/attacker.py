@@ -176,7 +176,7 @@ class Attacker:
             if ready(self.socket)[0]:
                 kept = kept[-len(pattern):] + self.take(CHUNK)
             if time.monotonic() > deadline:
-                raise Failure(f"no answer within {patience} s")
+                raise Failure(f"no answer within {patience} s; {self.last_words()}")
 
     def sync(self, channel=1, patience=PATIENCE_S):
         """What was sent on the channel before has been dealt with."""

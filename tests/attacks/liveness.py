@@ -177,12 +177,12 @@ def transactors(scene):
 
 @attack("liveness: who holds can give back", memory_limit=128, bound_s=20, latency=False)
 def holders(scene):
-    """Workers hold more than the limit; each publishes a result for a job, and acknowledges it."""
+    """Workers hold nearly all that the limit allows; each publishes a result for a job, and acknowledges it."""
     publisher = scene.client()
     publisher.sends(declare("work") + declare("results"))
     workers = [scene.client() for _ in range(4)]
     for one in workers:
-        one.sends(method("basic.qos", prefetch_count=40) +
+        one.sends(method("basic.qos", prefetch_count=30) +
                   method("basic.consume", queue="work", tag="c", no_wait=True))
         one.sync()
     publisher.pushes(publish("", "work", bytes(MB)) * 170, patience=0.5, at_most=True)

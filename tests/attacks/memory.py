@@ -246,6 +246,7 @@ def copies(scene):
     client.sync()
     client.call("queue.declare", queue="barrier", durable=True)
     client.close()
+    scene.end_probe()
     scene.kill()
     scene.start()
     again = scene.client()
