@@ -79,10 +79,10 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void mark_durable();
   // Appended and not yet durable, in bytes.
   std::uint64_t pending_bytes() const { return end() - durable(); }
-  // What waits to be written, in memory.
+  // What it holds in memory: what waits to be written, and what is known of the piles.
   std::size_t memory_bytes() const {
     return batch_.size() + unwritten_batch_bytes_.load(std::memory_order_relaxed) +
-           unwritten_bytes_;
+           unwritten_bytes_ + piles_.extent_count() * bytes_per_extent;
   }
   // The disk is full, and part of the reserve in use: publishers ought to wait.
   bool is_out_of_space() const { return !space_->has_reserve(); }
@@ -212,6 +212,8 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void release_parts();
   void forget_pile(Piles::Slot slot);
   // Of whole piles, what is not in their files.
+  // With its part of a backlog, and room that containers have ready: about.
+  static constexpr std::size_t bytes_per_extent = 256;
   std::uint64_t young_bytes() const { return builder_ ? 0 : unwritten_bytes_; }
   // log_thin.cpp
   void thin_piles();

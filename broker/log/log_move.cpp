@@ -102,7 +102,7 @@ engine::StoredId Log::store(const engine::CopyToStore& copy) {
 void Log::end_portion() {
   if (builder_->part_size() == 0 || builder_->count() == 0) return;
   store_part(false);
-  piles_.at(open_pile_).grow(builder_->extents(), builder_->count());
+  piles_.grow(open_pile_, builder_->extents(), builder_->count());
   for (const Portion& each : portion_) {
     const Extent& extent = builder_->extents()[each.extent];
     backlog_of(extent.queue, extent.priority).add(open_pile_, each.first, extent, each.unread);

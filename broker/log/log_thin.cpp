@@ -96,7 +96,7 @@ void Log::put_in_place(const Thinning& thinning) {
   old_files_.push_back(std::exchange(pile.file, thinning.new_file));
   pile.size = thinning.size;
   pile.count = thinning.count;
-  pile.replace_extents(thinning.extents);
+  piles_.replace_extents(thinning.slot, thinning.extents);
   for (const Extent& extent : pile.extents) {
     const auto backlog = backlogs_.find({extent.queue, extent.priority});
     if (backlog != backlogs_.end()) backlog->second->thinned(thinning.slot, extent);

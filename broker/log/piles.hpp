@@ -117,6 +117,7 @@ class Piles {
   // Numbers rise.
   Slot add(Pile pile) {
     if (pile.left.size() != pile.extents.size()) pile.count_what_is_left();
+    extent_count_ += pile.extents.size();
     piles_.push_back(std::make_unique<Pile>(std::move(pile)));
     return base_ + static_cast<Slot>(piles_.size()) - 1;
   }
@@ -132,8 +133,23 @@ class Piles {
   Slot end() const { return base_ + static_cast<Slot>(piles_.size()); }
   // Null if there is none; it may be gone already.
   Pile* find(LogPosition number);
+  // More has been added to it.
+  void grow(Slot slot, const std::vector<Extent>& all, std::uint32_t indices) {
+    extent_count_ -= at(slot).extents.size();
+    at(slot).grow(all, indices);
+    extent_count_ += at(slot).extents.size();
+  }
+  // It has a new file.
+  void replace_extents(Slot slot, const std::vector<Extent>& with) {
+    extent_count_ -= at(slot).extents.size();
+    at(slot).replace_extents(with);
+    extent_count_ += at(slot).extents.size();
+  }
+  // Of all piles: each takes some memory, here and in the backlog of its queue.
+  std::size_t extent_count() const { return extent_count_; }
   // Forgets it: nothing is left of it.
   void erase(Slot slot) {
+    extent_count_ -= at(slot).extents.size();
     piles_[slot - base_].reset();
     last_found_ = nullptr;
     while (!piles_.empty() && !piles_.front()) {
@@ -161,6 +177,7 @@ class Piles {
   std::deque<std::unique_ptr<Pile>> piles_;
   Slot base_ = 0;
   Pile* last_found_ = nullptr;
+  std::size_t extent_count_ = 0;
 };
 
 // Reads what append_pile() wrote, behind its type, or that of an older version did. False if it is

@@ -97,6 +97,7 @@ TEST_CASE("a message in many queues is in a pile once") {
   REQUIRE(fixture.count_files(".pile") == 1);
   CHECK(fixture.pile_bytes() < 20 * 1100 + 50 * 20 * 20);
   CHECK(fixture.engine().memory_bytes() < 10'000);
+  CHECK(fixture.log().memory_bytes() >= 50 * sizeof(log::Extent));
   SUBCASE("and comes back to each of them") {}
   SUBCASE("and comes back after a kill") {
     CHECK(fixture.open().message_counts.at("q49") == 20);
