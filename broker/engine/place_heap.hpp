@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <deque>
 #include <utility>
 
+#include "engine/lazy_deque.hpp"
 #include "engine/message.hpp"
 
 namespace haypile::engine {
@@ -29,16 +29,16 @@ class PlaceHeap {
   }
   void clear() { entries_.clear(); }
   // In no order. Places stay as they are.
-  std::deque<Entry>::iterator begin() { return entries_.begin(); }
-  std::deque<Entry>::iterator end() { return entries_.end(); }
-  std::deque<Entry>::const_iterator begin() const { return entries_.begin(); }
-  std::deque<Entry>::const_iterator end() const { return entries_.end(); }
+  LazyDeque<Entry>::iterator begin() { return entries_.begin(); }
+  LazyDeque<Entry>::iterator end() { return entries_.end(); }
+  LazyDeque<Entry>::const_iterator begin() const { return entries_.begin(); }
+  LazyDeque<Entry>::const_iterator end() const { return entries_.end(); }
   bool is_in_order() const { return std::ranges::is_heap(entries_, is_behind); }
 
  private:
   static bool is_behind(const Entry& a, const Entry& b) { return a.place > b.place; }
 
-  std::deque<Entry> entries_;
+  LazyDeque<Entry> entries_;
 };
 
 }  // namespace haypile::engine

@@ -6,12 +6,12 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "engine/canary.hpp"
+#include "engine/lazy_deque.hpp"
 #include "engine/message.hpp"
 #include "engine/moves.hpp"
 #include "engine/place_heap.hpp"
@@ -152,7 +152,7 @@ class ReadyMessages : public MoveListItem {
     std::uint64_t unread_place = Backlog::no_place;  // Backlog::next_place()
     std::optional<MessageTimes> unread_times{};      // of the next one there, once it was looked at
     std::size_t read_bytes = read_bytes_min;         // how much is read next
-    std::deque<Entry> fresh;                         // behind all others
+    LazyDeque<Entry> fresh;                          // behind all others
     bool is_plain() const {
       return returned.empty() && read.empty() && unread_place == Backlog::no_place;
     }
