@@ -36,6 +36,8 @@ inline constexpr std::size_t batch_alignment = 8;
 inline constexpr std::uint32_t segment_size_min = 4096;
 
 enum class RecordType : std::uint8_t {
+// No log comes so far, not in a thousand years: what says so was not written by one.
+inline constexpr LogPosition position_max = 1'000'000'000'000'000'000;
   publish = 1,
   ack = 2,
   declare_exchange = 3,

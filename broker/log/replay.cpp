@@ -110,8 +110,7 @@ void Replay::check_header(std::uint64_t number, const SegmentHeaderResult& resul
   if (result.header.segment_size < segment_size_min) refuse(number, "has an impossible size");
   if (state_.segment_size == 0) state_.segment_size = result.header.segment_size;
   if (result.header.segment_size != state_.segment_size) refuse(number, "has another size");
-  // Positions in it, and in those that follow, have to be numbers.
-  if (number > UINT64_MAX / state_.segment_size / 2) refuse(number, "has an impossible number");
+  if (number > position_max / state_.segment_size) refuse(number, "has an impossible number");
   state_.version = result.header.version;
   version_max_ = std::max(version_max_, state_.version);
 }

@@ -165,9 +165,6 @@ void Survey::find_segments() {
   if (numbers_.empty() && has_begun && newest_.value_or(0) < first_segment_) {
     note_missing(first_segment_, first_segment_ + 1);
   }
-  if (segment_size_ != 0) {
-    last_segment_ = std::min(last_segment_, UINT64_MAX / segment_size_ / 4);
-  }
   last_segment_ = std::max(last_segment_, first_segment_);
 }
 
@@ -225,7 +222,7 @@ bool Survey::add_segment(const SegmentHead& head) {
   std::string error = head.result.error;
   const bool is_whole = error.empty();
   if (is_whole && head.result.header.segment_size != segment_size_) error = "has another size";
-  if (segment_size_ == 0 || head.number > UINT64_MAX / segment_size_ / 4) {
+  if (segment_size_ == 0 || head.number > position_max / segment_size_) {
     add_damage({.file = file, .what = is_whole ? "has an impossible number" : error});
     return false;
   }

@@ -41,7 +41,13 @@ void Survey::find_piles() {
   if (!is_lost) return;
   std::vector<LogPosition> numbers;
   for (const std::string& name : names_) {
-    if (const auto number = pile_number(name)) numbers.push_back(*number);
+    const auto number = pile_number(name);
+    if (!number) continue;
+    if (*number <= position_max) {
+      numbers.push_back(*number);
+    } else {
+      add_pile_damage(*number, {.what = "has an impossible number"});
+    }
   }
   std::ranges::sort(numbers);
   // Of a pile that was being thinned there are two files, and only the older one is certain.

@@ -1,0 +1,89 @@
+// What the log makes of files that say what no log can have written, with checksums that fit.
+#include <doctest/doctest.h>
+
+#include <utility>
+
+#include "log/checkpoint.hpp"
+#include "log/newest.hpp"
+#include "log/pile.hpp"
+#include "log/piles.hpp"
+#include "log/record.hpp"
+#include "log/salvage.hpp"
+#include "log/survey.hpp"
+#include "support/log_fixture.hpp"
+
+using namespace haypile;
+using test::LogFixture;
+
+namespace {
+
+// Three messages, each synced by itself.
+void fill(LogFixture& fixture) {
+  fixture.open();
+  fixture.log->declare_queue(test::queue_definition(1));
+  for (const char* body : {"one", "two", "three"}) {
+    fixture.publish(body);
+    fixture.sync();
+  }
+}
+
+std::string refusal(LogFixture& fixture) {
+  try {
+    fixture.open();
+  } catch (const log::IoError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+// What refuses the start is listed, and a salvage comes to its end.
+void check_damaged(LogFixture& fixture, const std::string& file) {
+  CHECK(refusal(fixture).find(file) != std::string::npos);
+  log::Survey survey(fixture.files, "log", test::directory_id);
+  survey.run();
+  REQUIRE_FALSE(survey.report().damages.empty());
+  CHECK(survey.report().damages.front().file == file);
+  log::write_salvaged(survey, fixture.files, "log", "new", test::directory_id);
+  log::Survey salvaged(fixture.files, "new", test::directory_id);
+  salvaged.run();
+  CHECK(salvaged.report().damages.empty());
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint that no log can have written refuses the start") {
+  std::string queue;
+  log::append_queue(queue, test::queue_definition(1));
+  const std::pair<log::CheckpointHead, std::string> heads[] = {
+      {{.first_segment = 0, .position = 0}, ""},
+      {{.first_segment = 0, .position = 5000}, ""},
+      {{.first_segment = 2, .position = 0}, ""},
+      {{.first_segment = 3, .position = 5000}, ""},
+      {{.first_segment = std::uint64_t{1} << 48, .position = 5000}, ""},
+      {{.first_segment = 1, .position = log::position_max + 1}, ""},
+      {{.first_segment = 1, .position = 5000, .moved = 5001}, ""},
+      {{.first_segment = 1, .position = 0}, queue},
+  };
+  for (const bool has_segments : {false, true}) {
+    for (const auto& [head, definitions] : heads) {
+      CAPTURE(head.first_segment);
+      CAPTURE(head.position);
+      LogFixture fixture;
+      if (has_segments) fill(fixture);
+      fixture.log.reset();
+      fixture.files.put("log/checkpoint",
+                        log::encode_checkpoint(head, definitions, "", test::directory_id));
+      check_damaged(fixture, "log/checkpoint");
+    }
+  }
+}
+
+TEST_CASE("a salvage comes to its end with names that no log comes to") {
+  LogFixture fixture;
+  fill(fixture);
+  fixture.log.reset();
+  fixture.files.drop("log/checkpoint");
+  fixture.files.put(fixture.segment_path(UINT64_MAX - 1), "");
+  fixture.files.put("log/" + log::pile_name(UINT64_MAX - 1), "");
+  check_damaged(fixture, "log/checkpoint");
+}
