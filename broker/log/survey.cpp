@@ -161,7 +161,7 @@ void Survey::find_segments() {
   if (is_version_5 && !has_newest_) {
     add_damage({.file = path(newest_name), .what = "is missing"});
   }
-  const bool has_begun = newest_ ? *newest_ != 0 : position_ != 0;
+  const bool has_begun = newest_.value_or(0) != 0 || position_ != 0;
   if (numbers_.empty() && has_begun && newest_.value_or(0) < first_segment_) {
     note_missing(first_segment_, first_segment_ + 1);
   }

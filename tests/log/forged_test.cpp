@@ -87,3 +87,16 @@ TEST_CASE("a salvage comes to its end with names that no log comes to") {
   fixture.files.put("log/" + log::pile_name(UINT64_MAX - 1), "");
   check_damaged(fixture, "log/checkpoint");
 }
+
+TEST_CASE("a log that is said to have begun, and has no segment, is listed") {
+  for (const std::uint64_t newest : {0, 1}) {
+    LogFixture fixture;
+    fill(fixture);
+    fixture.log.reset();
+    fixture.files.drop(fixture.segment_path(1));
+    fixture.files.put("log/newest", log::encode_newest(newest, test::directory_id));
+    fixture.files.put("log/checkpoint",
+                      log::encode_checkpoint({.position = 4096 + 64}, "", "", test::directory_id));
+    check_damaged(fixture, fixture.segment_path(1));
+  }
+}
