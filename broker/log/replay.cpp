@@ -154,7 +154,9 @@ void Replay::check_whole() const {
     refuse(last, "is damaged at offset " + std::to_string(state_.offset) +
                      ": the checkpoint says that more than what is before was durable");
   }
-  if (std::max(state_.epoch, torn_epoch_) == UINT32_MAX) refuse(last, "has an impossible epoch");
+  if (!state_.sealed && state_.offset + seal_size > state_.segment_size) {
+    refuse(last, "is full, and not sealed");
+  }
 }
 
 // Every pile that the checkpoint names is there, whole by its size.

@@ -1,6 +1,7 @@
 // What the log makes of files that say what no log can have written, with checksums that fit.
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <utility>
 
 #include "log/checkpoint.hpp"
@@ -16,6 +17,8 @@ using namespace haypile;
 using test::LogFixture;
 
 namespace {
+
+constexpr std::uint32_t epoch_max = std::numeric_limits<std::uint32_t>::max();
 
 // Three messages, each synced by itself.
 void fill(LogFixture& fixture) {
@@ -47,6 +50,22 @@ void check_damaged(LogFixture& fixture, const std::string& file) {
   log::Survey salvaged(fixture.files, "new", test::directory_id);
   salvaged.run();
   CHECK(salvaged.report().damages.empty());
+}
+
+// The last batch of the segment is of that epoch.
+void set_last_epoch(std::string& segment, std::uint64_t number, std::uint32_t epoch) {
+  std::size_t last = 0;
+  std::size_t at = log::segment_header_size;
+  while (const std::uint32_t size = log::get_u32(segment, at)) {
+    last = at;
+    at = log::align(at + log::batch_header_size + size);
+  }
+  std::string batch = segment.substr(last);
+  auto header = log::decode_batch_header(batch, test::directory_id, number * 4096 + last);
+  REQUIRE(header);
+  header->epoch = epoch;
+  log::encode(*header, test::directory_id, batch);
+  segment.replace(last, batch.size(), batch);
 }
 
 }  // namespace
@@ -98,5 +117,28 @@ TEST_CASE("a log that is said to have begun, and has no segment, is listed") {
     fixture.files.put("log/checkpoint",
                       log::encode_checkpoint({.position = 4096 + 64}, "", "", test::directory_id));
     check_damaged(fixture, fixture.segment_path(1));
+  }
+}
+
+TEST_CASE("a log goes on when there is no higher epoch, and what was torn stays away") {
+  for (const bool is_torn : {false, true}) {
+    CAPTURE(is_torn);
+    LogFixture fixture;
+    fill(fixture);
+    fixture.log.reset();
+    const std::string path = fixture.segment_path(1);
+    std::string bytes = fixture.files.bytes(path);
+    set_last_epoch(bytes, 1, epoch_max);
+    if (is_torn) bytes[bytes.find("three")] = 'T';
+    fixture.files.put(path, bytes);
+    const std::string all = is_torn ? "one* two*" : "one* two* three*";
+    CHECK((fixture.open().torn_bytes > 0) == is_torn);
+    CHECK(fixture.recovered.text(1) == all);
+    fixture.publish("four");
+    fixture.sync();
+    CHECK(fixture.open().torn_bytes == 0);
+    CHECK(fixture.recovered.text(1) == all + " four*");
+    CHECK(fixture.open().torn_bytes == 0);
+    CHECK(fixture.recovered.text(1) == all + " four*");
   }
 }
