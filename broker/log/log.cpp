@@ -15,7 +15,7 @@ namespace haypile::log {
 namespace {
 // Kept free at the end of each segment: the record that seals it, in a batch of its own if it has
 // to be, and the alignment of two batches.
-constexpr std::size_t seal_reserve = batch_header_size + 1 + 2 * batch_alignment;
+constexpr std::size_t seal_reserve = seal_size + 2 * batch_alignment;
 // A segment that a group goes on in begins with a mark.
 constexpr std::size_t segment_overhead =
     segment_header_size + batch_header_size + 1 + time_size_max + seal_reserve;

@@ -269,7 +269,7 @@ void Survey::each_record(const Records::Visit& visit) {
     } while (!records.sealed() && pass_damage(number, reader, records));
     epoch = reader.epoch();
     if (is_noting_) report_.segments[i].used_bytes = reader.offset();
-    if (number == numbers_.back()) check_whole(number * segment_size_ + reader.offset());
+    if (number == numbers_.back()) check_whole(reader.offset(), records.sealed());
   }
   report_.record_count = records.count();
 }
@@ -314,11 +314,15 @@ void Survey::break_off(Records& records) {
 }
 
 // What comes before a checkpoint's position was synced before it was written.
-void Survey::check_whole(std::uint64_t end) {
-  if (end >= position_ || HAYPILE_CANARY(short_log_not_listed)) return;
+void Survey::check_whole(std::uint64_t offset, bool is_sealed) {
   const std::uint64_t number = numbers_.back();
-  add_damage({.file = path(segment_name(number)),
-              .offset = end - number * segment_size_,
+  const std::string file = path(segment_name(number));
+  if (!is_sealed && offset + seal_size > segment_size_) {
+    add_damage({.file = file, .offset = offset, .what = "is full, and not sealed"});
+  }
+  if (number * segment_size_ + offset >= position_ || HAYPILE_CANARY(short_log_not_listed)) return;
+  add_damage({.file = file,
+              .offset = offset,
               .what = "is damaged: the checkpoint says that more than what is before was durable"});
 }
 

@@ -127,7 +127,7 @@ class Survey {
                   const Records::Visit& visit);
   bool pass_damage(std::uint64_t number, SegmentReader& reader, Records& records);
   void break_off(Records& records);
-  void check_whole(std::uint64_t end);
+  void check_whole(std::uint64_t offset, bool is_sealed);
   void hand_over(LogPosition position, const Record& record, const TakeLogged& take);
   bool knows_queue(engine::QueueId queue, const engine::MessageView& message);
   void count_logged();

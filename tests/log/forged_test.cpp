@@ -142,3 +142,21 @@ TEST_CASE("a log goes on when there is no higher epoch, and what was torn stays 
     CHECK(fixture.recovered.text(1) == all + " four*");
   }
 }
+
+TEST_CASE("a segment that is full and not sealed refuses the start") {
+  LogFixture fixture;
+  fill(fixture);
+  fixture.log.reset();
+  const std::string path = fixture.segment_path(1);
+  std::string bytes = fixture.files.bytes(path);
+  const std::size_t at = log::align(bytes.find_last_not_of('\0') + 1);
+  const std::string marks(4096 - log::batch_header_size - at,
+                          static_cast<char>(log::RecordType::idle));
+  std::string batch = std::string(log::batch_header_size, '\0') + marks;
+  const log::LogPosition position = 4096 + at;
+  log::encode({static_cast<std::uint32_t>(marks.size()), 1, position, position,
+               log::checksum(marks, test::directory_id, position)},
+              test::directory_id, batch);
+  fixture.files.put(path, bytes.replace(at, batch.size(), batch));
+  check_damaged(fixture, path);
+}
