@@ -160,3 +160,39 @@ TEST_CASE("a segment that is full and not sealed refuses the start") {
   fixture.files.put(path, bytes.replace(at, batch.size(), batch));
   check_damaged(fixture, path);
 }
+
+// Whether there is a queue that nothing declares depends on whether there is damage.
+TEST_CASE("what a pile has of another queue than the checkpoint says is counted, and comes back") {
+  LogFixture fixture;
+  fill(fixture);
+  fixture.log.reset();
+  const log::LogPosition number = 4096 + log::segment_header_size;
+  log::PileBuilder builder(number, number, test::directory_id);
+  const engine::MessageView message{
+      .exchange = "e", .routing_key = "k", .properties = "", .body = "b"};
+  builder.add({.queue = 7, .position = number, .place = 1, .message = message});
+  const std::string bytes = builder.take();
+  fixture.files.put("log/" + log::pile_name(number), bytes);
+  log::Pile pile{.number = number,
+                 .file = number,
+                 .size = bytes.size(),
+                 .extents = builder.extents(),
+                 .count = builder.count()};
+  pile.extents.front().queue = 1;
+  log::Piles piles;
+  piles.add(std::move(pile));
+  std::string queue;
+  log::append_queue(queue, test::queue_definition(1));
+  fixture.files.put("log/checkpoint",
+                    log::encode_checkpoint({.position = number + 8}, queue,
+                                           log::encode_piles(piles), test::directory_id));
+  log::Survey survey(fixture.files, "log", test::directory_id);
+  survey.run();
+  CHECK(survey.report().damages.size() == 1);
+  CHECK(survey.report().queues.at("salvaged-7").in_piles == 1);
+  log::write_salvaged(survey, fixture.files, "log", "new", test::directory_id);
+  log::Survey salvaged(fixture.files, "new", test::directory_id);
+  salvaged.run();
+  CHECK(salvaged.report().damages.empty());
+  CHECK(salvaged.report().queues.at("salvaged-7").in_piles == 1);
+}
