@@ -1,5 +1,7 @@
 #include "log/checkpoint.hpp"
 
+#include <algorithm>
+
 #include "log/bytes.hpp"
 
 namespace haypile::log {
@@ -27,6 +29,19 @@ bool apply_record(std::string_view& records, Checkpoint& checkpoint) {
   if (!decode_record(records, checkpoint.position, record)) return false;
   checkpoint.catalog.apply(record);
   return true;
+}
+
+// Null if a log can have written that.
+const char* error_in(const CheckpointHead& head, bool has_records) {
+  if (head.position > position_max) return "says that an impossible position was reached";
+  // The position is in that segment, or behind it.
+  const std::uint64_t last = std::max<std::uint64_t>(head.position / segment_size_min, 1);
+  if (head.first_segment == 0 || head.first_segment > last) {
+    return "says that the first segment has an impossible number";
+  }
+  if (head.moved > head.position) return "says that more has moved than was logged";
+  if (head.position == 0 && has_records) return "says something of a log that has not begun";
+  return nullptr;
 }
 
 }  // namespace
@@ -92,12 +107,8 @@ Checkpoint decode_checkpoint(std::string_view bytes, const std::string& path,
   const std::size_t head_size = version < 3 ? header_size_before_3 : header_size;
   if (summed.size() < head_size) refuse("is too short");
   if (version >= 3) checkpoint.moved = get_u64(bytes, 48);
-  // Positions in the segments have to be numbers.
-  if (checkpoint.first_segment > UINT64_MAX / segment_size_min / 4) {
-    refuse("says that the first segment has an impossible number");
-  }
-  if (checkpoint.moved > checkpoint.position) refuse("says that more has moved than was logged");
   std::string_view records = summed.substr(head_size);
+  if (const char* error = error_in(checkpoint, !records.empty())) refuse(error);
   while (!records.empty()) {
     if (!apply_record(records, checkpoint)) refuse("has a malformed record");
   }

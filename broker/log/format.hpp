@@ -33,7 +33,11 @@ inline constexpr std::size_t batch_header_size = 40;
 // Where a batch header has its own position.
 inline constexpr std::size_t batch_position_at = 8;
 inline constexpr std::size_t batch_alignment = 8;
+// A segment that takes more has room for this: the record that seals it, in a batch of its own.
+inline constexpr std::size_t seal_size = batch_header_size + 1;
 inline constexpr std::uint32_t segment_size_min = 4096;
+// No log comes so far, not in a thousand years: what says so was not written by one.
+inline constexpr LogPosition position_max = 1'000'000'000'000'000'000;
 
 enum class RecordType : std::uint8_t {
   publish = 1,

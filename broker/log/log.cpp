@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -14,7 +15,7 @@ namespace haypile::log {
 namespace {
 // Kept free at the end of each segment: the record that seals it, in a batch of its own if it has
 // to be, and the alignment of two batches.
-constexpr std::size_t seal_reserve = batch_header_size + 1 + 2 * batch_alignment;
+constexpr std::size_t seal_reserve = seal_size + 2 * batch_alignment;
 // A segment that a group goes on in begins with a mark.
 constexpr std::size_t segment_overhead =
     segment_header_size + batch_header_size + 1 + time_size_max + seal_reserve;
@@ -44,7 +45,8 @@ RecoveryReport Log::start(engine::Recovery& recovery, const OnClock& on_clock) {
                            .before_messages = [&](LogState& found) { restore(found, recovery); }});
   if (recovery_error_) std::rethrow_exception(recovery_error_);
   segment_size_ = state.segment_size;
-  epoch_ = state.epoch + (HAYPILE_CANARY(epoch_not_raised) ? 0 : 1);
+  const bool is_last_epoch = state.epoch == std::numeric_limits<std::uint32_t>::max();
+  epoch_ = state.epoch + (is_last_epoch || HAYPILE_CANARY(epoch_not_raised) ? 0 : 1);
   catalog_ = std::move(state.catalog);
   first_segment_ = state.first_segment;
   segments_.assign(state.segments.begin(), state.segments.end());
@@ -66,8 +68,10 @@ RecoveryReport Log::start(engine::Recovery& recovery, const OnClock& on_clock) {
   start_batch();
   if (state.sealed) {
     next_segment();
-  } else if (state.version != format_version) {
-    seal();  // a segment has records of its own version only
+  } else if (state.version != format_version || is_last_epoch) {
+    // A segment has records of its own version only; and what a crash left behind its end could
+    // not be told from what is written there.
+    seal();
   }
   make_room(1);
   append_mark(batch_, RecordType::start);

@@ -110,8 +110,7 @@ void Replay::check_header(std::uint64_t number, const SegmentHeaderResult& resul
   if (result.header.segment_size < segment_size_min) refuse(number, "has an impossible size");
   if (state_.segment_size == 0) state_.segment_size = result.header.segment_size;
   if (result.header.segment_size != state_.segment_size) refuse(number, "has another size");
-  // Positions in it, and in those that follow, have to be numbers.
-  if (number > UINT64_MAX / state_.segment_size / 2) refuse(number, "has an impossible number");
+  if (number > position_max / state_.segment_size) refuse(number, "has an impossible number");
   state_.version = result.header.version;
   version_max_ = std::max(version_max_, state_.version);
 }
@@ -155,7 +154,9 @@ void Replay::check_whole() const {
     refuse(last, "is damaged at offset " + std::to_string(state_.offset) +
                      ": the checkpoint says that more than what is before was durable");
   }
-  if (std::max(state_.epoch, torn_epoch_) == UINT32_MAX) refuse(last, "has an impossible epoch");
+  if (!state_.sealed && state_.offset + seal_size > state_.segment_size) {
+    refuse(last, "is full, and not sealed");
+  }
 }
 
 // Every pile that the checkpoint names is there, whole by its size.

@@ -101,10 +101,15 @@ class Salvage {
     add(std::move(rewritten));
   }
 
-  // Behind all that there was: of what had numbers by its position, too.
+  // Behind all that there was: of what had numbers by its position, too. Segments may be there
+  // under names that no log comes to, and the size of all may not be known: only piles keep
+  // positions.
   std::uint64_t first_free_segment() {
-    std::uint64_t number = survey_.last_segment() + 1;
-    if (HAYPILE_CANARY(salvage_repeats_positions)) return 1;
+    std::uint64_t number = 1;
+    if (HAYPILE_CANARY(salvage_repeats_positions)) return number;
+    if (survey_.last_segment() < position_max / segment_size_ / 2) {
+      number = survey_.last_segment() + 1;
+    }
     piles_.each([&](Piles::Slot, const Pile& pile) {
       number = std::max(number, pile.file / segment_size_ + 1);
     });

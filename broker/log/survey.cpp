@@ -161,12 +161,9 @@ void Survey::find_segments() {
   if (is_version_5 && !has_newest_) {
     add_damage({.file = path(newest_name), .what = "is missing"});
   }
-  const bool has_begun = newest_ ? *newest_ != 0 : position_ != 0;
+  const bool has_begun = newest_.value_or(0) != 0 || position_ != 0;
   if (numbers_.empty() && has_begun && newest_.value_or(0) < first_segment_) {
     note_missing(first_segment_, first_segment_ + 1);
-  }
-  if (segment_size_ != 0) {
-    last_segment_ = std::min(last_segment_, UINT64_MAX / segment_size_ / 4);
   }
   last_segment_ = std::max(last_segment_, first_segment_);
 }
@@ -225,7 +222,7 @@ bool Survey::add_segment(const SegmentHead& head) {
   std::string error = head.result.error;
   const bool is_whole = error.empty();
   if (is_whole && head.result.header.segment_size != segment_size_) error = "has another size";
-  if (segment_size_ == 0 || head.number > UINT64_MAX / segment_size_ / 4) {
+  if (segment_size_ == 0 || head.number > position_max / segment_size_) {
     add_damage({.file = file, .what = is_whole ? "has an impossible number" : error});
     return false;
   }
@@ -272,7 +269,7 @@ void Survey::each_record(const Records::Visit& visit) {
     } while (!records.sealed() && pass_damage(number, reader, records));
     epoch = reader.epoch();
     if (is_noting_) report_.segments[i].used_bytes = reader.offset();
-    if (number == numbers_.back()) check_whole(number * segment_size_ + reader.offset());
+    if (number == numbers_.back()) check_whole(reader.offset(), records.sealed());
   }
   report_.record_count = records.count();
 }
@@ -317,11 +314,15 @@ void Survey::break_off(Records& records) {
 }
 
 // What comes before a checkpoint's position was synced before it was written.
-void Survey::check_whole(std::uint64_t end) {
-  if (end >= position_ || HAYPILE_CANARY(short_log_not_listed)) return;
+void Survey::check_whole(std::uint64_t offset, bool is_sealed) {
   const std::uint64_t number = numbers_.back();
-  add_damage({.file = path(segment_name(number)),
-              .offset = end - number * segment_size_,
+  const std::string file = path(segment_name(number));
+  if (!is_sealed && offset + seal_size > segment_size_) {
+    add_damage({.file = file, .offset = offset, .what = "is full, and not sealed"});
+  }
+  if (number * segment_size_ + offset >= position_ || HAYPILE_CANARY(short_log_not_listed)) return;
+  add_damage({.file = file,
+              .offset = offset,
               .what = "is damaged: the checkpoint says that more than what is before was durable"});
 }
 

@@ -127,7 +127,7 @@ class Survey {
                   const Records::Visit& visit);
   bool pass_damage(std::uint64_t number, SegmentReader& reader, Records& records);
   void break_off(Records& records);
-  void check_whole(std::uint64_t end);
+  void check_whole(std::uint64_t offset, bool is_sealed);
   void hand_over(LogPosition position, const Record& record, const TakeLogged& take);
   bool knows_queue(engine::QueueId queue, const engine::MessageView& message);
   void count_logged();
@@ -141,10 +141,12 @@ class Survey {
   std::vector<Part> parts_of(const Pile& pile, std::string_view bytes) const;
   std::uint64_t live_between(const Pile& pile, std::uint64_t first, std::uint64_t end) const;
   void compare(const Pile& pile, std::string_view bytes);
+  void count_stored(const Pile& pile, std::string_view bytes);
   void rebuild(LogPosition number, LogPosition file, bool may_be_open);
   void note_moved(const Part& part, std::string_view bytes, const Pile& pile, bool may_be_open);
   Extent rebuild_block(const Part& part, std::string_view bytes, Pile& pile);
   void add_pile_damage(LogPosition file, Damage damage);
+  // Notes the damage alone if `take` is empty.
   void each_stored(const Pile& pile, std::string_view bytes, const TakeStored& take);
   std::optional<std::uint64_t> read_block(const Pile& pile, const Part& part,
                                           std::string_view bytes, HomeFinder& homes,

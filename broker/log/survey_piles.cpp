@@ -41,7 +41,13 @@ void Survey::find_piles() {
   if (!is_lost) return;
   std::vector<LogPosition> numbers;
   for (const std::string& name : names_) {
-    if (const auto number = pile_number(name)) numbers.push_back(*number);
+    const auto number = pile_number(name);
+    if (!number) continue;
+    if (*number <= position_max) {
+      numbers.push_back(*number);
+    } else {
+      add_pile_damage(*number, {.what = "has an impossible number"});
+    }
   }
   std::ranges::sort(numbers);
   // Of a pile that was being thinned there are two files, and only the older one is certain.
@@ -186,11 +192,7 @@ void Survey::check_pile(Pile& pile) {
     const std::string error = check_pile_header(read->bytes, pile.file, id_);
     if (!error.empty()) add_pile_damage(pile.file, {.what = error, .message_count = 0});
     const std::size_t before = report_.damages.size();
-    each_stored(pile, read->bytes,
-                [this](engine::QueueId queue, std::uint8_t, const engine::StoredMessage& message) {
-                  ++report_.queues[catalog_.queue(queue).name].in_piles;
-                  report_.live_bytes += size_of(message.message);
-                });
+    each_stored(pile, read->bytes, {});
     if (read->size != pile.size) {
       add_pile_damage(pile.file, {.offset = std::min(read->size, pile.size),
                                   .what = "has " + std::to_string(read->size) +
@@ -198,6 +200,7 @@ void Survey::check_pile(Pile& pile) {
                                   .message_count = 0});
     }
     if (report_.damages.size() == before && !is_damaged(pile)) compare(pile, read->bytes);
+    count_stored(pile, read->bytes);
   } else {
     report_.damages.back().message_count = pile.live_count();
     damaged_piles_.insert(pile.file);
@@ -205,6 +208,17 @@ void Survey::check_pile(Pile& pile) {
   found.live_count = pile.live_count();
   found.is_damaged = is_damaged(pile);
   report_.piles.push_back(found);
+}
+
+// When all damage is known: it decides whether there are queues whose declaration is lost.
+void Survey::count_stored(const Pile& pile, std::string_view bytes) {
+  const bool was_noting = std::exchange(is_noting_, false);
+  each_stored(pile, bytes,
+              [this](engine::QueueId queue, std::uint8_t, const engine::StoredMessage& message) {
+                ++report_.queues[catalog_.queue(queue).name].in_piles;
+                report_.live_bytes += size_of(message.message);
+              });
+  is_noting_ = was_noting;
 }
 
 namespace {
@@ -297,7 +311,7 @@ std::optional<std::uint64_t> Survey::read_block(const Pile& pile, const Part& pa
       message.redelivered = true;
       if (count->second != 0) message.delivery_count = count->second;
     }
-    if (knows_queue(part.block->queue, message.message)) {
+    if (take && knows_queue(part.block->queue, message.message)) {
       take(part.block->queue, part.block->priority, message);
     }
   }

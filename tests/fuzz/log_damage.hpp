@@ -39,7 +39,7 @@ class LogDamage {
     return path.substr(std::string_view(directory).size() + 1);
   }
   void repair(const std::string& path) {
-    if (!may_repair_) return;
+    if (!may_repair_ || files_.is_odd(path)) return;
     const std::string name = name_of(path);
     std::string bytes = files_.bytes(path);
     if (const FileKind* kind = kind_of(name)) kind->repair(name, bytes);

@@ -104,16 +104,17 @@ TEST_CASE("a log that ends before its checkpoint refuses the start") {
 // No log gets there by itself.
 TEST_CASE("a segment whose positions are beyond all numbers refuses the start") {
   LogFixture fixture;
-  const std::uint64_t number = std::uint64_t{1} << 60;
+  const std::uint32_t size = 1u << 20;
+  const std::uint64_t number = std::uint64_t{1} << 45;
   std::string segment =
-      log::encode(log::SegmentHeader{.number = number, .segment_size = 4096}, test::directory_id);
+      log::encode(log::SegmentHeader{.number = number, .segment_size = size}, test::directory_id);
   std::string batch(log::batch_header_size, '\0');
   const engine::QueueId queue = 1;
   log::append_queue(batch, test::queue_definition(queue));
   log::append_publish(batch, {.exchange = "", .routing_key = "", .properties = "", .body = "m"},
                       {&queue, 1}, 0);
   const std::string_view records = std::string_view(batch).substr(log::batch_header_size);
-  const log::LogPosition position = number * 4096 + segment.size();
+  const log::LogPosition position = number * size + segment.size();
   log::encode({static_cast<std::uint32_t>(records.size()), 1, position, 0,
                log::checksum(records, test::directory_id, position)},
               test::directory_id, batch);
@@ -121,9 +122,9 @@ TEST_CASE("a segment whose positions are beyond all numbers refuses the start") 
   fixture.files.put(fixture.segment_path(number), segment);
   log::Piles none;
   fixture.files.put("log/checkpoint",
-                    log::encode_checkpoint({.first_segment = number, .position = 1}, {}, none,
-                                           test::directory_id));
-  CHECK(contains(refusal(fixture), "impossible number"));
+                    log::encode_checkpoint({.first_segment = number, .position = log::position_max},
+                                           {}, none, test::directory_id));
+  CHECK(contains(refusal(fixture), ".seg' has an impossible number"));
 }
 
 // No log leaves such a thing by itself.

@@ -84,18 +84,19 @@ class MemFileSystem final : public log::FileSystem {
     durable_names_.erase(path);
   }
   void put(const std::string& path, const std::string& bytes) {
-    names_[path] = durable_names_[path] = std::make_shared<Node>(Node{bytes, bytes, {}, 0, 0});
+    names_[path] = durable_names_[path] = std::make_shared<Node>(Node{bytes, bytes, {}});
   }
-  // As for somebody without the rights, or where there is a directory of that name: every call that
-  // opens it fails.
-  void make_unreadable(const std::string& path) { unreadable_.insert(path); }
+  // As for somebody without the rights: every call that opens it fails. Another file that gets its
+  // name can be read.
+  void make_unreadable(const std::string& path) { names_.at(path)->is_unreadable = true; }
   // A file with a hole: so large, and zeros behind what it has.
   void make_sparse(const std::string& path, std::uint64_t size) {
     names_.at(path)->sparse_size = size;
   }
   // One of the two.
   bool is_odd(const std::string& path) const {
-    return unreadable_.contains(path) || names_.at(path)->sparse_size != 0;
+    const Node& node = *names_.at(path);
+    return node.is_unreadable || node.sparse_size != 0;
   }
   std::vector<std::string> paths() const {
     std::vector<std::string> paths;
@@ -122,7 +123,7 @@ class MemFileSystem final : public log::FileSystem {
   }
   std::unique_ptr<log::File> open(const std::string& path) override {
     const auto found = names_.find(path);
-    if (found == names_.end() || unreadable_.contains(path)) {
+    if (found == names_.end() || found->second->is_unreadable) {
       throw log::IoError("cannot open '" + path + "'");
     }
     return std::make_unique<MemFile>(*this, found->second);
@@ -171,6 +172,7 @@ class MemFileSystem final : public log::FileSystem {
     std::vector<Write> unsynced;
     std::uint64_t allocated = 0;
     std::uint64_t sparse_size = 0;
+    bool is_unreadable = false;
 
     std::uint64_t size() const { return std::max<std::uint64_t>(allocated, data.size()); }
     static void apply(std::string& to, std::uint64_t offset, std::string_view bytes) {
@@ -280,7 +282,6 @@ class MemFileSystem final : public log::FileSystem {
 
   Names names_;
   Names durable_names_;
-  std::set<std::string> unreadable_;
   std::vector<NameChange> name_changes_;
   std::set<std::string> directories_;
   std::set<std::string> unsynced_directories_;
