@@ -154,7 +154,7 @@ void Survey::find_segments() {
     note_missing(expected, head.number);
     expected = head.number + 1;
   }
-  if (newest_ && *newest_ < UINT64_MAX) note_missing(expected, *newest_ + 1);
+  if (newest_) note_missing(expected, *newest_ + 1);
   const bool is_version_5 = std::ranges::any_of(heads, [](const SegmentHead& head) {
     return head.result.error.empty() && head.result.header.version >= 5;
   });
