@@ -34,6 +34,7 @@ std::optional<std::uint64_t> decode_slot(std::string_view bytes, std::size_t at,
   const std::uint64_t number = get_u64(bytes, 32);
   const std::size_t summed = slot_size - 8;
   if (!bytes.starts_with(newest_magic) || slot_offset(number) != at ||
+      number > position_max / segment_size_min ||
       get_u64(bytes, summed) != checksum(bytes.substr(0, summed), id, number)) {
     return std::nullopt;
   }

@@ -154,7 +154,7 @@ void Survey::find_segments() {
     note_missing(expected, head.number);
     expected = head.number + 1;
   }
-  if (newest_ && *newest_ < UINT64_MAX) note_missing(expected, *newest_ + 1);
+  if (newest_) note_missing(expected, *newest_ + 1);
   const bool is_version_5 = std::ranges::any_of(heads, [](const SegmentHead& head) {
     return head.result.error.empty() && head.result.header.version >= 5;
   });
@@ -269,7 +269,9 @@ void Survey::each_record(const Records::Visit& visit) {
     } while (!records.sealed() && pass_damage(number, reader, records));
     epoch = reader.epoch();
     if (is_noting_) report_.segments[i].used_bytes = reader.offset();
-    if (number == numbers_.back()) check_whole(reader.offset(), records.sealed());
+    if (number != numbers_.back()) continue;
+    check_whole(reader.offset(), records.sealed());
+    if (is_end_lost(number * segment_size_ + reader.offset())) break_off(records);
   }
   report_.record_count = records.count();
 }
@@ -311,6 +313,12 @@ bool Survey::pass_damage(std::uint64_t number, SegmentReader& reader, Records& r
 void Survey::break_off(Records& records) {
   records.forget_fragments();
   if (is_noting_) copies_->break_group();
+}
+
+// Whether more was durable than what is before `end`. It may have had the end of a group.
+bool Survey::is_end_lost(LogPosition end) const {
+  return end < position_ || newest_.value_or(0) > numbers_.back() ||
+         report_.segments.back().version == 0;
 }
 
 // What comes before a checkpoint's position was synced before it was written.

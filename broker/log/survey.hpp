@@ -128,6 +128,7 @@ class Survey {
   bool pass_damage(std::uint64_t number, SegmentReader& reader, Records& records);
   void break_off(Records& records);
   void check_whole(std::uint64_t offset, bool is_sealed);
+  bool is_end_lost(LogPosition end) const;
   void hand_over(LogPosition position, const Record& record, const TakeLogged& take);
   bool knows_queue(engine::QueueId queue, const engine::MessageView& message);
   void count_logged();

@@ -120,6 +120,14 @@ TEST_CASE("a log that is said to have begun, and has no segment, is listed") {
   }
 }
 
+TEST_CASE("a newest segment that no log comes to refuses the start") {
+  LogFixture fixture;
+  fill(fixture);
+  fixture.log.reset();
+  fixture.files.put("log/newest", log::encode_newest(UINT64_MAX, test::directory_id));
+  check_damaged(fixture, "log/newest");
+}
+
 TEST_CASE("a log goes on when there is no higher epoch, and what was torn stays away") {
   for (const bool is_torn : {false, true}) {
     CAPTURE(is_torn);

@@ -97,8 +97,10 @@ TEST_CASE("what was acknowledged does not come back, but for acknowledgements in
   CHECK(std::ranges::find(found, 4) == found.end());
 }
 
-TEST_CASE("a group that is damaged keeps its messages") {
-  test::LogFixture fixture(16384);
+namespace {
+
+// A message, a group of three that acknowledges it and ends in the second segment, and one more.
+void fill_with_group(test::LogFixture& fixture) {
   fixture.open();
   fixture.log->declare_queue(test::queue_definition(1));
   const engine::LogPosition first = fixture.publish("first");
@@ -112,6 +114,27 @@ TEST_CASE("a group that is damaged keeps its messages") {
   fixture.publish("last");
   fixture.sync();
   fixture.log.reset();
+}
+
+}  // namespace
+
+TEST_CASE("a group whose end is in a segment that is missing keeps its messages") {
+  test::LogFixture fixture(16384);
+  fill_with_group(fixture);
+  const std::string path = fixture.segment_path(2);
+  for (const std::size_t left : {0, 4000}) {
+    fixture.files.put(path, std::string(left, 'x'));
+    if (left == 0) fixture.files.drop(path);
+    log::Survey survey(fixture.files, "log", test::directory_id);
+    survey.run();
+    CHECK(survey.report().damages.size() == 1);
+    CHECK(survey.report().queues.at("q1").in_log == 3);
+  }
+}
+
+TEST_CASE("a group that is damaged keeps its messages") {
+  test::LogFixture fixture(16384);
+  fill_with_group(fixture);
   // The end of the group.
   const std::string path = fixture.segment_path(2);
   std::string bytes = fixture.files.bytes(path);
