@@ -4,16 +4,21 @@
 #include <utility>
 
 #include <haypile/amqp/methods.hpp>
+#include <haypile/amqp/printable.hpp>
 #include <haypile/amqp/table.hpp>
 
 #include "session/login.hpp"
-#include "session/text.hpp"
 
 namespace haypile::session {
 
 using amqp::ReplyCode;
 
 namespace {
+
+// So long that the rest of the reply text has room behind it.
+std::string shown(std::string_view name) {
+  return amqp::printable(name, 128);
+}
 
 template <class M>
 Fault decode(std::string_view arguments, M& method) {
@@ -87,11 +92,10 @@ Fault Handshake::on_start_ok(std::string_view arguments, std::string& out) {
   amqp::connection::StartOk method;
   if (Fault fault = decode(arguments, method)) return fault;
   if (!is_login_mechanism(method.mechanism)) {
-    return {ReplyCode::command_invalid, "unknown mechanism '" + printable(method.mechanism) +
+    return {ReplyCode::command_invalid, "unknown mechanism '" + shown(method.mechanism) +
                                             "', expected one of " + std::string(login_mechanisms)};
   }
   const amqp::TableView properties = method.client_properties;
-  opened_.client_properties = properties.bytes();
   opened_.wants_cancel_notify = has_capability(properties, "consumer_cancel_notify");
   opened_.wants_blocked = has_capability(properties, "connection.blocked");
   const auto product = properties.find("product");
@@ -122,8 +126,7 @@ Fault Handshake::login_answered(bool is_accepted, std::string& out) {
 // A client that did not ask to be told finds the connection closed.
 Fault Handshake::refuse_login() {
   Fault fault{ReplyCode::access_refused, "Login was refused using authentication mechanism " +
-                                             mechanism_ + ": user '" + printable(opened_.user) +
-                                             "'"};
+                                             mechanism_ + ": user '" + shown(opened_.user) + "'"};
   opened_.user.clear();
   if (wants_authentication_failure_close_) return fault;
   refuse(std::move(fault.text));
@@ -164,9 +167,8 @@ Fault Handshake::on_open(std::string_view arguments, std::string& out) {
   if (Fault fault = decode(arguments, method)) return fault;
   opened_.engine = host_.find_vhost(method.virtual_host);
   if (!opened_.engine) {
-    return {ReplyCode::not_allowed, "vhost " + printable(method.virtual_host) + " not found"};
+    return {ReplyCode::not_allowed, "vhost " + shown(method.virtual_host) + " not found"};
   }
-  opened_.vhost = method.virtual_host;
   amqp::append_method(out, 0, amqp::connection::OpenOk{});
   state_ = State::opened;
   return {};

@@ -15,13 +15,10 @@ namespace haypile::session {
 // What a connection is when it is open.
 struct Opened {
   std::string user;
-  std::string vhost;
   engine::Engine* engine = nullptr;
   std::uint16_t channel_max = 0;
   std::uint32_t frame_max_bytes = handshake_frame_max_bytes;
   std::chrono::seconds heartbeat{0};
-  // As the client sent them, an encoded field table.
-  std::string client_properties;
   bool wants_cancel_notify = false;
   bool wants_blocked = false;
   bool qos_is_for_channel = false;
