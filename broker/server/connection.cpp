@@ -18,7 +18,13 @@
 namespace haypile::server {
 
 using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
 using boost::system::error_code;
+
+namespace {
+// So long a client may take to read why it was refused, however late that was.
+constexpr auto last_word = 1s;
+}  // namespace
 
 Connection::Connection(Core& core, Socket socket, Peer peer, LoginGate::Place place,
                        engine::OwnerId id)
@@ -27,6 +33,7 @@ Connection::Connection(Core& core, Socket socket, Peer peer, LoginGate::Place pl
       peer_(std::move(peer)),
       place_(std::move(place)),
       id_(id),
+      login_until_(Clock::now() + core.settings().handshake_timeout),
       session_(*this, core.settings(), id, Clock::now()),
       timer_(core.io()) {}
 
@@ -43,7 +50,7 @@ session::LoginAnswer Connection::log_in(std::string_view user, std::string_view 
   if (user == "guest" && password == "guest" && peer_.is_local) {
     return session::LoginAnswer::accepted;
   }
-  refuse_at_ = core_.door().refuse(peer_);
+  refuse_at_ = std::min(core_.door().refuse(peer_), login_until_);
   return session::LoginAnswer::refused;
 }
 
@@ -334,7 +341,9 @@ void Connection::on_timer() {
   if (waits_for_refusal()) {
     if (now < refuse_at_) return arm_timer();
     refuse_at_ = {};
-    drain_until_ = now + core_.settings().close_timeout;
+    // Whoever is refused late has little time left to take note of it.
+    drain_until_ =
+        std::min(now + core_.settings().close_timeout, std::max(login_until_, now + last_word));
     flush();
     if (!socket_.is_open()) return;
     if (!session_.finished()) wait_readable();

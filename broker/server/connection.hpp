@@ -82,6 +82,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   const Peer peer_;
   LoginGate::Place place_;  // until it has logged in
   const engine::OwnerId id_;
+  // It has logged in by then, or been refused.
+  const std::chrono::steady_clock::time_point login_until_;
   vhost::Vhost* vhost_ = nullptr;  // once it is open
   session::Session session_;
   asio::steady_timer timer_;

@@ -126,6 +126,23 @@ def hang_ups(scene):
     scene.expect(refusals / 4 < 20, f"{refusals / 4:.0f} guesses a second are answered")
 
 
+@attack("security: many that are refused", bound_s=40)
+def many_refused(scene):
+    """Refusals wait for each other, but none keeps its connection longer than a login may take."""
+    begin = time.monotonic()
+    clients = [socket.create_connection(("127.0.0.1", scene.port)) for _ in range(40)]
+    for client in clients:
+        client.sendall(start("guest", "wrong"))
+    for client in clients:
+        client.settimeout(20)
+        while client.recv(65536):
+            pass
+    seconds = time.monotonic() - begin
+    scene.expect(seconds < 12, f"the last one is refused after {seconds:.1f} s")
+    for client in clients:
+        client.close()
+
+
 @attack("security: rights of the data directory", probe=False, fast=True)
 def rights(scene):
     """Nobody else may look into it, whatever the umask is, and whatever it was before."""
