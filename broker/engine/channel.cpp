@@ -125,6 +125,7 @@ Error Channel::get(std::string_view queue_name, bool no_ack, GetResult& out) {
     out.message = std::move(entry.message);
   } else {
     out.message = entry.message;
+    queue->leave_memory(entry);
     out.delivery_tag = unacked_.add(std::move(entry), *queue, nullptr);
     ++got_[queue];
   }
@@ -135,7 +136,7 @@ void Channel::deliver(Consumer& consumer, Entry&& entry) {
   Queue& queue = consumer.queue();
   const bool redelivered = entry.redelivered;
   const std::uint32_t delivery_count = entry.delivery_count;
-  const MessagePtr* message = &entry.message;
+  Entry* given = &entry;
   std::uint64_t delivery_tag;
   if (consumer.options().no_ack) {
     delivery_tag = unacked_.skip();
@@ -144,11 +145,12 @@ void Channel::deliver(Consumer& consumer, Entry&& entry) {
     ++consumer.unacked_count_;
     ++unacked_count_;
     delivery_tag = unacked_.add(std::move(entry), queue, &consumer);
-    message = &unacked_.newest().entry.message;
+    given = &unacked_.newest().entry;
   }
   sink_has_room_ = sink_.deliver({consumer.options().tag, delivery_tag, redelivered, delivery_count,
-                                  *message}) &&
+                                  given->message}) &&
                    sink_has_room_;
+  queue.leave_memory(*given);
 }
 
 namespace {
@@ -228,7 +230,7 @@ std::vector<Queue*> Channel::queues_paused_by(Settlement how) const {
 
 // Settles one message; waking and dispatching is left to the caller.
 void Channel::finish(UnackedMessage& message, Settlement how) {
-  if (how != Settlement::requeue) settled_bytes_ += message.entry.message->body().size();
+  if (how != Settlement::requeue) settled_bytes_ += message.entry.body_size();
   if (message.consumer) {
     --message.consumer->unacked_count_;
     --unacked_count_;

@@ -140,6 +140,11 @@ class Channel {
   template <class Visit>
   void each_in_hand(Visit visit) {
     unacked_.each(visit);
+    each_held(visit);
+  }
+  // Of that, what a transaction holds.
+  template <class Visit>
+  void each_held(Visit visit) {
     for (Held& held : held_) {
       for (TakenMessage& message : held.messages)
         visit(message);

@@ -63,9 +63,9 @@ struct BindingDefinition {
 // A message in one queue.
 struct Copy {
   QueueId queue = 0;
-  LogPosition message = 0;
+  LogPosition message = 0;  // 0: not known, of one that has left memory
   StoredId stored = 0;
-  std::size_t size = 0;  // of all that makes the message, in bytes
+  std::size_t size = 0;  // of all that makes the message, in bytes; 0: not known
   std::size_t body_size = 0;
 };
 

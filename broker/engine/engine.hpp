@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 #include <span>
@@ -131,12 +132,14 @@ class Engine {
 
   // The connection's exclusive queues are gone. Its channels are closed already.
   void connection_closed(OwnerId owner);
-  // Lets old messages leave the log, and memory, when the journal is running out of room or what is
-  // ready in queues takes more memory than movable_max_bytes: a share of a turn at a time, until
-  // is_moving() is false. Not while a group is open. True if there was anything to do.
+  // Lets old messages leave the log, and memory, when the journal is running out of room, what is
+  // ready in queues takes more memory than movable_max_bytes, or what is held besides takes more
+  // than held_max_bytes, and more than before: a share of a turn at a time, until is_moving() is
+  // false. Not while a group is open. True if there was anything to do.
   bool make_room();
   bool is_moving() const { return surroundings_.moves.boundary != 0; }
   void set_movable_max_bytes(std::size_t bytes) { movable_max_bytes_ = bytes; }
+  void set_held_max_bytes(std::size_t bytes) { held_max_bytes_ = bytes; }
 
   // The dead letters that went no further since it was called last.
   CutLetters take_cut_letters() { return letter_limits_.take_cut(); }
@@ -208,7 +211,7 @@ class Engine {
   void bury_fresh();
   void pass_on_letters(std::uint64_t units);
   void look_after(Queue& queue);
-  void bury(const DeadLetter& letter);
+  void bury(DeadLetter& letter);
   void pass_on(const DeadLetter& letter);
   void leave_out(const std::vector<std::string>& names);
   TimeMs wall_time() const {
@@ -219,7 +222,10 @@ class Engine {
     if (!is_moving()) return no_deadline;
     return surroundings_.now + (surroundings_.journal.takes_more() ? 0 : 1);
   }
+  std::size_t held_bytes() const;
+  bool holds_more();
   void move_some();
+  class InHand;
   bool move_in_hand(std::size_t& copies_left);
   // `headers` is what its arguments ask for, if the source is a headers exchange.
   Error resolve(const BindingDefinition& definition, OwnerId requester, Binding& binding,
@@ -244,6 +250,8 @@ class Engine {
   StringMap<Channel*> reply_channels_;
   std::unordered_set<Channel*> channels_;
   std::size_t movable_max_bytes_ = 8u << 20;
+  std::size_t held_max_bytes_ = std::numeric_limits<std::size_t>::max();
+  std::size_t least_held_bytes_ = 0;  // since the last move
   DeadLetterLimits letter_limits_;
   std::deque<Settling> settlings_;
   std::deque<Queue*> emptying_;      // of deleted_: queues with messages left

@@ -15,6 +15,7 @@ class Count {
   void add(const Entry& entry) {
     expect_invariant(static_cast<bool>(entry.message), "an entry has a message");
     bytes_ += MessagePtr::entry_bytes;
+    if (entry.message->is_absent()) return;
     if (seen_.insert(&*entry.message).second) bytes_ += entry.message->size();
   }
   void add_unacked(const UnackedMessage& message) {

@@ -77,6 +77,9 @@ class Journal {
   virtual void end_move() = 0;
   // Where those that did not stay in memory are to be had again.
   virtual Backlog& backlog(QueueId queue, std::uint8_t priority) = 0;
+  // Hands over one that was stored in an earlier portion, or that a backlog has handed over, and
+  // that is not gone. False if it cannot be read: that is the end of the journal.
+  virtual bool read(StoredId id, const Backlog::Take& take) = 0;
 
   virtual LogPosition end() const = 0;
   virtual LogPosition durable() const = 0;
@@ -92,6 +95,7 @@ class UnboundedJournal : public Journal {
   void end_portion() override {}
   void end_move() override {}
   Backlog& backlog(QueueId, std::uint8_t) override { throw std::logic_error("nothing is stored"); }
+  bool read(StoredId, const Backlog::Take&) override { return false; }
 };
 
 // Keeps nothing: for brokers without a data directory. Everything is "durable" at once.

@@ -80,6 +80,12 @@ MessagePtr Message::make_shared(const MessageView& view, const MessageTraits& tr
   return message;
 }
 
+MessagePtr Message::make_absent(MemoryUse& memory) {
+  MessagePtr message = make({}, {}, absent_position, memory);
+  memory.bytes -= message->size() + MessagePtr::entry_bytes;
+  return message;
+}
+
 void MessagePtr::destroy(Message* message) {
   MemoryUse& memory = message->memory_;
   if (message->is_known_) memory.shared.erase(message->position_);

@@ -1,6 +1,7 @@
 // A message in memory: once, shared by all queues it is in.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -78,6 +79,10 @@ class Message {
   static MessagePtr make_shared(const MessageView& view, const MessageTraits& traits,
                                 LogPosition position, MemoryUse& memory);
 
+  // What stands for all messages that are on disk only. It is empty, and does not count as memory.
+  static MessagePtr make_absent(MemoryUse& memory);
+  bool is_absent() const { return position_ == absent_position; }
+
   std::string_view exchange() const { return {bytes(), exchange_size_}; }
   std::string_view routing_key() const { return {bytes() + exchange_size_, routing_key_size_}; }
   std::string_view properties() const {
@@ -115,6 +120,8 @@ class Message {
  private:
   friend class Draft;
   friend class MessagePtr;
+  static constexpr LogPosition absent_position = std::numeric_limits<LogPosition>::max();
+
   // Copies all but the body.
   Message(const MessageView& head, std::size_t body_size, const MessageTraits& traits,
           LogPosition position, MemoryUse& memory);
@@ -180,11 +187,27 @@ class MessagePtr {
 
 // A message's place in one queue.
 struct Entry {
-  MessagePtr message{};
-  std::uint64_t place = 0;           // rises with each message of the queue; a requeue keeps it
-  StoredId stored = 0;               // since it has left the log
-  std::uint32_t delivery_count = 0;  // how often it came back; kept by queues that count
-  bool redelivered = false;
+  MessagePtr message{};     // the absent one if it has left memory
+  std::uint64_t place = 0;  // rises with each message of the queue; a requeue keeps it
+  StoredId stored = 0;      // since it has left the log
+  // These are of one that has left memory. How large its body is:
+  std::uint32_t absent_size = 0;
+  // The level of its queue:
+  std::uint32_t absent_level : 8 = 0;
+  // How often it came back, at most so many times; kept by queues that count.
+  std::uint32_t delivery_count : 23 = 0;
+  bool redelivered : 1 = false;
+
+  static constexpr std::uint32_t delivery_count_max = (1u << 23) - 1;
+
+  void set_delivery_count(std::uint32_t count) {
+    delivery_count = std::min(count, delivery_count_max) & delivery_count_max;
+  }
+  std::size_t body_size() const {
+    return message->is_absent() ? absent_size : message->body().size();
+  }
+  // The journal knows, or knew, the message.
+  bool is_logged() const { return message->position() != 0; }
 };
 
 }  // namespace haypile::engine

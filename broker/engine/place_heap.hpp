@@ -16,7 +16,8 @@ class PlaceHeap {
  public:
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }
-  // The one with the lowest place.
+  // The one with the lowest place, which has to stay as it is.
+  Entry& front() { return entries_.front(); }
   const Entry& front() const { return entries_.front(); }
   void push(Entry&& entry) {
     entries_.push_back(std::move(entry));
@@ -28,9 +29,7 @@ class PlaceHeap {
     entries_.pop_back();
   }
   void clear() { entries_.clear(); }
-  // In no order. Places stay as they are.
-  LazyDeque<Entry>::iterator begin() { return entries_.begin(); }
-  LazyDeque<Entry>::iterator end() { return entries_.end(); }
+  // In no order.
   LazyDeque<Entry>::const_iterator begin() const { return entries_.begin(); }
   LazyDeque<Entry>::const_iterator end() const { return entries_.end(); }
   bool is_in_order() const { return std::ranges::is_heap(entries_, is_behind); }

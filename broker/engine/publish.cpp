@@ -166,11 +166,11 @@ void Engine::pass_on_letters(std::uint64_t units) {
   }
 }
 
-void Engine::bury(const DeadLetter& letter) {
+void Engine::bury(DeadLetter& letter) {
   Queue& queue = *letter.queue;
   {
     const Group group(*this);
-    if (!queue.closed()) pass_on(letter);
+    if (!queue.closed() && queue.read_back(letter.entry)) pass_on(letter);
     queue.bury(letter.entry);
   }
   reap(queue);

@@ -59,10 +59,9 @@ void Queue::push(const MessagePtr& message) {
 
 void Queue::restore(MessagePtr message, bool redelivered, std::uint32_t delivery_count) {
   if (message->has_ttl()) guarded_ = true;
-  ready_.push({.message = std::move(message),
-               .place = next_place_++,
-               .delivery_count = delivery_count,
-               .redelivered = redelivered});
+  Entry entry{.message = std::move(message), .place = next_place_++, .redelivered = redelivered};
+  entry.set_delivery_count(delivery_count);
+  ready_.push(std::move(entry));
   if (guarded_) arm();
 }
 
@@ -86,11 +85,11 @@ void Queue::requeue(Entry entry) {
   if (closed_) return forget(entry);
   entry.redelivered = true;
   if (options_.counts_deliveries()) {
-    ++entry.delivery_count;
+    entry.set_delivery_count(entry.delivery_count + 1);
     if (options_.delivery_limit && entry.delivery_count > *options_.delivery_limit) {
       return drop(entry, DeathReason::delivery_limit);
     }
-    if (durable() && entry.message->position() != 0) {
+    if (durable() && entry.is_logged()) {
       surroundings_.journal.set_delivery_count(copy_of(entry), entry.delivery_count);
     }
   }
@@ -132,14 +131,14 @@ std::size_t Queue::purge(std::size_t count_max, const Portion& portion) {
 void Queue::empty_some(const Portion& portion, std::size_t count_max) {
   Entry entry;
   for (; count_max > 0 && !portion.is_used_up() && !ready_.empty(); --count_max) {
-    if (!ready_.pop(entry)) return;
+    if (!ready_.take(entry)) return;
     surroundings_.work.spend(1);
     forget(entry);
   }
 }
 
 void Queue::forget(const Entry& entry) {
-  if (!durable() || entry.message->position() == 0 || entry.stored == released) return;
+  if (!durable() || !entry.is_logged() || entry.stored == released) return;
   if (closed_) {
     surroundings_.journal.release(copy_of(entry));
   } else {
@@ -158,6 +157,7 @@ void Queue::move_in_hand(Entry& entry) {
   if (closed_) {
     forget(entry);
     entry.stored = released;
+    entry.message = surroundings_.absent;
   } else {
     ready_.store_popped(entry);
   }
@@ -252,7 +252,7 @@ bool Queue::may_give_up() const {
 bool Queue::drop_expired() {
   const Portion portion(surroundings_.work, portion_units);
   bool is_done = true;
-  ready_.pop_while(
+  ready_.take_while(
       [&](const MessageTimes& times) {
         if (expiry(times) > surroundings_.now) return false;
         is_done = may_give_up() && !portion.is_used_up();
@@ -277,7 +277,7 @@ bool Queue::drop_excess() {
   while (is_too_long()) {
     if (!may_give_up() || portion.is_used_up()) return false;
     Entry entry;
-    if (!ready_.pop(entry)) return true;
+    if (!ready_.take(entry)) return true;
     drop(entry, DeathReason::maxlen);
   }
   return true;
@@ -369,7 +369,7 @@ void Queue::mark_delivered() {
 }
 
 void Queue::mark_delivered(const Entry& entry) {
-  if (!durable() || !entry.redelivered || entry.message->position() == 0) return;
+  if (!durable() || !entry.redelivered || !entry.is_logged()) return;
   surroundings_.journal.mark_delivered(copy_of(entry));
 }
 

@@ -111,8 +111,12 @@ class Queue final : public Destination {
   void move_in_hand(Entry& entry);
   // In which order those are to come.
   std::pair<std::uint8_t, std::uint64_t> order_of(const Entry& entry) const {
-    return {ready_.level_of(*entry.message), entry.place};
+    return {ready_.level_of(entry), entry.place};
   }
+  // Somebody has got the message that was popped: it need not be in memory if it is on disk.
+  void leave_memory(Entry& entry) const { ready_.leave_memory(entry); }
+  // Puts it into memory again. False if it cannot be read: the journal is at its end.
+  bool read_back(Entry& entry) const { return ready_.read_back(entry); }
   // Takes no more messages; unacked ones are settled by their channels, ready ones are left for
   // empty_some().
   // Returns the consumers that were left; they are no longer the queue's.
@@ -150,6 +154,9 @@ class Queue final : public Destination {
   void drop(const Entry& entry, DeathReason reason);
   Copy copy_of(const Entry& entry) const {
     const Message& message = *entry.message;
+    if (message.is_absent()) {
+      return {.queue = definition_.id, .stored = entry.stored, .body_size = entry.absent_size};
+    }
     return {definition_.id, message.position(), entry.stored, message.payload_size(),
             message.body().size()};
   }

@@ -28,8 +28,9 @@ bool ReadyMessages::take_other(Level& level, Entry& out) {
     if (level.fresh.empty()) return false;
     take_fresh(level, out);
   } else if (level.returned_is_first()) {
-    level.returned.pop(out);
-    if (is_loggable(out) && out.stored == 0) --level.unstored_count;
+    PlaceHeap& heap = level.first_returned();
+    heap.pop(out);
+    if (&heap == &level.unsaved) remove_movable(out);
   } else {
     level.read.pop(out);
   }
@@ -37,11 +38,21 @@ bool ReadyMessages::take_other(Level& level, Entry& out) {
 }
 
 void ReadyMessages::keep_returned(Level& level, Entry&& entry) {
-  if (is_loggable(entry) && entry.stored == 0) {
-    ++level.unstored_count;
-    surroundings_.moves.note(*this, entry.message->position());
-  }
-  level.returned.push(std::move(entry));
+  if (!is_loggable(entry) || entry.stored != 0) return level.returned.push(std::move(entry));
+  add_movable(entry);
+  surroundings_.moves.note(*this, entry.message->position());
+  level.unsaved.push(std::move(entry));
+}
+
+void ReadyMessages::make_absent(Entry& entry) const {
+  entry.absent_level = level_of(entry);
+  entry.absent_size = static_cast<std::uint32_t>(entry.message->body().size());
+  entry.message = surroundings_.absent;
+}
+
+bool ReadyMessages::read_absent(Entry& entry) const {
+  return surroundings_.journal.read(
+      entry.stored, [&](const StoredMessage& stored) { entry.message = entry_of(stored).message; });
 }
 
 void ReadyMessages::read_on(Level& level) {
@@ -57,7 +68,7 @@ void ReadyMessages::read(Level& level) {
   level.backlog->read(
       [&](const StoredMessage& stored) {
         Entry entry = entry_of(stored);
-        bytes_ += entry.message->body().size();
+        bytes_ += entry.body_size();
         ++count;
         if (level.read.is_behind(entry)) {
           level.read.add(std::move(entry));
@@ -70,16 +81,17 @@ void ReadyMessages::read(Level& level) {
   backlog_changed(level, unread_before - count);
 }
 
-Entry ReadyMessages::entry_of(const StoredMessage& stored) {
+Entry ReadyMessages::entry_of(const StoredMessage& stored) const {
   const MessageTraits traits = surroundings_.wire.traits(stored.message.properties);
   MemoryUse& memory = surroundings_.memory;
-  return {.message = stored.is_shared
-                         ? Message::make_shared(stored.message, traits, stored.position, memory)
-                         : Message::make(stored.message, traits, stored.position, memory),
-          .place = stored.place,
-          .stored = stored.id,
-          .delivery_count = stored.delivery_count,
-          .redelivered = stored.redelivered};
+  Entry entry{.message = stored.is_shared
+                             ? Message::make_shared(stored.message, traits, stored.position, memory)
+                             : Message::make(stored.message, traits, stored.position, memory),
+              .place = stored.place,
+              .stored = stored.id,
+              .redelivered = stored.redelivered};
+  entry.set_delivery_count(stored.delivery_count);
+  return entry;
 }
 
 void ReadyMessages::peek(Level& level) {
@@ -109,9 +121,18 @@ std::optional<MessageTimes> ReadyMessages::front_times(unsigned priority) {
     if (level.unread_times) return level.unread_times;
     peek(level);
   }
+  const Entry* entry = front(level);
   note_if_empty(priority);
-  if (level.empty()) return std::nullopt;
-  return level.front().message->times();
+  if (!entry) return std::nullopt;
+  return entry->message->times();
+}
+
+// What is in front is in memory from now on; null if nothing is there, or it cannot be read.
+const Entry* ReadyMessages::front(Level& level) {
+  if (level.is_plain()) return level.fresh.empty() ? nullptr : &level.fresh.front();
+  if (!level.returned_is_first()) return &level.read.front();
+  Entry& entry = level.first_returned().front();
+  return read_back(entry) ? &entry : nullptr;
 }
 
 std::size_t ReadyMessages::bytes() const {
@@ -158,8 +179,10 @@ void ReadyMessages::forget_backlogs() {
 void ReadyMessages::clear() {
   for_each_used([this](unsigned priority) {
     Level& level = this->level(priority);
+    for (const Entry& entry : level.unsaved)
+      remove_movable(entry);
+    level.unsaved.clear();
     level.returned.clear();
-    level.unstored_count = 0;
     level.read.clear();
     level.backlog = nullptr;
     level.unread_place = Backlog::no_place;
@@ -201,39 +224,34 @@ bool ReadyMessages::move_out(LogPosition boundary, std::size_t& copies_left) {
 // now stand alone.
 bool ReadyMessages::move_out(Level& level, std::uint8_t priority, LogPosition boundary,
                              std::size_t& copies_left) {
-  if (!store_returned(level, priority, boundary, copies_left)) return false;
-  while (!level.fresh.empty() && level.fresh.front().message->position() < boundary) {
+  const auto may_go_on = [&] {
     if (copies_left == 0 || !surroundings_.journal.takes_more()) return false;
     --copies_left;
-    Entry entry;
+    return true;
+  };
+  Entry entry;
+  while (!level.unsaved.empty() && level.unsaved.front().message->position() < boundary) {
+    if (!may_go_on()) return false;
+    level.unsaved.pop(entry);
+    remove_movable(entry);
+    move_out(level, priority, entry);
+  }
+  while (!level.fresh.empty() && level.fresh.front().message->position() < boundary) {
+    if (!may_go_on()) return false;
     take_fresh(level, entry);
     if (entry.message->position() == 0) {
       level.returned.push(std::move(entry));
-      continue;
+    } else {
+      move_out(level, priority, entry);
     }
-    bytes_ -= entry.message->body().size();
-    store(entry, priority, false);
-    if (!level.backlog) level.backlog = &surroundings_.journal.backlog(queue_, priority);
   }
   return true;
 }
 
-bool ReadyMessages::store_returned(Level& level, std::uint8_t priority, LogPosition boundary,
-                                   std::size_t& copies_left) {
-  if (level.unstored_count == 0) return true;
-  std::vector<Entry*> found;
-  for (Entry& entry : level.returned) {
-    if (is_loggable(entry) && entry.stored == 0 && entry.message->position() < boundary)
-      found.push_back(&entry);
-  }
-  std::ranges::sort(found, {}, &Entry::place);
-  for (Entry* entry : found) {
-    if (copies_left == 0 || !surroundings_.journal.takes_more()) return false;
-    --copies_left;
-    store(*entry, priority, true);
-    --level.unstored_count;
-  }
-  return true;
+void ReadyMessages::move_out(Level& level, std::uint8_t priority, Entry& entry) {
+  bytes_ -= entry.body_size();
+  store(entry, priority, false);
+  if (!level.backlog) level.backlog = &surroundings_.journal.backlog(queue_, priority);
 }
 
 void ReadyMessages::moved_out() {
@@ -249,7 +267,7 @@ void ReadyMessages::moved_out() {
 
 bool ReadyMessages::has_movable() const {
   const auto has = [](const Level& level) {
-    return !level.fresh.empty() || level.unstored_count > 0;
+    return !level.fresh.empty() || !level.unsaved.empty();
   };
   return has(lowest_) ||
          std::ranges::any_of(higher_, [&](const auto& level) { return level && has(*level); });
@@ -265,11 +283,11 @@ const char* ReadyMessages::broken_invariant() const {
     if (!is_made) continue;
     const Level& level = this->level(priority);
     if (const char* broken = broken_invariant(level)) return broken;
-    size += level.returned.size() + level.fresh.size();
+    size += level.unsaved.size() + level.returned.size() + level.fresh.size();
     size += static_cast<std::size_t>(level.read.end() - level.read.begin());
     if (level.backlog) size += level.backlog->unread_count();
   }
-  each_in_memory([&](const Entry& entry) { bytes += entry.message->body().size(); });
+  each_in_memory([&](const Entry& entry) { bytes += entry.body_size(); });
   if (size != size_) return "count of ready messages";
   if (bytes != bytes_) return "bytes of ready messages";
   return nullptr;
@@ -277,26 +295,30 @@ const char* ReadyMessages::broken_invariant() const {
 
 const char* ReadyMessages::broken_invariant(const Level& level) const {
   constexpr std::uint64_t none = Backlog::no_place;
-  if (!level.returned.is_in_order() || !std::ranges::is_sorted(level.read, {}, &Entry::place) ||
+  if (!level.unsaved.is_in_order() || !level.returned.is_in_order() ||
+      !std::ranges::is_sorted(level.read, {}, &Entry::place) ||
       !std::ranges::is_sorted(level.fresh, {}, &Entry::place)) {
     return "order of places";
   }
   const auto is_unstored = [&](const Entry& entry) {
     return is_loggable(entry) && entry.stored == 0;
   };
-  const auto unstored = std::ranges::count_if(level.returned, is_unstored);
-  if (static_cast<std::size_t>(unstored) != level.unstored_count) return "count of unstored";
+  if (!std::ranges::all_of(level.unsaved, is_unstored) ||
+      std::ranges::any_of(level.returned, is_unstored)) {
+    return "what came back and was not stored";
+  }
   if (level.unread_place != (level.backlog ? level.backlog->next_place() : none)) {
     return "place of what is unread";
   }
   const std::uint64_t fresh = level.fresh.empty() ? none : level.fresh.front().place;
   const auto is_behind = [&](const Entry& entry) { return entry.place >= fresh; };
   if ((level.unread_place != none && level.unread_place >= fresh) ||
+      std::ranges::any_of(level.unsaved, is_behind) ||
       std::ranges::any_of(level.returned, is_behind) ||
       std::ranges::any_of(level.read, is_behind)) {
     return "fresh messages come last";
   }
-  if (!is_listed() && (unstored > 0 || std::ranges::any_of(level.fresh, is_unstored))) {
+  if (!is_listed() && (!level.unsaved.empty() || std::ranges::any_of(level.fresh, is_unstored))) {
     return "list of what could move";
   }
   return nullptr;

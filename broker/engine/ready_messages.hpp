@@ -21,8 +21,9 @@ namespace haypile::engine {
 
 // Higher priorities first, and within one in the order of the places. A queue without priorities
 // has one level and pays for no more; which levels hold anything is kept in a bitmap, so that empty
-// ones are never looked at. What has left memory is read back when it is next, and no sooner: a
-// queue that nobody takes from has nothing in memory.
+// ones are never looked at. What has left memory is read back when it is next, and no sooner: of a
+// queue that nobody takes from nothing is in memory but the places of what came back after it had
+// been stored.
 class ReadyMessages : public MoveListItem {
  public:
   // Messages of a higher priority count as `priority_max`. The surroundings outlive it.
@@ -47,6 +48,7 @@ class ReadyMessages : public MoveListItem {
   // One that was popped, back to its place.
   void put_back(Entry&& entry) {
     if (HAYPILE_CANARY(requeue_to_tail)) return push(std::move(entry));
+    leave_memory(entry);
     added(entry);
     keep_returned(has_levels() ? level_for(entry) : lowest_, std::move(entry));
   }
@@ -55,19 +57,27 @@ class ReadyMessages : public MoveListItem {
 
   // The head. False if there is none, or what is next cannot be read: then that is lost, and the
   // journal is at its end.
-  bool pop(Entry& out) {
+  bool pop(Entry& out) { return take(out) && read_back(out); }
+  // The same, but the message may have left memory.
+  bool take(Entry& out) {
     if (size_ == 0) return false;
-    return has_levels() ? pop(top_priority(), out) : take_front(lowest_, out);
+    return has_levels() ? take(top_priority(), out) : take_front(lowest_, out);
+  }
+  // Puts the message into memory again. False if it cannot be read.
+  bool read_back(Entry& entry) const { return !entry.message->is_absent() || read_absent(entry); }
+  // Somebody has it in hand, or had it: if it is on disk, it need not be in memory.
+  void leave_memory(Entry& entry) const {
+    if (entry.stored != 0 && !entry.message->is_absent()) make_absent(entry);
   }
 
-  // Pops the heads of each level for as long as `wanted(times)`, and gives them to `take(entry)`.
-  template <class Wanted, class Take>
-  void pop_while(Wanted wanted, Take take) {
+  // Takes the heads of each level for as long as `wanted(times)`: `visit(entry)`.
+  template <class Wanted, class Visit>
+  void take_while(Wanted wanted, Visit visit) {
     for_each_used([&](unsigned priority) {
       while (const auto times = front_times(priority)) {
         Entry entry;
-        if (!wanted(*times) || !pop(priority, entry)) break;
-        take(entry);
+        if (!wanted(*times) || !take(priority, entry)) break;
+        visit(entry);
       }
     });
   }
@@ -78,12 +88,14 @@ class ReadyMessages : public MoveListItem {
       if (const auto times = front_times(priority)) visit(*times);
     });
   }
-  // All that are in memory.
+  // All that are in memory, if only by their places.
   template <class Visit>
   void each_in_memory(Visit visit) const {
     for_each_used([&](unsigned priority) {
-      for (const Entry& entry : level(priority).returned)
-        visit(entry);
+      for (const PlaceHeap* heap : {&level(priority).unsaved, &level(priority).returned}) {
+        for (const Entry& entry : *heap)
+          visit(entry);
+      }
       for (const Entry& entry : level(priority).read)
         visit(entry);
       for (const Entry& entry : level(priority).fresh)
@@ -97,21 +109,26 @@ class ReadyMessages : public MoveListItem {
   // Backlogs are left alone; after the queue is deleted they may be gone already.
   void clear();
 
-  // The level that a message of that priority goes to.
-  std::uint8_t level_of(const Message& message) const {
-    return static_cast<std::uint8_t>(std::min<std::size_t>(message.priority(), higher_.size()));
+  // The level that it goes to, by the message's priority.
+  std::uint8_t level_of(const Entry& entry) const {
+    if (entry.message->is_absent()) return entry.absent_level;
+    return static_cast<std::uint8_t>(
+        std::min<std::size_t>(entry.message->priority(), higher_.size()));
   }
   std::uint8_t priority_max() const { return static_cast<std::uint8_t>(higher_.size()); }
 
-  // In a move: stores messages before `boundary`, no more than `copies_left`, which is lowered. Of
-  // those, what was never popped leaves memory. True if there are no more of them. Nothing may be
-  // popped before moved_out(), which comes when the journal's portion has ended.
+  // In a move: stores messages before `boundary`, no more than `copies_left`, which is lowered;
+  // they leave memory. True if there are no more of them. Nothing may be popped before moved_out(),
+  // which comes when the journal's portion has ended.
   bool move_out(LogPosition boundary, std::size_t& copies_left);
   void moved_out();
   // There is something in memory that a later move might store.
   bool has_movable() const;
   // Stores one that was popped.
-  void store_popped(Entry& entry) const { store(entry, level_of(*entry.message), true); }
+  void store_popped(Entry& entry) const {
+    store(entry, level_of(entry), true);
+    leave_memory(entry);
+  }
 
   // What has to hold between two calls, and does not; null if all is well.
   const char* broken_invariant() const;
@@ -145,8 +162,8 @@ class ReadyMessages : public MoveListItem {
   };
   struct Level {
     // All places below those of `fresh`, but not of `read`.
-    PlaceHeap returned;
-    std::size_t unstored_count = 0;  // of those that were returned: what a move has to store
+    PlaceHeap unsaved;   // came back, and a move has to store it
+    PlaceHeap returned;  // the others that came back
     ReadAhead read;
     Backlog* backlog = nullptr;
     std::uint64_t unread_place = Backlog::no_place;  // Backlog::next_place()
@@ -154,22 +171,25 @@ class ReadyMessages : public MoveListItem {
     std::size_t read_bytes = read_bytes_min;         // how much is read next
     LazyDeque<Entry> fresh;                          // behind all others
     bool is_plain() const {
-      return returned.empty() && read.empty() && unread_place == Backlog::no_place;
+      return returned.empty() && unsaved.empty() && read.empty() &&
+             unread_place == Backlog::no_place;
     }
     bool empty() const { return is_plain() && fresh.empty(); }
-    bool returned_is_first() const {
+    static std::uint64_t first_place(const auto& entries) {
+      return entries.empty() ? Backlog::no_place : entries.front().place;
+    }
+    // Of what came back, the part that has the lowest place.
+    PlaceHeap& first_returned() {
+      return first_place(unsaved) < first_place(returned) ? unsaved : returned;
+    }
+    // Whether something that came back is before all that was read.
+    bool returned_is_first() {
       if (HAYPILE_CANARY(read_ahead_first)) return read.empty();
-      return read.empty() || (!returned.empty() && returned.front().place < read.front().place);
+      return first_place(first_returned()) < first_place(read);
     }
     // Whether something that is on disk only may come before all that is in memory.
-    bool unread_is_first() const {
-      return unread_place != Backlog::no_place &&
-             (returned.empty() || unread_place < returned.front().place) &&
-             (read.empty() || unread_place < read.front().place);
-    }
-    const Entry& front() const {
-      if (is_plain()) return fresh.front();
-      return returned_is_first() ? returned.front() : read.front();
+    bool unread_is_first() {
+      return unread_place < first_place(first_returned()) && unread_place < first_place(read);
     }
   };
   // A few first: of many queues most may have no more than the first taken from them.
@@ -184,7 +204,7 @@ class ReadyMessages : public MoveListItem {
   // The highest that is not empty; 0 without levels.
   unsigned top_priority() const;
   // Of a queue with levels.
-  Level& level_for(const Entry& entry) { return use_level(level_of(*entry.message)); }
+  Level& level_for(const Entry& entry) { return use_level(level_of(entry)); }
   Level& use_level(std::uint8_t priority);
   // To be called when a level may have become empty.
   void note_if_empty(unsigned priority) {
@@ -206,7 +226,7 @@ class ReadyMessages : public MoveListItem {
       }
     }
   }
-  bool pop(unsigned priority, Entry& out) {
+  bool take(unsigned priority, Entry& out) {
     const bool is_there = take_front(level(priority), out);
     note_if_empty(priority);
     return is_there;
@@ -218,7 +238,7 @@ class ReadyMessages : public MoveListItem {
       return false;
     }
     --size_;
-    bytes_ -= out.message->body().size();
+    bytes_ -= out.body_size();
     return true;
   }
   void take_fresh(Level& level, Entry& out) {
@@ -231,25 +251,27 @@ class ReadyMessages : public MoveListItem {
   // Reads back until what is next is in memory.
   void read_on(Level& level);
   void read(Level& level);
-  Entry entry_of(const StoredMessage& stored);
+  Entry entry_of(const StoredMessage& stored) const;
+  void make_absent(Entry& entry) const;
+  bool read_absent(Entry& entry) const;
   void peek(Level& level);
   std::optional<MessageTimes> front_times(unsigned priority);
+  const Entry* front(Level& level);
   // To be called after what may have changed the backlog; `unread_before`: how many it had, without
   // those that it has handed over. What is missing could not be read.
   void backlog_changed(Level& level, std::size_t unread_before);
   bool move_out(Level& level, std::uint8_t priority, LogPosition boundary,
                 std::size_t& copies_left);
-  bool store_returned(Level& level, std::uint8_t priority, LogPosition boundary,
-                      std::size_t& copies_left);
+  void move_out(Level& level, std::uint8_t priority, Entry& entry);
   void store(Entry& entry, std::uint8_t priority, bool stays_in_memory) const;
   const char* broken_invariant(const Level& level) const;
   void added(const Entry& entry) {
     ++size_;
-    bytes_ += entry.message->body().size();
+    bytes_ += entry.body_size();
   }
-  // Those of `fresh` count as movable if they are. A message counts once, however many queues have
-  // it.
-  bool is_loggable(const Entry& entry) const { return durable_ && entry.message->position() != 0; }
+  bool is_loggable(const Entry& entry) const { return durable_ && entry.is_logged(); }
+  // What could leave memory counts as movable: of what is fresh, and all that is unsaved. A message
+  // counts once, however many queues have it.
   void add_movable(const Entry& entry) {
     surroundings_.movable_bytes += sizeof(Entry);
     if (entry.message->add_movable()) surroundings_.movable_bytes += entry.message->size();
@@ -263,7 +285,7 @@ class ReadyMessages : public MoveListItem {
   const bool durable_;
   Surroundings& surroundings_;
   std::size_t size_ = 0;
-  std::size_t bytes_ = 0;  // in memory
+  std::size_t bytes_ = 0;  // of the bodies that are not in a backlog
   Level lowest_;
   std::vector<std::unique_ptr<Level>> higher_;  // made when they are first used
   std::array<std::uint64_t, 4> used_{};         // of queues with levels: those that are not empty

@@ -18,7 +18,8 @@ struct Surroundings {
   Journal& journal;
   const Wire& wire;
   MemoryUse memory{};
-  // Of that, what is ready in queues and could leave memory.
+  const MessagePtr absent = Message::make_absent(memory);
+  // Of that memory, what is ready in queues and could leave memory.
   std::size_t movable_bytes = 0;
   Moves moves{};
   TimeMs now = 0;

@@ -82,8 +82,9 @@ bool Unacked::take_first(std::uint64_t last, TakenMessage& out) {
 
 Unacked Unacked::split(std::uint64_t last) {
   Unacked part;
+  part.walk_at_ = walk_at_;
   if (last >= last_tag()) {
-    part.first_tag_ = last_tag() + 1;
+    part.first_tag_ = part.walk_at_ = last_tag() + 1;
     std::swap(part, *this);
     return part;
   }
@@ -115,6 +116,7 @@ void Unacked::check_invariants() const {
 }
 
 void Unacked::put_back(TakenMessage message) {
+  walk_at_ = std::min(walk_at_, message.delivery_tag);
   if (message.delivery_tag < first_tag_) {
     stragglers_.emplace(message.delivery_tag, std::move(message));
     return;

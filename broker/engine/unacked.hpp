@@ -1,6 +1,7 @@
 // What a channel was given and has not settled, by delivery tag.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <utility>
@@ -36,7 +37,7 @@ class Unacked {
     return last_tag();
   }
   // What was added last, until something else is done to it.
-  const UnackedMessage& newest() const { return window_[window_.size() - 1]; }
+  UnackedMessage& newest() { return window_[window_.size() - 1]; }
   // Uses up a delivery tag for a message that needs no acknowledgement.
   std::uint64_t skip();
 
@@ -70,20 +71,42 @@ class Unacked {
   // All that are unacked.
   template <class Visit>
   void each(Visit visit) {
-    for (auto& [tag, message] : stragglers_)
+    each_from(1, [&](UnackedMessage& message) {
       visit(message);
-    for (std::size_t i = 0; i < window_.size(); ++i) {
-      if (window_[i].queue) visit(window_[i]);
-    }
+      return true;
+    });
   }
+
+  // A walk over all of them in the order of their tags, in as many steps as it takes.
+  void begin_walk() { walk_at_ = 1; }
+  // Goes on until `visit(message)` returns false, which is then the first one to be visited again.
+  // Returns where it has come to; the walk stays where it was until go_to().
+  template <class Visit>
+  std::uint64_t walk_on(Visit visit) {
+    return each_from(walk_at_, visit);
+  }
+  void go_to(std::uint64_t tag) { walk_at_ = tag; }
 
  private:
   void trim();
+  // Until `visit(message)` returns false; returns the tag of that one, or the next tag of all.
+  template <class Visit>
+  std::uint64_t each_from(std::uint64_t tag, Visit visit) {
+    for (auto it = stragglers_.lower_bound(tag); it != stragglers_.end(); ++it) {
+      if (!visit(it->second)) return it->first;
+    }
+    for (tag = std::max(tag, first_tag_); tag <= last_tag(); ++tag) {
+      UnackedMessage& message = window_[tag - first_tag_];
+      if (message.queue && !visit(message)) return tag;
+    }
+    return last_tag() + 1;
+  }
 
   Ring<UnackedMessage> window_;  // a settled one has no queue
   std::uint64_t first_tag_ = 1;
   std::size_t in_window_ = 0;
   std::map<std::uint64_t, UnackedMessage> stragglers_;  // all tags below first_tag_
+  std::uint64_t walk_at_ = 1;                           // the first tag it has not come to
 };
 
 }  // namespace haypile::engine

@@ -398,6 +398,7 @@ bool Log::may_write_checkpoint() {
 // the pile.
 bool Log::close_clean() {
   is_closing_ = true;
+  if (builder_) mark_moved();
   flush();
   if (writer_thread_.joinable()) {
     stop_threads();

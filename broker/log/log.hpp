@@ -132,6 +132,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   engine::Backlog& backlog(engine::QueueId queue, std::uint8_t priority) override {
     return backlog_of(queue, priority);
   }
+  bool read(engine::StoredId id, const engine::Backlog::Take& take) override;
   LogPosition end() const override { return batch_empty() ? end_ : next_position(); }
   // From any thread. Never a position within a group.
   LogPosition durable() const override { return writer_->durable(); }
@@ -202,9 +203,12 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t end, std::size_t size,
                    std::optional<std::uint64_t> body_bytes);
   void ack_unread(const Pile& pile, std::uint32_t first, std::uint32_t end);
+  LogPosition position_of(const engine::Copy& copy);
+  void visit(engine::StoredId id, const engine::Backlog::Take& take);
   void ack_stored(const engine::Copy& copy);
   void note_stored(const engine::Copy& copy, std::uint32_t count);
   void mark_stored(const engine::Copy& copy);
+  void mark_moved();
   void forget_queue(engine::QueueId queue);
   void drop(Piles::Slot slot, std::uint32_t first, std::uint32_t end, std::size_t size,
             std::optional<std::uint64_t> body_bytes);

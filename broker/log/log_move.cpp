@@ -215,12 +215,38 @@ void Log::ack_unread(const Pile& pile, std::uint32_t first, std::uint32_t end) {
   }
 }
 
+bool Log::read(engine::StoredId id, const engine::Backlog::Take& take) {
+  try {
+    visit(id, take);
+    return true;
+  } catch (const IoError& error) {
+    fail(error);
+    return false;
+  }
+}
+
+void Log::visit(engine::StoredId id, const engine::Backlog::Take& take) {
+  Pile& pile = piles_.at(Piles::slot_of(id));
+  pile_reader_.visit(pile, Piles::index_of(id), [&](engine::StoredMessage& message) {
+    message.id = id;
+    take(message);
+  });
+}
+
+// If it cannot be read nothing is kept any more.
+LogPosition Log::position_of(const engine::Copy& copy) {
+  LogPosition position = copy.message;
+  if (position != 0) return position;
+  read(copy.stored, [&](const engine::StoredMessage& message) { position = message.position; });
+  return position;
+}
+
 // Until a checkpoint has the pile, a recovery finds the message in the log.
 void Log::ack_stored(const engine::Copy& copy) {
   const Piles::Slot slot = Piles::slot_of(copy.stored);
   make_room(stored_size_max + message_record_size_max);
   if (piles_.at(slot).is_young && !HAYPILE_CANARY(young_ack_left_out)) {
-    append_message_record(batch_, RecordType::ack, copy.queue, copy.message, next_position());
+    append_message_record(batch_, RecordType::ack, copy.queue, position_of(copy), next_position());
   }
   const std::uint32_t index = Piles::index_of(copy.stored);
   drop_stored(slot, index, index + 1, copy.size, copy.body_size);
@@ -234,10 +260,10 @@ void Log::note_stored(const engine::Copy& copy, std::uint32_t count) {
   append_note_stored(batch_, pile.number, index, count, next_position());
   if (!pile.is_young) return;
   if (count == 0) {
-    append_message_record(batch_, RecordType::mark_delivered, copy.queue, copy.message,
+    append_message_record(batch_, RecordType::mark_delivered, copy.queue, position_of(copy),
                           next_position());
   } else {
-    append_delivery_count(batch_, copy.queue, copy.message, count, next_position());
+    append_delivery_count(batch_, copy.queue, position_of(copy), count, next_position());
   }
 }
 
@@ -246,6 +272,29 @@ void Log::mark_stored(const engine::Copy& copy) {
   const Pile& pile = piles_.at(Piles::slot_of(copy.stored));
   const auto count = pile.delivery_counts.find(Piles::index_of(copy.stored));
   note_stored(copy, count == pile.delivery_counts.end() ? 0 : count->second);
+}
+
+// A clean stop in the middle of a move: a recovery does not know the pile, but has to know which of
+// the messages that left memory had been delivered.
+void Log::mark_moved() {
+  const Pile& pile = piles_.at(open_pile_);
+  try {
+    for (const Extent& extent : pile.extents) {
+      const auto mark = [&](const Block&, std::uint32_t index,
+                            const engine::StoredMessage& message) {
+        if (!message.redelivered || pile.gone.contains(index)) return true;
+        make_room(message_record_size_max);
+        append_message_record(batch_, RecordType::mark_delivered, extent.queue, message.position,
+                              next_position());
+        return true;
+      };
+      const std::uint64_t end = extent.offset + extent.size;
+      for (std::uint64_t offset = extent.offset; offset < end;)
+        offset += pile_reader_.each_in_block(pile, offset, mark).size();
+    }
+  } catch (const IoError& error) {
+    fail(error);
+  }
 }
 
 void Log::forget_queue(engine::QueueId queue) {

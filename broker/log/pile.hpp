@@ -141,8 +141,8 @@ class BlockReader {
   std::string_view records() const { return all_; }
 
  private:
-  const LogPosition file_;
-  const std::uint64_t offset_;
+  LogPosition file_;
+  std::uint64_t offset_;
   std::string_view all_;
   std::string_view records_;
   std::uint64_t next_;

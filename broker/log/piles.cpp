@@ -179,6 +179,7 @@ void Pile::grow(const std::vector<Extent>& all, std::uint32_t indices) {
 
 // Of an extent of which nothing was left there is none any more; two may have become one.
 void Pile::replace_extents(const std::vector<Extent>& with) {
+  block_places.clear();
   const std::vector<Extent> before = std::exchange(extents, with);
   const std::vector<Left> left_before = left;
   gone = gone.up_to(count);

@@ -52,6 +52,13 @@ class IndexSet {
   std::vector<std::uint64_t> words_;
 };
 
+// Where a block stands in the file.
+struct BlockPlace {
+  std::uint32_t first = 0;  // index
+  std::uint64_t size = 0;
+  std::uint64_t offset = 0;
+};
+
 struct Pile {
   LogPosition number = 0;  // where the log says that it was made
   LogPosition file = 0;    // the same, or where the log says that it was thinned
@@ -73,6 +80,9 @@ struct Pile {
   std::uint64_t checkpoint = 0;  // counts checkpoints: from this one on it is known
   std::uint64_t last_drop = 0;   // the number of checkpoints that there were then
   bool is_damaged = false;       // somewhere: it cannot be thinned
+
+  // Of extents, by their first indices, in which single messages have been looked for.
+  std::map<std::uint32_t, std::vector<BlockPlace>> block_places{};
 
   // It has not been worth a new file when no more than twice as many messages were left.
   std::uint32_t thin_below = std::numeric_limits<std::uint32_t>::max();

@@ -66,6 +66,39 @@ std::string_view PileReader::home_records(const Pile& pile, std::uint64_t offset
   return reader.records();
 }
 
+// Headers are read once, as far as somebody has looked.
+std::uint64_t PileReader::offset_of(Pile& pile, std::uint32_t index) {
+  const auto behind = std::ranges::upper_bound(pile.extents, index, {}, &Extent::first);
+  if (behind == pile.extents.begin()) refuse(pile, 0, "a message is missing");
+  const Extent& extent = *std::prev(behind);
+  std::vector<BlockPlace>& places = pile.block_places[extent.first];
+  std::uint64_t end = places.empty() ? extent.offset : places.back().offset + places.back().size;
+  while (end < extent.offset + extent.size && (places.empty() || places.back().first <= index)) {
+    const std::string_view bytes = read(pile, end, block_header_size, buffer_);
+    Block block;
+    if (!decode_block_header(bytes, pile.file, end, id_, block)) {
+      refuse(pile, end, "there is no block");
+    }
+    places.push_back({.first = block.first, .size = block.size(), .offset = end});
+    end += block.size();
+  }
+  const auto next = std::ranges::upper_bound(places, index, {}, &BlockPlace::first);
+  if (next == places.begin()) refuse(pile, extent.offset, "a message is missing");
+  return std::prev(next)->offset;
+}
+
+void PileReader::open_last(const Pile& pile, std::uint64_t offset) {
+  last_ = {};
+  std::string_view bytes;
+  const Block block = this->block(pile, offset, bytes, last_buffer_);
+  // What is not in the file yet may go when it is.
+  if (bytes.data() != last_buffer_.data()) bytes = last_buffer_.assign(bytes);
+  last_ = {.file = pile.file,
+           .offset = offset,
+           .reader = BlockReader(block, bytes, pile.file, offset, id_)};
+  if (!last_.reader->ok()) refuse(pile, offset, "the checksum of its block does not match");
+}
+
 void QueueBacklog::note(const Range& range, const Extent& extent) {
   std::erase_if(ranges_, [this](const Range& each) { return !piles_.has(each.slot); });
   if (!ranges_.empty() && ranges_.back().slot == range.slot && ranges_.back().end == range.first) {

@@ -36,11 +36,25 @@ class PileReader {
     if (!reader.ok()) refuse(pile, offset, "the checksum of its block does not match");
     return block;
   }
+  // Visits the message with that index, which is in the pile.
+  template <class Visit>
+  void visit(Pile& pile, std::uint32_t index, Visit visit) {
+    const std::uint64_t offset = offset_of(pile, index);
+    if (!last_.is_before(pile.file, offset, index)) open_last(pile, offset);
+    PileRecord record;
+    while (last_.next(record) && record.index <= index) {
+      if (record.index < index) continue;
+      if (record.home) go_home(pile, offset, record);
+      return visit(record.message);
+    }
+    refuse(pile, offset, "a message is missing in its block");
+  }
   // Files are not kept open beyond this: they may have been removed.
   void close() {
     file_.reset();
     open_ = 0;
     home_ = {};
+    last_ = {};
   }
   [[noreturn]] void refuse(const Pile& pile, std::uint64_t offset, const char* why) const;
 
@@ -53,6 +67,25 @@ class PileReader {
     std::size_t records_size = 0;
     bool is_in_buffer = false;  // or else it has not been written yet
   };
+  // The block that a single message was looked for in last, and how far: the next one is mostly
+  // behind it.
+  struct LastBlock {
+    LogPosition file = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t index = 0;  // it has read so far
+    std::optional<BlockReader> reader{};
+    bool is_before(LogPosition other_file, std::uint64_t other_offset, std::uint32_t other) const {
+      return file == other_file && offset == other_offset && index <= other;
+    }
+    bool next(PileRecord& record) {
+      if (!reader->next(record)) return false;
+      index = record.index + 1u;
+      return true;
+    }
+  };
+  // Of the block that the message is in.
+  std::uint64_t offset_of(Pile& pile, std::uint32_t index);
+  void open_last(const Pile& pile, std::uint64_t offset);
   // The block at `offset`, and its bytes, which are valid until the next call.
   Block block(const Pile& pile, std::uint64_t offset, std::string_view& bytes);
   Block block(const Pile& pile, std::uint64_t offset, std::string_view& bytes, std::string& buffer);
@@ -69,6 +102,8 @@ class PileReader {
   std::string buffer_;
   HomeBlock home_{};  // the one that was looked at last
   std::string home_buffer_;
+  LastBlock last_{};
+  std::string last_buffer_;
 };
 
 class QueueBacklog final : public engine::Backlog {

@@ -14,6 +14,8 @@ constexpr TimeMs disk_look_interval_ms = 200;
 constexpr std::uint64_t disk_look_bytes = 1u << 20;
 // The log says what is durable when nothing was appended for so long.
 constexpr TimeMs idle_before_mark_ms = 500;
+// Of the memory limit, what may be held before messages in hand leave memory as well.
+constexpr std::size_t held_share = 4;
 }  // namespace
 
 Vhost::Vhost(std::string name, const engine::Wire& wire, std::unique_ptr<log::Log> log,
@@ -24,6 +26,7 @@ Vhost::Vhost(std::string name, const engine::Wire& wire, std::unique_ptr<log::Lo
       pressure_(limits.pressure),
       turns_(engine_) {
   engine_.set_movable_max_bytes(limits.queue_memory_bytes);
+  engine_.set_held_max_bytes(limits.pressure.memory_max_bytes / held_share);
 }
 
 log::RecoveryReport Vhost::start(const ClockReading& now) {

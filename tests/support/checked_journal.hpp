@@ -91,11 +91,13 @@ class CheckedJournal final : public engine::Journal {
     ++end_;
     expect_held(copy, "ack");
     expect_stored(copy);
-    messages_[copy.message].queues.erase(copy.queue);
-    if (messages_[copy.message].queues.empty()) messages_.erase(copy.message);
+    const engine::LogPosition position = position_of(copy);
+    messages_[position].queues.erase(copy.queue);
+    if (messages_[position].queues.empty()) messages_.erase(position);
+    kept_.erase(copy.stored);
   }
   void release(const engine::Copy& copy) override {
-    const auto found = to_release_.find(copy.message);
+    const auto found = to_release_.find(position_of(copy));
     if (found == to_release_.end()) return expect(false, "release of what is not there");
     if (--found->second == 0) to_release_.erase(found);
   }
@@ -131,6 +133,7 @@ class CheckedJournal final : public engine::Journal {
     const auto [place, is_new] = stored_.emplace(std::pair(copy.queue, copy.position), end_);
     expect(is_new, "a message is moved twice");
     backlog_of(copy.queue, copy.priority).add(copy, end_);
+    kept_.emplace(end_, KeptCopy(copy, end_));
     return end_;
   }
   void end_portion() override {
@@ -151,6 +154,14 @@ class CheckedJournal final : public engine::Journal {
   engine::Backlog& backlog(engine::QueueId queue, std::uint8_t priority) override {
     return backlog_of(queue, priority);
   }
+  bool read(engine::StoredId id, const engine::Backlog::Take& take) override {
+    const auto found = kept_.find(id);
+    expect(found != kept_.end(), "what is not stored is read");
+    if (found == kept_.end()) return false;
+    expect_held({found->second.queue(), found->second.position()}, "read");
+    take(found->second.stored());
+    return true;
+  }
   engine::LogPosition end() const override { return end_; }
   engine::LogPosition durable() const override { return held_ ? durable_ : end_; }
 
@@ -163,15 +174,22 @@ class CheckedJournal final : public engine::Journal {
   void expect(bool well, const char* complaint) const {
     if (!well) complain_(complaint);
   }
+  // Of one that has left memory nothing but the id is said.
+  engine::LogPosition position_of(const engine::Copy& copy) const {
+    if (copy.message != 0) return copy.message;
+    const auto found = kept_.find(copy.stored);
+    expect(found != kept_.end() && found->second.queue() == copy.queue, "an unknown id");
+    return found == kept_.end() ? 0 : found->second.position();
+  }
   void expect_held(const engine::Copy& copy, const char* what) {
-    const auto found = messages_.find(copy.message);
+    const auto found = messages_.find(position_of(copy));
     if (found != messages_.end() && found->second.queues.contains(copy.queue)) return;
     complain_(std::string(what) + " of a message that is not in queue " +
               std::to_string(copy.queue) + ": " + std::to_string(copy.message));
   }
   // The id is the one it was given, if it was moved.
   void expect_stored(const engine::Copy& copy) {
-    const auto found = stored_.find({copy.queue, copy.message});
+    const auto found = stored_.find({copy.queue, position_of(copy)});
     expect((found == stored_.end() ? 0 : found->second) == copy.stored, "a wrong id");
   }
   MemBacklog& backlog_of(engine::QueueId queue, std::uint8_t priority) {
@@ -202,6 +220,7 @@ class CheckedJournal final : public engine::Journal {
   bool is_moving_ = false;
   std::size_t portion_size_ = 0;
   std::map<std::pair<engine::QueueId, engine::LogPosition>, engine::StoredId> stored_;
+  std::map<engine::StoredId, KeptCopy> kept_;
   std::map<std::pair<engine::QueueId, std::uint8_t>, MemBacklog> backlogs_;
 };
 
