@@ -134,51 +134,39 @@ Error Engine::check_exchange(std::string_view name) const {
   return find_exchange(name) ? Error{} : missing_exchange(name);
 }
 
-Error Engine::delete_exchange(std::string_view name, bool if_unused) {
+Error Engine::delete_exchange(std::string_view name, bool if_unused, bool& is_done) {
+  is_done = true;
   if (name.empty() || name.starts_with("amq.")) {
     return {ErrorCode::access_refused,
             "exchange '" + std::string(name) + "' in vhost '" + vhost_ + "' cannot be deleted"};
   }
   Exchange* exchange = find_exchange(name);
   if (!exchange) return {};
-  if (if_unused && exchange->in_use()) {
+  const std::size_t others = unbinding_.size();
+  const Portion portion(work(), units_at_once);
+  if (if_unused && is_in_use(*exchange, portion)) {
     return {ErrorCode::precondition_failed,
             "exchange '" + std::string(name) + "' in vhost '" + vhost_ + "' in use"};
   }
-  sweep(remove_exchange(*exchange));
+  is_done = !if_unused || !exchange->in_use();
+  if (!is_done) return {};
+  remove_exchange(*exchange);
+  go_on_unbinding(portion, others);
   return {};
 }
 
-namespace {
-
-// Adds the name if the exchange may have to be deleted with its last binding. Many bindings of one
-// source come one after another mostly: it is named once for them.
-void note_source(const Exchange& source, std::vector<std::string>& names) {
-  if (!source.definition().auto_delete) return;
-  if (names.empty() || names.back() != source.name()) names.push_back(source.name());
-}
-
-}  // namespace
-
-// Returns the exchanges that had a binding to it and that delete themselves.
-std::vector<std::string> Engine::remove_exchange(Exchange& exchange) {
-  work().spend(definition_units + exchange.incoming().size() + exchange.binding_count());
-  std::vector<std::string> sources;
-  for (const Binding* binding : exchange.incoming())
-    note_source(*binding->source, sources);
+// The caller goes on with unbinding it.
+void Engine::remove_exchange(Exchange& exchange) {
+  work().spend(definition_units);
   if (exchange.definition().durable) surroundings_.journal.delete_exchange(exchange.name());
-  exchanges_.erase(exchanges_.find(exchange.name()));
-  return sources;
+  auto node = exchanges_.extract(exchanges_.find(exchange.name()));
+  exchange.close();
+  unbinding_.push_back({.exchange = std::move(node.mapped())});
 }
 
-void Engine::sweep(std::vector<std::string> exchanges) {
-  while (!exchanges.empty()) {
-    Exchange* exchange = find_exchange(exchanges.back());
-    exchanges.pop_back();
-    if (!exchange || !exchange->definition().auto_delete || exchange->in_use()) continue;
-    std::vector<std::string> sources = remove_exchange(*exchange);
-    exchanges.insert(exchanges.end(), std::make_move_iterator(sources.begin()),
-                     std::make_move_iterator(sources.end()));
+void Engine::binding_left(Exchange& source) {
+  if (source.definition().auto_delete && !source.in_use() && !source.closed()) {
+    remove_exchange(source);
   }
 }
 
@@ -285,13 +273,7 @@ Error Engine::delete_queue(std::string_view name, OwnerId requester, bool if_unu
 }
 
 void Engine::remove_queue(Queue& queue) {
-  work().spend(definition_units + queue.incoming().size());
-  std::vector<std::string> sources;
-  while (!queue.incoming().empty()) {
-    Binding& binding = *queue.incoming().back();
-    note_source(*binding.source, sources);
-    binding.source->remove(binding);
-  }
+  work().spend(definition_units);
   auto node = queues_.extract(queues_.find(queue.name()));
   if (last_named_ == &queue) last_named_ = nullptr;
   const std::vector<Consumer*> consumers = queue.close();  // as long as its backlogs are there
@@ -303,11 +285,12 @@ void Engine::remove_queue(Queue& queue) {
     owned->second.erase(queue.name());
     if (owned->second.empty()) exclusive_.erase(owned);
   }
-  const bool has_messages = queue.ready_count() > 0;
-  if (has_messages) emptying_.push_back(&queue);
-  if (has_messages || queue.is_held()) deleted_.emplace(&queue, std::move(node.mapped()));
+  deleted_.emplace(&queue, std::move(node.mapped()));
+  if (queue.ready_count() > 0) emptying_.push_back(&queue);
+  const std::size_t others = unbinding_.size();
+  unbinding_.push_back({.queue = &queue});
+  go_on_unbinding(Portion(work(), units_at_once), others);
   if (emptying_.size() == 1) go_on_emptying(Portion(work(), units_at_once));
-  sweep(std::move(sources));
 }
 
 void Engine::consumer_left(Queue& queue) {
@@ -353,6 +336,7 @@ Error Engine::resolve(const BindingDefinition& definition, OwnerId requester, Bi
     headers = std::move(*match);
   }
   binding.definition = definition;
+  binding.source = source;
   return {};
 }
 
@@ -361,15 +345,6 @@ BindingDefinition Engine::with_arguments_in_order(const BindingDefinition& given
   if (!given.arguments.empty()) definition.arguments = surroundings_.wire.in_order(given.arguments);
   return definition;
 }
-
-namespace {
-
-bool is_durable(const Exchange& source, const Binding& binding) {
-  return source.definition().durable &&
-         (binding.queue ? binding.queue->durable() : binding.exchange->definition().durable);
-}
-
-}  // namespace
 
 Error Engine::bind(const BindingDefinition& given, OwnerId requester) {
   work().spend(definition_units);
@@ -384,7 +359,10 @@ Error Engine::bind(const BindingDefinition& given, OwnerId requester) {
             "exchange '" + definition.source + "' in vhost '" + vhost_ +
                 "' has as many wildcards or headers in its bindings as it may have"};
   }
-  const bool durable = is_durable(*source, *binding);
+  // One between this source and what had the name of the destination before.
+  Binding* same = source->find(definition);
+  if (same && same->is_gone()) drop(*same);
+  const bool durable = binding->is_durable();
   if (source->bind(std::move(binding), headers) && durable) surroundings_.journal.bind(definition);
   return {};
 }
@@ -404,10 +382,12 @@ Error Engine::unbind(const BindingDefinition& given, OwnerId requester) {
     if (locked && source && !source->has(definition)) return {};
     return error;
   }
-  const bool durable = is_durable(*source, wanted);
+  const bool durable = wanted.is_durable();
   if (!source->unbind(definition)) return {};
   if (durable) surroundings_.journal.unbind(definition);
-  sweep({definition.source});
+  const std::size_t others = unbinding_.size();
+  binding_left(*source);
+  go_on_unbinding(Portion(work(), units_at_once), others);
   return {};
 }
 

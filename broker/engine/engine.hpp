@@ -96,8 +96,9 @@ class Engine {
   // An exchange that is there already must be the same in all that matters.
   Error declare_exchange(const ExchangeDefinition& definition);
   Error check_exchange(std::string_view name) const;
-  // Deleting what is not there is no error.
-  Error delete_exchange(std::string_view name, bool if_unused);
+  // Deleting what is not there is no error. `is_done`: whether it need not be called again, in
+  // another turn: it may take long to see that what was bound to it has all been deleted.
+  Error delete_exchange(std::string_view name, bool if_unused, bool& is_done);
 
   // `owner` other than 0: exclusive to that connection. `requester` is the connection that asks.
   // The id of the definition is ignored. `queue` is valid until it is deleted.
@@ -171,19 +172,23 @@ class Engine {
   void orphan_settlings(Channel& channel);
   bool has_work_left() const {
     return !surroundings_.letters.empty() || !settlings_.empty() || !emptying_.empty() ||
-           !gone_owners_.empty();
+           !gone_owners_.empty() || !unbinding_.empty();
   }
   void go_on_settling(const Portion& portion);
   void go_on_without_channel(Settling& settling, const Portion& portion);
   void go_on_emptying(const Portion& portion);
   void go_on_removing(const Portion& portion);
+  // Down to that many of unbinding_: the last ones are first.
+  void go_on_unbinding(const Portion& portion, std::size_t count_left = 0);
+  void drop(Binding& binding);
+  bool is_in_use(Exchange& exchange, const Portion& portion);
   // Whether anything stands under that name. What belongs to a connection that has gone does not,
   // and is removed.
   bool has_queue(std::string_view name);
   void consumer_left(Queue& queue);  // may delete it
-  // Frees a deleted one when nothing of it is in anybody's hands.
+  // Frees a deleted one when nothing of it is left, nor in anybody's hands.
   void reap(Queue& queue) {
-    if (queue.closed() && !queue.is_held() && queue.ready_count() == 0) deleted_.erase(&queue);
+    if (queue.is_over()) deleted_.erase(&queue);
   }
 
   void create_predeclared();
@@ -233,20 +238,28 @@ class Engine {
   // Two bindings are the same whatever the order of their arguments.
   BindingDefinition with_arguments_in_order(const BindingDefinition& given) const;
   void remove_queue(Queue& queue);
-  // Deletes those of the named that delete themselves and have no binding left, and so on.
-  void sweep(std::vector<std::string> exchanges);
-  std::vector<std::string> remove_exchange(Exchange& exchange);
+  void remove_exchange(Exchange& exchange);
+  // A binding of its has gone, maybe the last one.
+  void binding_left(Exchange& source);
 
   std::string vhost_;
   Surroundings surroundings_;
   ExchangeContext exchange_context_;
+  // Deleted, and has or had bindings.
+  struct Unbinding {
+    Queue* queue = nullptr;  // of deleted_
+    std::unique_ptr<Exchange> exchange{};
+  };
+
   StringMap<std::unique_ptr<Queue>> queues_;
+  // Queues that are deleted, and of which something is left.
+  std::unordered_map<const Queue*, std::unique_ptr<Queue>> deleted_;
+  // These are gone before the queues that their bindings lead to.
   StringMap<std::unique_ptr<Exchange>> exchanges_;  // the default exchange is not among them
   Router router_;
   // By connection and name.
   std::unordered_map<OwnerId, std::map<std::string_view, Queue*>> exclusive_;
-  // Queues with messages that somebody still holds.
-  std::unordered_map<const Queue*, std::unique_ptr<Queue>> deleted_;
+  std::vector<Unbinding> unbinding_;
   StringMap<Channel*> reply_channels_;
   std::unordered_set<Channel*> channels_;
   std::size_t movable_max_bytes_ = 8u << 20;

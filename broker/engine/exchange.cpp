@@ -45,6 +45,15 @@ std::size_t memory_of(const Binding& binding) {
 
 }  // namespace
 
+bool Binding::is_gone() const {
+  return destination_of(*this).closed();
+}
+
+bool Binding::is_durable() const {
+  return source->definition().durable &&
+         (queue ? queue->durable() : exchange->definition().durable);
+}
+
 std::size_t BindingHash::operator()(const BindingDefinition& definition) const {
   std::uint64_t result = static_cast<std::uint64_t>(definition.destination_kind);
   for (const std::string* text :
@@ -109,10 +118,15 @@ bool Exchange::bind(std::unique_ptr<Binding> binding, const HeadersMatch& header
   return true;
 }
 
-bool Exchange::unbind(const BindingDefinition& definition) {
+Binding* Exchange::find(const BindingDefinition& definition) const {
   const auto found = bindings_.find(definition);
-  if (found == bindings_.end()) return false;
-  remove(**found);
+  return found == bindings_.end() ? nullptr : found->get();
+}
+
+bool Exchange::unbind(const BindingDefinition& definition) {
+  Binding* binding = find(definition);
+  if (!binding || binding->is_gone()) return false;
+  remove(*binding);
   return true;
 }
 
@@ -183,7 +197,7 @@ void Exchange::drop_list_of(const Binding& binding) {
 
 void Exchange::unbind_all() {
   while (!bindings_.empty())
-    remove(**bindings_.begin());
+    remove(first_binding());
   while (!incoming().empty())
     incoming().back()->source->remove(*incoming().back());
 }

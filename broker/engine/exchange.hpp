@@ -24,6 +24,11 @@ class Queue;
 
 // Owned by its source. Exactly one of the destinations is set.
 struct Binding {
+  // Whether its destination has been deleted. Then it leads nowhere, and is on its way out.
+  bool is_gone() const;
+  // As both of its ends are.
+  bool is_durable() const;
+
   BindingDefinition definition;
   Exchange* source = nullptr;
   Queue* queue = nullptr;
@@ -76,17 +81,24 @@ class Exchange final : public Destination {
   Exchange(ExchangeDefinition definition, std::string alternate, ExchangeContext& context);
   // Its bindings, both ways, go first: unbind_all().
   ~Exchange();
+  // Deleted; its bindings, both ways, are left to be removed.
+  void close() { set_closed(); }
 
   const ExchangeDefinition& definition() const { return definition_; }
   const std::string& name() const { return definition_.name; }
   const std::string& alternate() const { return alternate_; }
-  // Whether anything is bound to it.
+  // Whether anything is bound to it, also what is gone.
   bool in_use() const { return !bindings_.empty(); }
   std::size_t binding_count() const { return bindings_.size(); }
   // What it takes in memory, its bindings included. It is part of the vhost's definition_bytes.
   std::size_t memory_bytes() const;
 
-  bool has(const BindingDefinition& definition) const { return bindings_.contains(definition); }
+  // Null if there is none. It may be gone, but for its place here.
+  Binding* find(const BindingDefinition& definition) const;
+  bool has(const BindingDefinition& definition) const {
+    const Binding* binding = find(definition);
+    return binding && !binding->is_gone();
+  }
   // What such a binding would add to the weight. `headers` is what its arguments ask for, if this
   // is a headers exchange.
   std::size_t weight_of(const BindingDefinition& definition, const HeadersMatch& headers) const;
@@ -94,10 +106,12 @@ class Exchange final : public Destination {
   // False when that very binding is there already. `headers` as above. The weight is not looked at:
   // what was accepted once is accepted again.
   bool bind(std::unique_ptr<Binding> binding, const HeadersMatch& headers = {});
-  // False when there is no such binding.
+  // False when there is no such binding, or it is gone.
   bool unbind(const BindingDefinition& definition);
-  // Takes one of its own bindings out; `binding` is gone afterwards.
+  // Takes one of its own bindings out, and frees it.
   void remove(Binding& binding);
+  // Any of its own; it has one.
+  Binding& first_binding() const { return **bindings_.begin(); }
   void unbind_all();
 
  private:

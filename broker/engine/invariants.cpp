@@ -60,9 +60,17 @@ void Engine::check_invariants() {
     check(*queue);
   }
   for (const auto& [pointer, queue] : deleted_) {
-    expect_invariant(queue->closed() && (queue->is_held() || queue->ready_count() > 0),
+    expect_invariant(queue->closed() && !queue->is_over(),
                      "a deleted queue is kept as long as something of it is left, and no longer");
     check(*queue);
+  }
+  for (const auto& [name, exchange] : exchanges_) {
+    expect_invariant(!exchange->closed() && exchange->name() == name,
+                     "an exchange is known by its name");
+  }
+  for (const Unbinding& each : unbinding_) {
+    expect_invariant(each.queue ? deleted_.contains(each.queue) : each.exchange->closed(),
+                     "what is deleted is unbound");
   }
   // Sessions may hold more.
   expect_invariant(count.bytes() <= memory_bytes(), "what is held is counted");

@@ -20,16 +20,21 @@ class Journal {
   virtual ~Journal() = default;
 
   virtual void declare_exchange(const ExchangeDefinition& exchange) = 0;
-  // Bindings from and to the exchange go with it, without records of their own.
+  // Bindings from and to the exchange go with it, without records of their own. The caller must
+  // release_binding() each, sooner or later.
   virtual void delete_exchange(std::string_view name) = 0;
 
   virtual void declare_queue(const QueueDefinition& queue) = 0;
   // Bindings to the queue and its messages go with it, without records of their own. The caller
-  // must release() each message that was in it, but for what only its backlogs have.
+  // must release_binding() each binding, and release() each message that was in it, but for what
+  // only its backlogs have.
   virtual void delete_queue(QueueId queue) = 0;
 
   virtual void bind(const BindingDefinition& binding) = 0;
   virtual void unbind(const BindingDefinition& binding) = 0;
+  // It went with one of its ends; what the journal has in memory of it can go. There may be another
+  // one like it by now, between new ends.
+  virtual void release_binding(const BindingDefinition&) {}
 
   // One record for all `queues` (never empty). Returns the position that names the message from
   // now on, in ack() and release(); positions rise with each call.

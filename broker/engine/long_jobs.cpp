@@ -5,6 +5,12 @@
 
 namespace haypile::engine {
 
+namespace {
+// Out of several tables, which are mostly not at hand; and out of the journal's.
+constexpr std::uint64_t unbind_units = 2;
+constexpr std::uint64_t release_units = 3;
+}  // namespace
+
 void Engine::orphan_settlings(Channel& channel) {
   for (Settling& settling : settlings_) {
     if (settling.channel == &channel) settling.channel = nullptr;
@@ -67,6 +73,55 @@ void Engine::go_on_removing(const Portion& portion) {
     if (portion.is_used_up()) return;
     remove_queue(*owned->second.begin()->second);
   }
+}
+
+namespace {
+
+// To or from what has been deleted; null if none is left.
+Binding* next_binding(Queue* queue, Exchange* exchange) {
+  if (exchange && exchange->in_use()) return &exchange->first_binding();
+  const Destination& destination = queue ? static_cast<Destination&>(*queue) : *exchange;
+  return destination.incoming().empty() ? nullptr : destination.incoming().back();
+}
+
+}  // namespace
+
+void Engine::go_on_unbinding(const Portion& portion, std::size_t count_left) {
+  while (unbinding_.size() > count_left && !portion.is_used_up()) {
+    Unbinding& last = unbinding_.back();
+    if (Binding* binding = next_binding(last.queue, last.exchange.get())) {
+      Exchange& source = *binding->source;
+      drop(*binding);
+      binding_left(source);
+      continue;
+    }
+    work().spend(1);
+    const Unbinding done = std::move(last);
+    unbinding_.pop_back();
+    if (!done.queue) continue;
+    done.queue->set_unbound();
+    reap(*done.queue);
+  }
+}
+
+// It went with one of its ends.
+void Engine::drop(Binding& binding) {
+  work().spend(unbind_units);
+  if (binding.is_durable()) {
+    work().spend(release_units);
+    surroundings_.journal.release_binding(binding.definition);
+  }
+  binding.source->remove(binding);
+}
+
+// Drops what is bound to it and gone. False too if the portion ends in the middle of that.
+bool Engine::is_in_use(Exchange& exchange, const Portion& portion) {
+  while (exchange.in_use() && !portion.is_used_up()) {
+    Binding& binding = exchange.first_binding();
+    if (!binding.is_gone()) return true;
+    drop(binding);
+  }
+  return false;
 }
 
 }  // namespace haypile::engine

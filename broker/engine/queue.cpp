@@ -82,7 +82,7 @@ bool Queue::pop(Entry& out) {
 
 void Queue::requeue(Entry entry) {
   --unacked_count_;
-  if (closed_) return forget(entry);
+  if (closed()) return forget(entry);
   entry.redelivered = true;
   if (options_.counts_deliveries()) {
     entry.set_delivery_count(entry.delivery_count + 1);
@@ -118,7 +118,7 @@ void Queue::take_back(Entry&& entry, Settlement how) {
 }
 
 void Queue::resume() {
-  if (--pauses_ == 0 && !closed_) dispatch();
+  if (--pauses_ == 0 && !closed()) dispatch();
 }
 
 std::size_t Queue::purge(std::size_t count_max, const Portion& portion) {
@@ -139,7 +139,7 @@ void Queue::empty_some(const Portion& portion, std::size_t count_max) {
 
 void Queue::forget(const Entry& entry) {
   if (!durable() || !entry.is_logged() || entry.stored == released) return;
-  if (closed_) {
+  if (closed()) {
     surroundings_.journal.release(copy_of(entry));
   } else {
     surroundings_.journal.ack(copy_of(entry));
@@ -154,7 +154,7 @@ void Queue::restore_backlog(std::uint8_t priority, Backlog& backlog) {
 }
 
 void Queue::move_in_hand(Entry& entry) {
-  if (closed_) {
+  if (closed()) {
     forget(entry);
     entry.stored = released;
     entry.message = surroundings_.absent;
@@ -285,7 +285,7 @@ bool Queue::drop_excess() {
 
 void Queue::drop(const Entry& entry, DeathReason reason) {
   surroundings_.work.spend(1);
-  if (closed_ || !options_.dead_letter_exchange) {
+  if (closed() || !options_.dead_letter_exchange) {
     forget(entry);
   } else {
     ++letter_count_;
@@ -304,7 +304,7 @@ void Queue::bury(const Entry& entry) {
 }
 
 void Queue::arm() {
-  if (closed_) return;
+  if (closed()) return;
   // Too long: it could not give up all that is too much at once.
   TimeMs deadline = is_too_long() && pauses_ == 0 ? surroundings_.now : no_deadline;
   ready_.each_front(
@@ -317,7 +317,7 @@ void Queue::arm() {
 }
 
 void Queue::note_use() {
-  if (closed_) return;
+  if (closed()) return;
   used_at_ = surroundings_.now;
   if (durable() && line_.size() == 0 && used_at_ > logged_use_) {
     logged_use_ = used_at_ + *options_.expires_ms / use_log_share;
@@ -345,7 +345,7 @@ bool Queue::is_overdue() const {
 }
 
 std::vector<Consumer*> Queue::close() {
-  closed_ = true;
+  set_closed();
   ready_.forget_backlogs();
   surroundings_.timers.disarm(*this, timer_);
   active_ = nullptr;
@@ -361,7 +361,7 @@ void Queue::check_invariants(std::size_t unacked_count, std::size_t letter_count
     ++in_memory;
   });
   expect_invariant(in_memory <= ready_.size(), "what is in memory is part of what is ready");
-  expect_invariant(!closed_ || line_.size() == 0, "nobody consumes from a deleted queue");
+  expect_invariant(!closed() || line_.size() == 0, "nobody consumes from a deleted queue");
 }
 
 void Queue::mark_delivered() {

@@ -81,6 +81,8 @@ class Queue final : public Destination {
   void bury(const Entry& entry);
   // Whether anything that came out of it is not gone for good: unacked, or a dead letter.
   bool is_held() const { return unacked_count_ + letter_count_ + pauses_ > 0; }
+  // Whether nothing is left of a deleted queue.
+  bool is_over() const { return closed() && !is_bound_ && !is_held() && ready_count() == 0; }
   // Drops what is ready, `count_max` at most, without dead-lettering; returns how many. What is not
   // in memory goes at once, and the rest as the portion has room for.
   std::size_t purge(std::size_t count_max, const Portion& portion);
@@ -118,10 +120,10 @@ class Queue final : public Destination {
   // Puts it into memory again. False if it cannot be read: the journal is at its end.
   bool read_back(Entry& entry) const { return ready_.read_back(entry); }
   // Takes no more messages; unacked ones are settled by their channels, ready ones are left for
-  // empty_some().
+  // empty_some(), and bindings to be removed: then set_unbound().
   // Returns the consumers that were left; they are no longer the queue's.
   std::vector<Consumer*> close();
-  bool closed() const { return closed_; }
+  void set_unbound() { is_bound_ = false; }
   // Lets go of ready messages, as many as the portion has room for.
   void empty_some(const Portion& portion,
                   std::size_t count_max = std::numeric_limits<std::size_t>::max());
@@ -173,7 +175,7 @@ class Queue final : public Destination {
   // Has limits, or messages that expire: those of any other queue need no looking after.
   bool guarded_;
   bool exclusive_consumer_ = false;
-  bool closed_ = false;
+  bool is_bound_ = true;  // or may be
   std::uint64_t next_place_ = 1;
   std::size_t unacked_count_ = 0;
   std::size_t pauses_ = 0;

@@ -27,7 +27,7 @@ bool Router::route(Exchange& start, std::span<const std::string_view> routing_ke
   }
 }
 
-// Returns whether any binding matches.
+// Returns whether any binding matches that leads anywhere.
 bool Router::follow(Exchange& exchange, const Address& address, std::vector<Queue*>& queues) {
   switch (exchange.definition().type) {
     case ExchangeType::direct:
@@ -39,8 +39,7 @@ bool Router::follow(Exchange& exchange, const Address& address, std::vector<Queu
     case ExchangeType::fanout:
       break;
   }
-  take(exchange.all_, queues);
-  return !exchange.all_.empty();
+  return take(exchange.all_, queues);
 }
 
 bool Router::follow_keys(Exchange& exchange, const Address& address, std::vector<Queue*>& queues) {
@@ -50,10 +49,8 @@ bool Router::follow_keys(Exchange& exchange, const Address& address, std::vector
     ++steps_;
     const auto found = exchange.by_key_.find(key);
     if (found == exchange.by_key_.end()) continue;
-    matched = true;
-    if (std::exchange(found->second.routing_mark, mark_) != mark_) {
-      take(found->second.targets, queues);
-    }
+    if (std::exchange(found->second.routing_mark, mark_) == mark_) continue;
+    if (take(found->second.targets, queues)) matched = true;
   }
   return matched;
 }
@@ -65,9 +62,11 @@ bool Router::follow_patterns(TopicTrie& patterns, const Address& address,
     if (&key != address.routing_keys.data() && is_enough()) break;
     steps_ += patterns.match(key);
   }
-  for (const Targets* targets : patterns.found())
-    take(*targets, queues);
-  return !patterns.found().empty();
+  bool matched = false;
+  for (const Targets* targets : patterns.found()) {
+    if (take(*targets, queues)) matched = true;
+  }
+  return matched;
 }
 
 bool Router::follow_headers(HeadersIndex& index, const Address& address,
@@ -80,9 +79,11 @@ bool Router::follow_headers(HeadersIndex& index, const Address& address,
   }
   const auto& found = index.match();
   steps_ += index.steps();
-  for (const Targets* targets : found)
-    take(*targets, queues);
-  return !found.empty();
+  bool matched = false;
+  for (const Targets* targets : found) {
+    if (take(*targets, queues)) matched = true;
+  }
+  return matched;
 }
 
 // Whether further keys are passed over.
@@ -91,10 +92,14 @@ bool Router::is_enough() {
   return !is_complete_;
 }
 
-void Router::take(const Targets& targets, std::vector<Queue*>& queues) {
+// Returns whether any of them is still there.
+bool Router::take(const Targets& targets, std::vector<Queue*>& queues) {
   steps_ += targets.size();
+  bool matched = false;
   for (const Target& target : targets) {
     Destination& destination = *target.destination;
+    if (destination.closed_) continue;
+    matched = true;
     if (destination.routing_mark_ == mark_) continue;
     destination.routing_mark_ = mark_;
     if (destination.is_queue_) {
@@ -103,6 +108,7 @@ void Router::take(const Targets& targets, std::vector<Queue*>& queues) {
       pending_.push_back(static_cast<Exchange*>(&destination));
     }
   }
+  return matched;
 }
 
 void Router::visit_alternate(const Exchange& exchange) {

@@ -57,7 +57,7 @@ class Router {
   bool follow_patterns(TopicTrie& patterns, const Address& address, std::vector<Queue*>& queues);
   bool follow_headers(HeadersIndex& index, const Address& address, std::vector<Queue*>& queues);
   bool is_enough();
-  void take(const Targets& targets, std::vector<Queue*>& queues);
+  bool take(const Targets& targets, std::vector<Queue*>& queues);
   void visit(Exchange& exchange);
   void visit_alternate(const Exchange& exchange);
 

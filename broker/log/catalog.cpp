@@ -4,18 +4,11 @@
 
 namespace haypile::log {
 
-bool Catalog::BySource::operator()(const Binding& a, const Binding& b) const {
-  const auto tie = [](const Binding& binding) {
+bool Catalog::BySource::operator()(const engine::BindingDefinition& a,
+                                   const engine::BindingDefinition& b) const {
+  const auto tie = [](const engine::BindingDefinition& binding) {
     return std::tie(binding.source, binding.destination_kind, binding.destination,
                     binding.routing_key, binding.arguments);
-  };
-  return tie(a) < tie(b);
-}
-
-bool Catalog::ByDestination::operator()(const Binding* a, const Binding* b) const {
-  const auto tie = [](const Binding* binding) {
-    return std::tie(binding->destination_kind, binding->destination, binding->source,
-                    binding->routing_key, binding->arguments);
   };
   return tie(a) < tie(b);
 }
@@ -27,8 +20,7 @@ void Catalog::declare_exchange(const engine::ExchangeDefinition& definition) {
 void Catalog::delete_exchange(std::string_view name) {
   const auto found = exchanges_.find(name);
   if (found != exchanges_.end()) exchanges_.erase(found);
-  drop_bindings_from(name);
-  drop_bindings_to({engine::DestinationKind::exchange, name});
+  end_life(engine::DestinationKind::exchange, name);
 }
 
 void Catalog::declare_queue(const engine::QueueDefinition& definition) {
@@ -38,9 +30,22 @@ void Catalog::declare_queue(const engine::QueueDefinition& definition) {
 void Catalog::delete_queue(engine::QueueId id) {
   const auto found = queues_.find(id);
   if (found == queues_.end()) return;
-  drop_bindings_to({engine::DestinationKind::queue, found->second.name});
+  end_life(engine::DestinationKind::queue, found->second.name);
   queues_.erase(found);
   unused_since_.erase(id);
+}
+
+Catalog::Life Catalog::life_of(engine::DestinationKind kind, const std::string& name) {
+  Life& life = lives_[{kind, name}];
+  if (!life) life = std::make_shared<bool>(true);
+  return life;
+}
+
+void Catalog::end_life(engine::DestinationKind kind, std::string_view name) {
+  const auto found = lives_.find({kind, std::string(name)});
+  if (found == lives_.end()) return;
+  *found->second = false;
+  lives_.erase(found);
 }
 
 void Catalog::set_unused_since(engine::QueueId id, engine::TimeMs time) {
@@ -52,32 +57,23 @@ void Catalog::set_unused_since(engine::QueueId id, engine::TimeMs time) {
   }
 }
 
-void Catalog::drop_bindings_from(std::string_view exchange) {
-  const auto [first, last] = bindings_.equal_range(exchange);
-  for (auto binding = first; binding != last; ++binding)
-    by_destination_.erase(&*binding);
-  bindings_.erase(first, last);
-}
-
-void Catalog::drop_bindings_to(Destination destination) {
-  const auto [first, last] = by_destination_.equal_range(destination);
-  for (auto next = first; next != last;) {
-    const Binding* binding = *next;
-    next = by_destination_.erase(next);
-    bindings_.erase(bindings_.find(*binding));
-  }
-}
-
 void Catalog::bind(const engine::BindingDefinition& definition) {
-  const auto [binding, is_new] = bindings_.insert(definition);
-  if (is_new) by_destination_.insert(&*binding);
+  bindings_.insert_or_assign(definition,
+                             Lives{life_of(engine::DestinationKind::exchange, definition.source),
+                                   life_of(definition.destination_kind, definition.destination)});
 }
 
 void Catalog::unbind(const engine::BindingDefinition& definition) {
+  bindings_.erase(definition);
+}
+
+void Catalog::release_binding(const engine::BindingDefinition& definition) {
   const auto binding = bindings_.find(definition);
-  if (binding == bindings_.end()) return;
-  by_destination_.erase(&*binding);
-  bindings_.erase(binding);
+  if (binding != bindings_.end() && !binding->second.go_on()) bindings_.erase(binding);
+}
+
+void Catalog::release_bindings() {
+  std::erase_if(bindings_, [](const auto& binding) { return !binding.second.go_on(); });
 }
 
 void Catalog::apply(const Record& record) {
@@ -111,8 +107,9 @@ std::string Catalog::encode() const {
     append_queue(out, queue);
   for (const auto& [id, time] : unused_since_)
     append_unused_since(out, id, time);
-  for (const auto& binding : bindings_)
-    append_binding(out, RecordType::bind, binding);
+  for (const auto& [binding, lives] : bindings_) {
+    if (lives.go_on()) append_binding(out, RecordType::bind, binding);
+  }
   return out;
 }
 
@@ -123,8 +120,9 @@ void Catalog::emit(engine::Recovery& recovery) const {
     const auto unused = unused_since_.find(id);
     recovery.queue(queue, unused == unused_since_.end() ? 0 : unused->second);
   }
-  for (const auto& binding : bindings_)
-    recovery.binding(binding);
+  for (const auto& [binding, lives] : bindings_) {
+    if (lives.go_on()) recovery.binding(binding);
+  }
 }
 
 }  // namespace haypile::log

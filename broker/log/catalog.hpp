@@ -2,12 +2,12 @@
 // the records they came from are given up.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <map>
-#include <set>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "engine/definitions.hpp"
 #include "engine/journal.hpp"
@@ -21,7 +21,8 @@ class Catalog {
   Catalog(Catalog&&) = default;
   Catalog& operator=(Catalog&&) = default;
 
-  // Each call is what the record of that name does.
+  // Each call is what the record of that name does. The bindings of what is deleted count no more,
+  // and are in memory until release_binding() or release_bindings().
   void declare_exchange(const engine::ExchangeDefinition& definition);
   void delete_exchange(std::string_view name);
   void declare_queue(const engine::QueueDefinition& definition);
@@ -30,6 +31,9 @@ class Catalog {
   void set_unused_since(engine::QueueId id, engine::TimeMs time);
   void bind(const engine::BindingDefinition& definition);
   void unbind(const engine::BindingDefinition& definition);
+  // Nothing if there is no such binding, or both of its ends are still there.
+  void release_binding(const engine::BindingDefinition& definition);
+  void release_bindings();
   void set_clock_offset(std::int64_t offset_ms) { clock_offset_ms_ = offset_ms; }
   std::int64_t clock_offset_ms() const { return clock_offset_ms_; }
   // A definition's record; others change nothing.
@@ -49,37 +53,28 @@ class Catalog {
   void emit(engine::Recovery& recovery) const;
 
  private:
-  using Binding = engine::BindingDefinition;
-  struct Destination {
-    engine::DestinationKind kind;
-    std::string_view name;
-    auto operator<=>(const Destination&) const = default;
+  // An exchange or a queue that is an end of bindings.
+  using End = std::pair<engine::DestinationKind, std::string>;
+  // Whether it has not been deleted since: bindings go with their ends, however many there are.
+  using Life = std::shared_ptr<bool>;
+  struct Lives {
+    Life source;
+    Life destination;
+    bool go_on() const { return *source && *destination; }
   };
-  // Both can be searched by their first fields alone.
   struct BySource {
-    using is_transparent = void;
-    bool operator()(const Binding& a, const Binding& b) const;
-    bool operator()(const Binding& a, std::string_view b) const { return a.source < b; }
-    bool operator()(std::string_view a, const Binding& b) const { return a < b.source; }
+    bool operator()(const engine::BindingDefinition& a, const engine::BindingDefinition& b) const;
   };
-  struct ByDestination {
-    using is_transparent = void;
-    static Destination of(const Binding& binding) {
-      return {binding.destination_kind, binding.destination};
-    }
-    bool operator()(const Binding* a, const Binding* b) const;
-    bool operator()(const Binding* a, Destination b) const { return of(*a) < b; }
-    bool operator()(Destination a, const Binding* b) const { return a < of(*b); }
-  };
-  void drop_bindings_from(std::string_view exchange);
-  void drop_bindings_to(Destination destination);
+
+  Life life_of(engine::DestinationKind kind, const std::string& name);
+  void end_life(engine::DestinationKind kind, std::string_view name);
 
   std::int64_t clock_offset_ms_ = 0;
   std::map<std::string, engine::ExchangeDefinition, std::less<>> exchanges_;
   std::map<engine::QueueId, engine::QueueDefinition> queues_;
   std::map<engine::QueueId, engine::TimeMs> unused_since_;  // of queues that are out of use
-  std::set<Binding, BySource> bindings_;
-  std::set<const Binding*, ByDestination> by_destination_;  // the same ones
+  std::map<engine::BindingDefinition, Lives, BySource> bindings_;
+  std::map<End, Life> lives_;  // of what has, or had, bindings, and is there
 };
 
 }  // namespace haypile::log

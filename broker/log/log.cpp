@@ -48,6 +48,7 @@ RecoveryReport Log::start(engine::Recovery& recovery, const OnClock& on_clock) {
   const bool is_last_epoch = state.epoch == std::numeric_limits<std::uint32_t>::max();
   epoch_ = state.epoch + (is_last_epoch || HAYPILE_CANARY(epoch_not_raised) ? 0 : 1);
   catalog_ = std::move(state.catalog);
+  catalog_.release_bindings();
   first_segment_ = state.first_segment;
   segments_.assign(state.segments.begin(), state.segments.end());
   for (const SegmentUse& segment : segments_)
@@ -242,6 +243,10 @@ void Log::unbind(const engine::BindingDefinition& binding) {
   append_binding(record, RecordType::unbind, binding);
   append(record);
   changed_catalog().unbind(binding);
+}
+
+void Log::release_binding(const engine::BindingDefinition& binding) {
+  catalog_.release_binding(binding);
 }
 
 LogPosition Log::publish(const engine::MessageView& message,

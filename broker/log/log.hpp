@@ -113,6 +113,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void delete_queue(engine::QueueId queue) override;
   void bind(const engine::BindingDefinition& binding) override;
   void unbind(const engine::BindingDefinition& binding) override;
+  void release_binding(const engine::BindingDefinition& binding) override;
   LogPosition publish(const engine::MessageView& message,
                       std::span<const engine::QueueId> queues) override;
   void ack(const engine::Copy& copy) override;

@@ -65,9 +65,12 @@ Fault Channel::handle(const amqp::exchange::Declare& method) {
 }
 
 Fault Channel::handle(const amqp::exchange::Delete& method) {
-  if (Fault fault = engine_.delete_exchange(in_one_line(method.exchange), method.if_unused)) {
+  bool is_done = false;
+  if (Fault fault =
+          engine_.delete_exchange(in_one_line(method.exchange), method.if_unused, is_done)) {
     return fault;
   }
+  if (!is_done) return Fault::not_yet();
   if (!method.no_wait) send_when_durable(amqp::exchange::DeleteOk{});
   return {};
 }

@@ -183,6 +183,43 @@ def exchange_bindings(scene):
     settle(scene, 0.5)
 
 
+def fan(client, count, **flags):
+    """An exchange with `count` bindings, half of them to it, from an exchange of that name."""
+    client.sends(exchange("from", "topic") + exchange("x", "direct", **flags) + declare("q"))
+    for number in range(count // 2):
+        client.sends(method("exchange.bind", destination="x", source="from",
+                            routing_key=f"a.{number}", no_wait=True) +
+                     bind("q", "x", f"b.{number}"))
+    client.sync(patience=PATIENCE_S)
+
+
+@attack("backlog: an exchange with 200,000 bindings, both ways, goes", bound_s=60)
+def exchange_bindings_both_ways(scene):
+    client = scene.client()
+    fan(client, 200_000)
+    client.call("exchange.delete", exchange="x", patience=PATIENCE_S)
+    settle(scene, 0.5)
+
+
+@attack("backlog: an exchange that deletes itself goes with 200,000 bindings", bound_s=60)
+def exchange_deletes_itself(scene):
+    client = scene.client()
+    fan(client, 200_000, auto_delete=True)
+    client.call("queue.delete", queue="q", patience=PATIENCE_S)
+    settle(scene, 0.5)
+
+
+@attack("backlog: a durable queue with 200,000 bindings goes", bound_s=60)
+def durable_bindings(scene):
+    client = scene.client()
+    client.sends(exchange("x", "direct", durable=True) + declare("q", durable=True))
+    for number in range(200_000):
+        client.sends(bind("q", "x", f"b.{number}"))
+    client.sync(patience=PATIENCE_S)
+    client.call("queue.delete", queue="q", patience=PATIENCE_S)
+    settle(scene, 0.5)
+
+
 def take_a_few(client):
     """So that no pile is whole any more."""
     client.sends(method("basic.qos", prefetch_count=50) +

@@ -205,6 +205,63 @@ TEST_CASE("a deleted queue takes its messages and bindings along") {
   CHECK(fixture.recovered.bindings.empty());
 }
 
+TEST_CASE("bindings go with their ends, before they are released and after") {
+  using engine::BindingDefinition;
+  const auto to_queue = engine::DestinationKind::queue;
+  const engine::ExchangeDefinition x{"x", engine::ExchangeType::direct, true, false, false, ""};
+  const BindingDefinition first{"x", to_queue, "q1", "first", ""};
+  const BindingDefinition second{"amq.direct", to_queue, "q1", "second", ""};
+  const auto check = [&](const auto& change, const std::vector<BindingDefinition>& left) {
+    for (const bool is_released : {false, true}) {
+      LogFixture fixture;
+      fixture.open();
+      fixture.log->declare_exchange(x);
+      fixture.log->declare_queue(test::queue_definition(1));
+      fixture.log->bind(first);
+      fixture.log->bind(second);
+      change(*fixture.log);
+      if (is_released) {
+        fixture.log->release_binding(first);
+        fixture.log->release_binding(second);
+      }
+      fixture.sync();
+      // From records, and from a checkpoint.
+      fixture.reopen();
+      CHECK(fixture.recovered.bindings == left);
+      fixture.close_and_open();
+      CHECK(fixture.recovered.bindings == left);
+    }
+  };
+  SUBCASE("the queue goes") {
+    check([](log::Log& log) { log.delete_queue(1); }, {});
+  }
+  SUBCASE("the queue goes, and another one of its name is bound in the same way") {
+    engine::QueueDefinition again = test::queue_definition(9);
+    again.name = "q1";
+    const auto change = [&](log::Log& log) {
+      log.delete_queue(1);
+      log.declare_queue(again);
+      log.bind(second);
+    };
+    check(change, {second});
+  }
+  SUBCASE("the exchange goes") {
+    const auto change = [&](log::Log& log) {
+      log.delete_exchange("x");
+      log.declare_exchange(x);
+    };
+    check(change, {second});
+  }
+  SUBCASE("the exchange goes, and another one of its name is bound in the same way") {
+    const auto change = [&](log::Log& log) {
+      log.delete_exchange("x");
+      log.declare_exchange(x);
+      log.bind(first);
+    };
+    check(change, {second, first});
+  }
+}
+
 TEST_CASE("a message larger than segments goes through several of them") {
   LogFixture fixture;
   fixture.open();

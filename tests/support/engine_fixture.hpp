@@ -86,6 +86,15 @@ struct EngineFixture {
     REQUIRE_FALSE(
         engine.bind({source, engine::DestinationKind::exchange, destination, key, ""}, 0));
   }
+  void delete_exchange(const std::string& name) {
+    bool is_done = false;
+    REQUIRE_FALSE(engine.delete_exchange(name, false, is_done));
+    REQUIRE(is_done);
+  }
+  void delete_queue(const std::string& name) {
+    std::size_t count = 0;
+    REQUIRE_FALSE(engine.delete_queue(name, 0, false, false, count));
+  }
   // How many queues took it.
   std::size_t publish(std::string_view exchange, std::string_view key, std::string_view body = "m",
                       std::string_view headers = {}, bool persistent = false) {

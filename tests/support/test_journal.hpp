@@ -22,6 +22,8 @@ class TestJournal final : public engine::UnboundedJournal {
   void delete_queue(engine::QueueId) override { ++end_; }
   void bind(const engine::BindingDefinition&) override { ++end_; }
   void unbind(const engine::BindingDefinition&) override { ++end_; }
+  void release_binding(const engine::BindingDefinition&) override { ++released_bindings; }
+  int released_bindings = 0;
   engine::LogPosition publish(const engine::MessageView&,
                               std::span<const engine::QueueId>) override {
     return ++end_;
