@@ -167,6 +167,7 @@ std::vector<std::string> Engine::remove_exchange(Exchange& exchange) {
   for (const Binding* binding : exchange.incoming())
     note_source(*binding->source, sources);
   if (exchange.definition().durable) surroundings_.journal.delete_exchange(exchange.name());
+  if (last_exchange_ == &exchange) last_exchange_ = nullptr;
   exchanges_.erase(exchanges_.find(exchange.name()));
   return sources;
 }
