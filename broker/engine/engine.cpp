@@ -159,6 +159,7 @@ Error Engine::delete_exchange(std::string_view name, bool if_unused, bool& is_do
 void Engine::remove_exchange(Exchange& exchange) {
   work().spend(definition_units);
   if (exchange.definition().durable) surroundings_.journal.delete_exchange(exchange.name());
+  if (last_exchange_ == &exchange) last_exchange_ = nullptr;
   auto node = exchanges_.extract(exchanges_.find(exchange.name()));
   exchange.close();
   unbinding_.push_back({.exchange = std::move(node.mapped())});

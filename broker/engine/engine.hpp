@@ -203,16 +203,20 @@ class Engine {
 
   // publish.cpp
   bool route(const PublishRequest& request, Exchange* exchange);
+  bool route_through(Exchange& exchange, const PublishRequest& request);
   void route_by_names(const PublishRequest& request);
   // Mostly it is the one that was asked for before.
   Queue* named_queue(std::string_view name) {
     return last_named_ && last_named_->name() == name ? last_named_ : look_up(name);
   }
   Queue* look_up(std::string_view name);
+  Exchange* named_exchange(std::string_view name) {
+    if (!last_exchange_ || last_exchange_->name() != name) last_exchange_ = find_exchange(name);
+    return last_exchange_;
+  }
   void deliver_reply(const PublishRequest& request, PublishResult& result);
   bool apply_rules(const PublishRequest& request);
   bool store(const PublishRequest& request);
-  void put(const MessageView& view, const MessageTraits& traits, Draft* draft = nullptr);
   void bury_fresh();
   void pass_on_letters(std::uint64_t units);
   void look_after(Queue& queue);
@@ -270,8 +274,9 @@ class Engine {
   std::deque<Queue*> emptying_;      // of deleted_: queues with messages left
   std::deque<OwnerId> gone_owners_;  // of exclusive_
   unsigned group_depth_ = 0;
-  Queue* last_named_ = nullptr;  // found by name last
-  std::vector<Queue*> targets_;  // of the message at hand
+  Queue* last_named_ = nullptr;        // found by name last
+  Exchange* last_exchange_ = nullptr;  // published to last
+  std::vector<Queue*> targets_;        // of the message at hand
   std::vector<QueueId> durable_targets_;
   std::vector<std::string_view> keys_;
 };

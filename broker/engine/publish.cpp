@@ -35,7 +35,7 @@ Error Engine::check_publish(std::string_view name) const {
 PublishResult Engine::publish(const PublishRequest& request) {
   Exchange* exchange = nullptr;
   if (!request.message.exchange.empty()) {
-    exchange = find_exchange(request.message.exchange);
+    exchange = named_exchange(request.message.exchange);
     if (!exchange || exchange->definition().internal) {
       return {check_publish(request.message.exchange)};
     }
@@ -60,20 +60,21 @@ PublishResult Engine::publish(const PublishRequest& request) {
 // has too many routing keys, and queues are missing.
 bool Engine::route(const PublishRequest& request, Exchange* exchange) {
   targets_.clear();
-  const MessageView& view = request.message;
-  if (exchange) {
-    keys_.assign(1, view.routing_key);
-    keys_.insert(keys_.end(), request.more_keys.begin(), request.more_keys.end());
-    const bool is_complete = router_.route(*exchange, keys_, request.headers, targets_);
-    surroundings_.work.spend(router_.steps() / Router::steps_per_unit);
-    return is_complete;
-  }
+  if (exchange) return route_through(*exchange, request);
   if (!request.more_keys.empty()) {
     route_by_names(request);
-  } else if (Queue* queue = named_queue(view.routing_key)) {
+  } else if (Queue* queue = named_queue(request.message.routing_key)) {
     targets_.push_back(queue);
   }
   return true;
+}
+
+bool Engine::route_through(Exchange& exchange, const PublishRequest& request) {
+  keys_.assign(1, request.message.routing_key);
+  keys_.insert(keys_.end(), request.more_keys.begin(), request.more_keys.end());
+  const bool is_complete = router_.route(exchange, keys_, request.headers, targets_);
+  surroundings_.work.spend(router_.steps() / Router::steps_per_unit);
+  return is_complete;
 }
 
 void Engine::route_by_names(const PublishRequest& request) {
@@ -113,7 +114,8 @@ bool Engine::apply_rules(const PublishRequest& request) {
   return std::erase_if(targets_, refuses) > 0;
 }
 
-// Into targets_. False if one of them refuses the message.
+// Into targets_: one record in the journal for all of them, one message in memory. False if one of
+// them refuses the message.
 bool Engine::store(const PublishRequest& request) {
   bool rejected = false;
   bool has_rules = false;
@@ -125,25 +127,21 @@ bool Engine::store(const PublishRequest& request) {
   }
   MessageView view = request.message;
   view.published_at = surroundings_.now;
-  put(view, request.traits, request.draft);
-  return !rejected;
-}
-
-// One record in the journal for all of targets_, one message in memory.
-void Engine::put(const MessageView& view, const MessageTraits& traits, Draft* draft) {
   durable_targets_.clear();
-  if (traits.persistent || HAYPILE_CANARY(transient_logged)) {
+  if (request.traits.persistent || HAYPILE_CANARY(transient_logged)) {
     for (const Queue* queue : targets_) {
       if (queue->durable()) durable_targets_.push_back(queue->definition().id);
     }
   }
   const LogPosition position =
       durable_targets_.empty() ? 0 : surroundings_.journal.publish(view, durable_targets_);
-  const MessagePtr message = draft ? draft->finish(position, view.published_at)
-                                   : Message::make(view, traits, position, surroundings_.memory);
+  const MessagePtr message =
+      request.draft ? request.draft->finish(position, view.published_at)
+                    : Message::make(view, request.traits, position, surroundings_.memory);
   work().spend(targets_.size(), message->payload_size());
   for (Queue* queue : targets_)
     queue->push(message);
+  return !rejected;
 }
 
 // The letters of others are not for this call to pass on. Whoever causes more than can be passed on

@@ -309,7 +309,7 @@ void TopicTrie::visit(NodeId id, std::size_t place) {
   steps_ += 1 + node.label_size / 16;
   std::span<const WordId> label = label_of(node);
   if (node.has_hash) label = label.first(hash_place(label));
-  if (!stands_at(place, label)) return;
+  if (!label.empty() && !stands_at(place, label)) return;
   place += label.size();
   if (node.has_hash) return go_behind_hash(id, label.size() + 1, place);
   if (node.hash != root) go_behind_hash(node.hash, 0, place);

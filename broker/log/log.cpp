@@ -252,26 +252,24 @@ void Log::release_binding(const engine::BindingDefinition& binding) {
 LogPosition Log::publish(const engine::MessageView& message,
                          std::span<const engine::QueueId> queues) {
   const std::size_t size_max = publish_size_max(message, queues.size());
-  LogPosition position = 0;
-  if (size_max + segment_overhead > segment_size_) {
-    std::string record;
-    append_publish(record, message, queues, 0);
-    make_room(fragment_overhead + 1);
-    position = next_position();
-    append_split(record);
-  } else {
-    make_room(size_max + time_size_max);
-    if (batch_time_ == 0 && message.published_at != 0) {
-      append_time(batch_, batch_time_ = message.published_at);
-    }
-    position = next_position();
-    append_publish(batch_, message, queues, batch_time_);
+  const bool is_split = size_max + segment_overhead > segment_size_;
+  make_room(is_split ? fragment_overhead + 1 : size_max + time_size_max);
+  if (!is_split && batch_time_ == 0 && message.published_at != 0) {
+    append_time(batch_, batch_time_ = message.published_at);
   }
-  SegmentUse& segment = segment_of(position);
+  const LogPosition position = next_position();
+  SegmentUse& segment = segments_.back();  // where the record begins
   segment.live_count += queues.size();
   const std::uint64_t copy_bytes = pile_size_max(message, queues.size());
   segment.copy_bytes += copy_bytes;
   copy_bytes_ += copy_bytes;
+  if (is_split) {
+    std::string record;
+    append_publish(record, message, queues, 0);
+    append_split(record);
+  } else {
+    append_publish(batch_, message, queues, batch_time_);
+  }
   return position;
 }
 

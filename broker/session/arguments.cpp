@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "session/refusals.hpp"
 #include "session/wire_format.hpp"
 
 namespace haypile::session {
@@ -16,6 +17,11 @@ Fault check_routing_header(amqp::TableView headers, std::string_view name) {
   const auto value = headers.find(name);
   if (!value || value->as_array()) return {};
   return refuse("header '" + std::string(name) + "' has to be an array of routing keys");
+}
+
+Fault check_routing_headers(amqp::TableView headers) {
+  if (Fault fault = check_routing_header(headers, "CC")) return fault;
+  return check_routing_header(headers, "BCC");
 }
 
 }  // namespace
@@ -34,22 +40,16 @@ Fault read_consumer_arguments(amqp::TableView arguments, std::int64_t& priority)
 
 Fault check_properties(const amqp::Properties& properties, std::string_view user) {
   if (properties.expiration && !parse_expiration(*properties.expiration)) {
-    return refuse("invalid expiration '" + std::string(*properties.expiration) +
-                  "', expected milliseconds, 0 to " + std::to_string(engine::time_max_ms) +
-                  ", as a string");
+    return refusals::invalid_expiration(*properties.expiration);
   }
   const auto mode = properties.delivery_mode;
   if (mode && *mode != amqp::delivery_mode_transient && *mode != amqp::delivery_mode_persistent) {
-    return refuse("invalid delivery_mode " + std::to_string(*mode) +
-                  ", expected 1 (transient) or 2 (persistent)");
+    return refusals::invalid_delivery_mode(*mode);
   }
   if (properties.user_id && *properties.user_id != user) {
-    return refuse("user_id property set to '" + std::string(*properties.user_id) +
-                  "' but authenticated user was '" + std::string(user) + "'");
+    return refusals::wrong_user(*properties.user_id, user);
   }
-  if (!properties.headers) return {};
-  if (Fault fault = check_routing_header(*properties.headers, "CC")) return fault;
-  return check_routing_header(*properties.headers, "BCC");
+  return properties.headers ? check_routing_headers(*properties.headers) : Fault{};
 }
 
 }  // namespace haypile::session

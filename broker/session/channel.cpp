@@ -2,6 +2,8 @@
 // channel_publish.cpp and channel_consume.cpp.
 #include "session/channel.hpp"
 
+#include "session/refusals.hpp"
+
 namespace haypile::session {
 
 using amqp::ReplyCode;
@@ -31,16 +33,10 @@ Channel::~Channel() {
   link_.memory.add(0, fixed_bytes);
 }
 
-Fault Channel::on_method(std::string_view payload) {
-  const amqp::MethodId id = amqp::peek_method_id(payload);
-  if (content_.expects() != Content::Expects::method) {
-    return {ReplyCode::unexpected_frame,
-            "expected the content of a message, got method " + std::string(amqp::method_name(id))};
-  }
+Fault Channel::on_method(amqp::MethodId id, std::string_view payload) {
+  if (content_.expects() != Content::Expects::method) return refusals::content_is_missing(id);
   method_ = id;
-  if (payload.size() < amqp::method_id_size) {
-    return too_short_for_a_method();
-  }
+  if (payload.size() < amqp::method_id_size) return too_short_for_a_method();
   return dispatch(payload.substr(amqp::method_id_size));
 }
 
@@ -108,12 +104,8 @@ Fault Channel::dispatch(std::string_view arguments) {
     case key(tx::Rollback::id):
       return call<tx::Rollback>(arguments);
     default:
-      break;
+      return refusals::not_for_clients(method_);
   }
-  const std::string_view known = method_name(method_);
-  if (known == "unknown") return unknown_method(method_);
-  return {carries_content(method_) ? ReplyCode::unexpected_frame : ReplyCode::command_invalid,
-          std::string(known) + " is not for a client to send here"};
 }
 
 Fault Channel::check_may_close() const {

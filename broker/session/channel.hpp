@@ -32,8 +32,8 @@ class Channel final : private engine::DeliverySink {
 
   // One frame each. After a fault the caller closes channel or connection, unless it says that the
   // frame is to come again; method() says on which method it came. channel.open, .close and
-  // .close-ok are the session's.
-  Fault on_method(std::string_view payload);
+  // .close-ok are the session's. `id` is what the payload begins with.
+  Fault on_method(amqp::MethodId id, std::string_view payload);
   Fault on_header(std::string_view payload);
   Fault on_body(std::string_view payload);
   amqp::MethodId method() const { return method_; }

@@ -3,6 +3,7 @@
 
 #include "session/arguments.hpp"
 #include "session/channel.hpp"
+#include "session/refusals.hpp"
 #include "session/wire_format.hpp"
 
 namespace haypile::session {
@@ -17,9 +18,7 @@ constexpr std::size_t properties_max_bytes = (128u << 10) - amqp::frame_overhead
 }  // namespace
 
 Fault Channel::handle(const amqp::basic::Publish& method) {
-  if (method.immediate) {
-    return {ReplyCode::not_implemented, "immediate=true"};
-  }
+  if (method.immediate) return refusals::immediate_publish();
   content_.begin(method);
   return {};
 }
@@ -32,9 +31,7 @@ Fault Channel::on_header(std::string_view payload) {
   }
   if (payload.size() > small_header_max_bytes) [[unlikely]] {
     if (payload.size() > properties_max_bytes) {
-      return {ReplyCode::precondition_failed, "properties of " + std::to_string(payload.size()) +
-                                                  " bytes are larger than the maximum of " +
-                                                  std::to_string(properties_max_bytes)};
+      return refusals::properties_too_large(payload.size(), properties_max_bytes);
     }
     set_unfinished(payload.size());
     last_piece_ = link_.now;
@@ -73,13 +70,12 @@ void Channel::set_unfinished(std::size_t bytes) {
 
 engine::PublishRequest Channel::request() const {
   const amqp::Properties& properties = content_.properties();
-  engine::PublishRequest request;
-  request.message.exchange = content_.exchange();
-  request.message.routing_key = content_.routing_key();
-  request.message.properties = content_.raw_properties();
-  request.traits = traits_of(properties);
-  if (properties.headers) request.headers = properties.headers->bytes();
-  return request;
+  return {.message = {.exchange = content_.exchange(),
+                      .routing_key = content_.routing_key(),
+                      .properties = content_.raw_properties(),
+                      .body = {}},
+          .traits = traits_of(properties),
+          .headers = properties.headers ? properties.headers->bytes() : std::string_view{}};
 }
 
 // The request refers to the rewrite afterwards.

@@ -1,6 +1,8 @@
 // A message on its way in: method, header and body frames put together.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -32,8 +34,10 @@ class Content {
   void shrink();
 
   // Of the message at hand, valid until the next one begins.
-  std::string_view exchange() const { return std::string_view(names_).substr(0, exchange_size_); }
-  std::string_view routing_key() const { return std::string_view(names_).substr(exchange_size_); }
+  std::string_view exchange() const { return {names_.data(), exchange_size_}; }
+  std::string_view routing_key() const {
+    return {names_.data() + exchange_size_, routing_key_size_};
+  }
   bool mandatory() const { return mandatory_; }
   const amqp::Properties& properties() const { return properties_; }
   std::string_view raw_properties() const { return raw_properties_; }
@@ -49,7 +53,8 @@ class Content {
   bool complete_ = false;
   bool mandatory_ = false;
   std::size_t exchange_size_ = 0;
-  std::string names_;
+  std::size_t routing_key_size_ = 0;
+  std::array<char, 2 * amqp::short_string_size_max> names_;  // one behind the other
   std::string raw_properties_;
   amqp::Properties properties_;  // views into raw_properties_
   std::uint64_t body_size_ = 0;

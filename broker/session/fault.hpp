@@ -19,9 +19,11 @@ struct [[nodiscard]] Fault {
 
   Fault() = default;
   Fault(amqp::ReplyCode c, std::string t) : code(c), text(std::move(t)) {}
-  Fault(engine::Error error)
-      : code(error ? static_cast<amqp::ReplyCode>(error.code) : amqp::ReplyCode::reply_success),
-        text(std::move(error.text)) {}
+  Fault(engine::Error&& error) {
+    if (!error) return;
+    code = static_cast<amqp::ReplyCode>(error.code);
+    text = std::move(error.text);
+  }
   // Nothing is wrong, but what was asked for goes on in another turn: the same method is to be
   // given to the channel again.
   static Fault not_yet() { return {amqp::ReplyCode{}, {}}; }

@@ -14,7 +14,7 @@ namespace haypile::session {
 // so far: the order of one channel's frames is kept.
 class HeldOutput {
  public:
-  bool empty() const { return first_ == segments_.size(); }
+  bool empty() const { return segments_.empty(); }
   OutputSizes sizes() const {
     OutputSizes sizes = before_tail_;
     if (!empty()) sizes += tail().sizes();
@@ -34,13 +34,13 @@ class HeldOutput {
 
   // Moves to the end of `out` what may go now.
   void release(engine::LogPosition durable, Output& out) {
-    while (!empty() && segments_[first_].until <= durable) {
+    while (first_ < segments_.size() && segments_[first_].until <= durable) {
       Output& output = segments_[first_].output;
       if (first_ + 1 < segments_.size()) before_tail_ -= output.sizes();
       out.append(std::move(output));
       ++first_;
     }
-    if (empty()) {
+    if (first_ == segments_.size()) {
       segments_.clear();
       if (segments_.capacity() > kept_count) std::vector<Segment>().swap(segments_);
       first_ = 0;

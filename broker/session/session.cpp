@@ -54,9 +54,9 @@ std::size_t Session::receive(std::string_view bytes, Time now) {
   }
   publishers_wait_ = engine_ && link_.host.holds_publishers_back();
   if (!publishers_wait_) end_alarm();
+  amqp::Frame frame;
+  std::size_t size = 0;
   while (!is_deaf()) {
-    amqp::Frame frame;
-    std::size_t size = 0;
     switch (amqp::parse_frame(bytes.substr(used), link_.frame_max_bytes, frame, size)) {
       case amqp::FrameStatus::complete:
         on_frame(frame);

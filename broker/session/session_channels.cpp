@@ -39,7 +39,7 @@ void Session::on_channel_frame(const amqp::Frame& frame) {
   if (wanted_room != 0 || (is_method && publishers_wait_)) {
     if (must_wait(*channel, frame, id, wanted_room)) return;
   }
-  const Fault fault = is_method                             ? channel->on_method(frame.payload)
+  const Fault fault = is_method                             ? channel->on_method(id, frame.payload)
                       : frame.type == amqp::FrameType::body ? channel->on_body(frame.payload)
                                                             : channel->on_header(frame.payload);
   if (fault) on_channel_fault(*channel, fault, is_method ? id : channel->method());
@@ -88,7 +88,7 @@ void Session::on_rare_method(std::uint16_t number, Channel* channel, const amqp:
     if (channel->finished()) remove_channel(number);
     return;
   }
-  const Fault fault = channel->on_method(frame.payload);  // channel.flow, or none that is known
+  const Fault fault = channel->on_method(id, frame.payload);  // channel.flow, or none that is known
   if (fault) on_channel_fault(*channel, fault, id);
 }
 

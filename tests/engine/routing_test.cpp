@@ -92,6 +92,21 @@ TEST_CASE_FIXTURE(Fixture, "an alternate exchange is looked for when it is neede
   CHECK(publish("e", "k") == 0);
 }
 
+TEST_CASE_FIXTURE(Fixture, "an exchange that was published to is gone when it is deleted") {
+  exchange("e", ExchangeType::direct);
+  declare("q");
+  bind("e", "q", "k");
+  CHECK(publish("e", "k") == 1);
+  CHECK_FALSE(engine.delete_exchange("e", false));
+  const engine::PublishResult result = engine.publish(
+      {.message = {.exchange = "e", .routing_key = "k", .properties = {}, .body = "m"},
+       .traits = {},
+       .headers = {}});
+  CHECK(static_cast<int>(result.error.code) == 404);
+  exchange("e", ExchangeType::fanout);
+  CHECK(publish("e", "k") == 0);
+}
+
 TEST_CASE_FIXTURE(Fixture, "an internal exchange serves as an alternate one") {
   REQUIRE_FALSE(engine.declare_exchange({"inside", ExchangeType::fanout, false, false, true, ""}));
   with_alternate("e", "inside");
