@@ -23,11 +23,12 @@ HeadersIndex::RuleId HeadersIndex::place(const HeadersMatch& match) {
   for (const TableField& field : match.wanted)
     wanted.push_back(conditions_.use(field.name, field.value));
   std::ranges::sort(wanted);
-  const auto twice = std::ranges::unique(wanted, [this](ConditionId a, ConditionId b) {
-    if (a == b) conditions_.release(b);
-    return a == b;
-  });
-  wanted.erase(twice.begin(), twice.end());
+  const auto twice =
+      std::unique(wanted.begin(), wanted.end(), [this](ConditionId a, ConditionId b) {
+        if (a == b) conditions_.release(b);
+        return a == b;
+      });
+  wanted.erase(twice, wanted.end());
   const std::uint32_t hash = hash_of(match.any, wanted);
   const RuleId known = index_.find(hash, [&](RuleId id) {
     return rules_[id].any == match.any && rules_[id].conditions == wanted;

@@ -400,8 +400,13 @@ bool Log::may_write_checkpoint() {
 // The mark comes last, behind the checkpoint too: who was given the messages of a pile is said in
 // the pile.
 bool Log::close_clean() {
+  try {
+    if (builder_) mark_moved();
+  } catch (const IoError& error) {
+    fail(error);
+    return false;
+  }
   is_closing_ = true;
-  if (builder_) mark_moved();
   flush();
   if (writer_thread_.joinable()) {
     stop_threads();

@@ -39,6 +39,8 @@ struct LogOptions {
   // Kept free on disk for what has to be written even when it is full: the messages of the log, as
   // piles. 0: as much as the log may take, a quarter, and 8 MiB.
   std::uint64_t reserve_size = 0;
+  // What a move puts together for its pile at once, beyond what one message takes.
+  std::size_t portion_size = 1u << 20;
   // Whether threads of its own write and keep house; if not, step() does.
   bool threaded = true;
   // durable() has risen, or room was made. Called by whoever did it.
@@ -215,6 +217,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
             std::optional<std::uint64_t> body_bytes);
   void store_part(bool is_last);
   void release_parts();
+  void leave_segments();
   void forget_pile(Piles::Slot slot);
   // Of whole piles, what is not in their files.
   // With its part of a backlog, and room that containers have ready: about.

@@ -10,12 +10,10 @@
 namespace haypile::log {
 
 namespace {
-// Piles that no checkpoint on disk names yet, and bytes of them that have not been written: more
+// Piles that no checkpoint on disk names yet, and portions of them that have not been written: more
 // would only pile up in memory.
 constexpr std::size_t young_piles_max = 2;
-constexpr std::uint64_t unwritten_max_bytes = 8u << 20;
-// What is put together at once, beyond what one message takes.
-constexpr std::size_t portion_bytes = 1u << 20;
+constexpr std::size_t unwritten_portions_max = 8;
 // Shortness of memory alone moves no less than this, in bytes of the log.
 constexpr std::uint64_t move_size_min = 1u << 20;
 }  // namespace
@@ -73,7 +71,8 @@ void Log::begin_move(LogPosition boundary) {
 }
 
 bool Log::takes_more() const {
-  return builder_->part_size() < portion_bytes && unwritten_bytes_ < unwritten_max_bytes;
+  return builder_->part_size() < options_.portion_size &&
+         unwritten_bytes_ < unwritten_portions_max * options_.portion_size;
 }
 
 engine::StoredId Log::store(const engine::CopyToStore& copy) {
@@ -108,6 +107,7 @@ void Log::end_portion() {
     backlog_of(extent.queue, extent.priority).add(open_pile_, each.first, extent, each.unread);
   }
   portion_.clear();
+  if (HAYPILE_CANARY(portion_leaves_log)) leave_segments();
 }
 
 // What was put together since, and whether it is the end of the file.
@@ -117,11 +117,12 @@ void Log::store_part(bool is_last) {
   // The next part will be about as large, if there is more to come.
   std::string buffer;
   if (!is_last) part_size_ = builder_->part_size();
-  if (!is_last && part_size_ >= portion_bytes) buffer.reserve(part_size_);
+  if (!is_last && part_size_ >= options_.portion_size) buffer.reserve(part_size_);
   Unwritten::Part part = pile.unwritten.add(offset, builder_->take(std::move(buffer)));
   pile.size = builder_->size();
   unwritten_bytes_ += part->size();
   hand_over({StorePile{pile.file, offset, std::move(part), pile.unwritten.written(), is_last}, 0});
+  if (HAYPILE_CANARY(portion_written_early)) pile.unwritten.written()->store(pile.size);
 }
 
 // All that was stored leaves the log at once: the next checkpoint has the pile, and says so.
@@ -140,6 +141,11 @@ void Log::end_move() {
     if (pile.live_count() == 0) empty_piles_.push_back(open_pile_);
   }
   builder_.reset();
+  leave_segments();
+}
+
+// What has moved does not keep segments any more.
+void Log::leave_segments() {
   for (SegmentUse& segment : segments_)
     leave(segment, std::exchange(segment.moved_count, 0));
 }
@@ -274,26 +280,25 @@ void Log::mark_stored(const engine::Copy& copy) {
   note_stored(copy, count == pile.delivery_counts.end() ? 0 : count->second);
 }
 
-// A clean stop in the middle of a move: a recovery does not know the pile, but has to know which of
-// the messages that left memory had been delivered.
+// A move that does not come to its end leaves no pile: of what has left memory in it, the log has
+// to say itself which messages had been delivered.
 void Log::mark_moved() {
   const Pile& pile = piles_.at(open_pile_);
-  try {
-    for (const Extent& extent : pile.extents) {
-      const auto mark = [&](const Block&, std::uint32_t index,
-                            const engine::StoredMessage& message) {
-        if (!message.redelivered || pile.gone.contains(index)) return true;
-        make_room(message_record_size_max);
-        append_message_record(batch_, RecordType::mark_delivered, extent.queue, message.position,
-                              next_position());
-        return true;
-      };
-      const std::uint64_t end = extent.offset + extent.size;
-      for (std::uint64_t offset = extent.offset; offset < end;)
-        offset += pile_reader_.each_in_block(pile, offset, mark).size();
+  for (const Extent& extent : pile.extents) {
+    for (std::uint64_t offset = extent.offset; offset < extent.offset + extent.size;) {
+      offset +=
+          pile_reader_
+              .each_in_block(
+                  pile, offset,
+                  [&](const Block&, std::uint32_t index, const engine::StoredMessage& message) {
+                    if (!message.redelivered || pile.gone.contains(index)) return true;
+                    make_room(message_record_size_max);
+                    append_message_record(batch_, RecordType::mark_delivered, extent.queue,
+                                          message.position, next_position());
+                    return true;
+                  })
+              .size();
     }
-  } catch (const IoError& error) {
-    fail(error);
   }
 }
 

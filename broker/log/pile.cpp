@@ -109,7 +109,8 @@ std::uint32_t PileBuilder::add(const engine::CopyToStore& copy) {
 // to itself.
 const Home* PileBuilder::home_of(const engine::CopyToStore& copy) const {
   if (homes_.empty()) return nullptr;
-  const auto found = homes_.find(copy.position);
+  auto found = homes_.find(copy.position);
+  if (found != homes_.end() && HAYPILE_CANARY(wrong_home)) found = homes_.begin();
   return found == homes_.end() || found->second.block == block_ ? nullptr : &found->second;
 }
 

@@ -59,6 +59,10 @@ std::string_view PileReader::home_records(const Pile& pile, std::uint64_t offset
   home_ = {};
   std::string_view bytes;
   const Block block = this->block(pile, offset, bytes, home_buffer_);
+  if (HAYPILE_CANARY(home_goes_with_first) &&
+      pile.gone.count(block.first, block.first + block.count) == block.count) {
+    refuse(pile, offset, "nothing is left of the block");
+  }
   const BlockReader reader(block, bytes, pile.file, offset, id_);
   if (!reader.ok()) refuse(pile, offset, "the checksum of its block does not match");
   home_ = {pile.file, offset, block_header_size + block.records_size, block.records_size,

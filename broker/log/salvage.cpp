@@ -13,7 +13,6 @@ namespace haypile::log {
 
 namespace {
 
-constexpr std::uint64_t segment_size_default = 8u << 20;
 constexpr std::size_t chunk_size = 1u << 20;
 // Handed to the writer at once.
 constexpr std::uint64_t pending_max_bytes = 4u << 20;
@@ -32,14 +31,19 @@ class Ignored final : public engine::Recovery {
 class Salvage {
  public:
   Salvage(Survey& survey, FileSystem& files, const std::string& from, const std::string& to,
-          const DirectoryId& id)
-      : survey_(survey), files_(files), from_(from), to_(to), id_(id) {}
+          const DirectoryId& id, std::uint32_t segment_size_if_unknown)
+      : survey_(survey),
+        files_(files),
+        from_(from),
+        to_(to),
+        id_(id),
+        segment_size_(survey.segment_size()) {
+    if (segment_size_ < segment_size_min || segment_size_ > UINT32_MAX) {
+      segment_size_ = segment_size_if_unknown;
+    }
+  }
 
   void run() {
-    segment_size_ = survey_.segment_size();
-    if (segment_size_ < segment_size_min || segment_size_ > UINT32_MAX) {
-      segment_size_ = segment_size_default;
-    }
     survey_.piles().each([this](Piles::Slot, const Pile& pile) {
       if (pile.live_count() == 0) return;
       if (survey_.is_damaged(pile) && !HAYPILE_CANARY(salvage_copies_damage)) {
@@ -167,15 +171,16 @@ class Salvage {
   const std::string from_;
   const std::string to_;
   const DirectoryId id_;
-  std::uint64_t segment_size_ = 0;
+  std::uint64_t segment_size_;
   Piles piles_;
 };
 
 }  // namespace
 
 void write_salvaged(Survey& survey, FileSystem& files, const std::string& from,
-                    const std::string& to, const DirectoryId& id) {
-  Salvage(survey, files, from, to, id).run();
+                    const std::string& to, const DirectoryId& id,
+                    std::uint32_t segment_size_if_unknown) {
+  Salvage(survey, files, from, to, id, segment_size_if_unknown).run();
 }
 
 }  // namespace haypile::log

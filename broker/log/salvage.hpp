@@ -12,9 +12,10 @@ namespace haypile::log {
 // Writes to the directory `to`, which exists and is empty, a log that has what `survey` found in
 // `from`: the definitions, the messages in piles, those in segments. Piles without damage are
 // copied. It is a log that was not closed: all messages count as delivered before. All of it is
-// synced when this returns, but for the name of `to` itself. Changes nothing in `from`. Throws
-// IoError.
+// synced when this returns, but for the name of `to` itself. Changes nothing in `from`. Segments
+// have that size if the old ones do not tell theirs. Throws IoError.
 void write_salvaged(Survey& survey, FileSystem& files, const std::string& from,
-                    const std::string& to, const DirectoryId& id);
+                    const std::string& to, const DirectoryId& id,
+                    std::uint32_t segment_size_if_unknown = 8u << 20);
 
 }  // namespace haypile::log

@@ -166,7 +166,8 @@ void Survey::note_moved(const Part& part, std::string_view bytes, const Pile& pi
   HomeFinder homes(bytes, pile.file, id_);
   for (PileRecord record; reader.next(record) && record.index < part.end;) {
     if (record.home && !homes.fill_in(record)) continue;
-    if (may_be_open) {
+    if (may_be_open && !HAYPILE_CANARY(open_pile_taken_for_whole)) {
+      if (HAYPILE_CANARY(open_pile_taken_twice)) continue;
       in_open_pile_.emplace(record.message.position, part.block->queue);
     } else {
       moved_ = std::max(moved_, record.message.position + 1);
@@ -315,7 +316,7 @@ std::optional<std::uint64_t> Survey::read_block(const Pile& pile, const Part& pa
       take(part.block->queue, part.block->priority, message);
     }
   }
-  if (lost > 0) {
+  if (lost > 0 && !HAYPILE_CANARY(lost_home_not_listed)) {
     add_pile_damage(pile.file, {.offset = part.offset,
                                 .what = "refers to messages in a damaged block",
                                 .message_count = lost});

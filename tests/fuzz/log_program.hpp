@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -55,6 +56,7 @@ class LogProgram {
     const std::uint8_t end = input.byte();
     if (end % 3 != 0) log_->mark_durable();
     sync();
+    if (end >= 192) move_some(1 + end % 8);
     if (end % 2 == 0) log_->close_clean();
     log_.reset();
   }
@@ -165,13 +167,19 @@ class LogProgram {
   }
   // All that is durable leaves the log, and stays in memory.
   void move() {
+    if (move_some(std::numeric_limits<std::size_t>::max())) log_->end_move();
+    sync();
+  }
+  // The first portion of a move. False if there is nothing to move.
+  bool move_some(std::size_t copies_left) {
     const engine::LogPosition boundary = log_->move_boundary(true);
-    if (boundary == 0) return;
+    if (boundary == 0) return false;
     log_->begin_move(boundary);
     for (const engine::QueueId queue : queues_) {
       for (const auto& [position, message] : holdings_) {
         const engine::Copy copy = copy_of(queue, position);
         if (position >= boundary || copy.stored != 0 || !message.second.contains(queue)) continue;
+        if (copies_left-- == 0) return end_portion();
         stored_[{queue, position}] = log_->store(
             {.queue = queue,
              .position = position,
@@ -182,8 +190,12 @@ class LogProgram {
                  .exchange = "e", .routing_key = "k", .properties = {}, .body = message.first}});
       }
     }
-    log_->end_move();
+    return end_portion();
+  }
+  bool end_portion() {
+    log_->end_portion();
     sync();
+    return true;
   }
   void settle(Input& input) {
     if (holdings_.empty()) return;

@@ -1,9 +1,11 @@
 // Salvage of a log that somebody has changed: what it leaves starts and is not damaged, it has all
-// that it says, and what stood where nothing was changed is there.
+// that it says, nothing twice, and what stood where nothing was changed is there.
 //
 // Input: whether checksums are made to fit again; a program that makes a log (log_program.hpp);
 // changes to its files (log_damage.hpp).
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
@@ -23,6 +25,8 @@ using namespace haypile;
 using fuzz::expect;
 
 constexpr const char* new_directory = "new";
+// Small, for it is written at once.
+constexpr std::uint32_t segment_size_if_unknown = 4096;
 
 // Queues and bodies; a body is there once.
 using Copies = std::set<std::pair<engine::QueueId, std::string>>;
@@ -79,12 +83,12 @@ class Before {
   // Whether anything has been changed where the message stood, or where the queue referred to it.
   bool is_touched(test::MemFileSystem& files, engine::QueueId queue,
                   const std::string& body) const {
+    // It may be in several batches, and in several segments, cut within its mark.
+    if (body.size() > fragment_size_min) return true;
     const std::string mark = body.substr(0, body.find('#', 1) + 1);
     for (const auto& [path, bytes] : bytes_) {
       if (bytes.find(mark) == std::string::npos) continue;
       if (!files.exists(path) || files.is_odd(path)) return true;
-      // It may be in several batches, and in several segments.
-      if (body.size() > fragment_size_min) return true;
       const std::string name = path.substr(path.find('/') + 1);
       const std::string& now = files.bytes(path);
       std::size_t at = 0;
@@ -106,7 +110,10 @@ class Before {
       if (path.ends_with(".pile")) continue;
       if (!files.exists(path) || files.is_odd(path) || files.bytes(path) != bytes) return false;
     }
-    return files.paths().size() <= bytes_.size();
+    const auto is_of_log = [](const std::string& path) {
+      return path.starts_with(std::string(fuzz::directory) + "/");
+    };
+    return std::ranges::count_if(files.paths(), is_of_log) <= std::ssize(bytes_);
   }
 
  private:
@@ -181,7 +188,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (survey.report().damages.empty()) return 0;
   expect(before.is_changed(files), "what nobody touched is not damaged");
-  log::write_salvaged(survey, files, fuzz::directory, new_directory, fuzz::directory_id);
+  log::write_salvaged(survey, files, fuzz::directory, new_directory, fuzz::directory_id,
+                      segment_size_if_unknown);
   log::Survey result(files, new_directory, fuzz::directory_id);
   result.run();
   expect(result.report().damages.empty(), "what is left is not damaged");
@@ -191,8 +199,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   expect(count_of(opened->recovered) == count_of(survey.report()), "with all that was said");
   // Behind a torn end nothing counts, touched or not: it was never confirmed.
   if (!may_repair && survey.report().torn_bytes == 0) {
-    expect_least_loss(before, files, copies_of(program.holdings()), copies_of(opened->recovered),
-                      survey.report());
+    const Copies left = copies_of(opened->recovered);
+    expect(left.size() == count_of(opened->recovered), "nothing is there twice");
+    expect_least_loss(before, files, copies_of(program.holdings()), left, survey.report());
   }
   return 0;
 }

@@ -178,6 +178,25 @@ TEST_CASE("after a clean stop only what had been delivered is marked") {
   CHECK(numbers_in(fixture.channel(), "q") == "0* 1* 2* 3*");
 }
 
+TEST_CASE("after a clean stop in the middle of a move what had been delivered is marked") {
+  VhostFixture fixture;
+  fixture.options.portion_size = 500;
+  fixture.open();
+  fixture.declare("q");
+  fixture.publish_numbers("q", 0, 20);
+  fixture.open();
+  fixture.publish_numbers("q", 20, 40);
+  fixture.engine().set_movable_max_bytes(0);
+  fixture.vhost->turn(fixture.now);
+  REQUIRE(fixture.engine().is_moving());
+  SUBCASE("when some of it is in the pile's file") {
+    fixture.log().step();
+  }
+  SUBCASE("when none is") {}
+  fixture.close_and_open();
+  CHECK(numbers_in(fixture.channel(), "q") == numbers(0, 20, "*") + " " + numbers(20, 40));
+}
+
 TEST_CASE("a purge and the end of the queue take what is on disk with them") {
   VhostFixture fixture;
   fixture.open();

@@ -113,7 +113,7 @@ void Client::close() {
 
 void Client::publish() {
   static constexpr std::array<QueueIndex, 9> named{p0, p1, prio, rej, t0, loose, ttl, limit, tries};
-  static constexpr std::array<QueueIndex, 3> few{p0, p1, rej};
+  static constexpr std::array<QueueIndex, 4> few{p0, p1, rej, tries};
   for (std::size_t count = random_.between(1, style_.is_brisk ? 5 : 3); count > 0; --count) {
     if (style_.is_brisk && !random_.one_in(150)) {
       publish_one(default_exchange, queue(random_.any(few)).name);
@@ -146,7 +146,7 @@ void Client::publish_one(int exchange, const std::string& key) {
 void Client::consume() {
   static constexpr std::array<QueueIndex, 12> named{p0,    p1,    prio, dead,  rej,   t0,
                                                     fdead, loose, ttl,  limit, tries, full};
-  static constexpr std::array<QueueIndex, 4> few{p0, p1, dead, rej};
+  static constexpr std::array<QueueIndex, 5> few{p0, p1, dead, rej, tries};
   if (channel().consumers.size() >= consumers_max) return;
   const QueueIndex index =
       style_.is_brisk && !random_.one_in(8) ? random_.any(few) : random_.any(named);

@@ -18,6 +18,7 @@ struct Style {
   std::uint32_t segment_size = 4096;
   bool is_brisk = false;     // few queues, kept short: segments come and go
   bool is_small = false;     // messages of few different sizes: what is torn fits together again
+  bool is_prompt = false;    // a turn behind whatever a client does: batches are small
   bool writes_late = false;  // the log's threads have their turns rarely
   bool keeps_late = false;   // the one that keeps house more rarely still
 };

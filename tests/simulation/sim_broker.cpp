@@ -52,6 +52,7 @@ std::unique_ptr<log::Log> make_log(test::MemFileSystem& files, const BrokerLimit
       log::LogOptions{.segment_size = limits.segment_size,
                       .ring_size = limits.ring_size(),
                       .reserve_size = limits.reserve_size(),
+                      .portion_size = limits.portion_size,
                       .threaded = false,
                       .on_durable = [&advanced] { advanced = true; },
                       .on_failure = [&failed](const std::string&) { failed = true; }});

@@ -28,6 +28,7 @@ struct BrokerLimits {
   std::uint32_t ring_segments = 16;
   // Of what waits in queues and could leave memory.
   std::size_t movable_max_bytes = 16'000;
+  std::size_t portion_size = 1u << 20;
   std::size_t output_max_bytes = 20'000;
   // Beyond these publishers are held back.
   std::size_t pending_max_bytes = 64'000;

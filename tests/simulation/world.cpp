@@ -10,6 +10,7 @@ void Simulation::step() {
   const std::size_t dice = random_.below(100);
   if (dice < 32) {
     act();
+    if (style_.is_prompt) turn();
   } else if (dice < 57) {
     move_to_broker();
   } else if (dice < 75) {
