@@ -14,6 +14,10 @@ namespace haypile::log {
 
 namespace {
 
+// Where only the size of the files tells that of the segments: the largest that is believed. A
+// daemon's have 8 MiB, and a file with a hole may say anything.
+constexpr std::uint64_t guessed_size_max = 64u << 20;
+
 // The error's text without the file's name before it.
 std::string phrase(const std::string& text, const std::string& path) {
   const std::string name = "'" + path + "' ";
@@ -201,7 +205,7 @@ std::uint64_t Survey::size_of_segments(const std::vector<SegmentHead>& heads) {
   for (const auto size : {&SegmentHead::batch_size, &SegmentHead::file_size}) {
     if (!counts.empty()) break;
     for (const SegmentHead& head : heads) {
-      if (head.*size >= segment_size_min && head.*size <= UINT32_MAX) ++counts[head.*size];
+      if (head.*size >= segment_size_min && head.*size <= guessed_size_max) ++counts[head.*size];
     }
   }
   const auto most = std::ranges::max_element(counts, {}, &decltype(counts)::value_type::second);
