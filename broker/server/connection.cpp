@@ -24,6 +24,8 @@ using boost::system::error_code;
 namespace {
 // So long a client may take to read why it was refused, however late that was.
 constexpr auto last_word = 1s;
+// What is sent at a time: the kernel copies it meanwhile, and others wait.
+constexpr std::size_t write_max_bytes = 1u << 20;
 }  // namespace
 
 Connection::Connection(Core& core, Socket socket, Peer peer, LoginGate::Place place,
@@ -246,56 +248,56 @@ void Connection::look_after() {
 }
 
 // One write a call: a client that takes all it can get must not keep the others waiting.
-void Connection::flush() {
+std::size_t Connection::flush() {
   dirty_ = false;
-  if (writing_ || !socket_.is_open() || waits_for_refusal()) return;
-  if (session_.output_is_lost()) return close("out of memory");
-  if (session_.has_output()) {
-    if (!write()) return;
-    // What is more than one write takes is for the next turn, after the others.
-    if (session_.has_output()) output_ready();
+  if (writing_ || !socket_.is_open() || waits_for_refusal()) return 0;
+  if (session_.output_is_lost()) {
+    close("out of memory");
+    return 0;
   }
+  const std::size_t sent = session_.has_output() ? write() : 0;
+  if (writing_ || !socket_.is_open()) return sent;
+  // What is more than one write takes is for the next turn, after the others.
+  if (session_.has_output()) output_ready();
   // Some clients take the end of the stream for an error, if it comes before they have closed it.
   if (session_.finished() && !session_.has_output() && !session_.closed_by_client()) {
     close(session_.reason());
   }
+  return sent;
 }
 
-// False if the socket is full, or gone.
-bool Connection::write() {
+// Goes on when the socket has room again, if it has none.
+std::size_t Connection::write() {
   session::OutputPieces pieces;
   session_.look_at_output(pieces);
   std::array<asio::const_buffer, session::OutputPieces::count_max> buffers;
+  std::size_t count = 0;
   std::size_t offered = 0;
-  for (std::size_t i = 0; i < pieces.count; ++i) {
-    buffers[i] = asio::buffer(pieces.pieces[i]);
-    offered += pieces.pieces[i].size();
+  for (; count < pieces.count && offered < write_max_bytes; ++count) {
+    const std::string_view piece = pieces.pieces[count].substr(0, write_max_bytes - offered);
+    buffers[count] = asio::buffer(piece);
+    offered += piece.size();
   }
   error_code error;
-  const std::size_t sent = pieces.count == 1
-                               ? socket_.write_some(buffers[0], error)
-                               : socket_.write_some(std::span(buffers.data(), pieces.count), error);
+  const std::size_t sent = count == 1 ? socket_.write_some(buffers[0], error)
+                                      : socket_.write_some(std::span(buffers.data(), count), error);
   if (error && error != asio::error::would_block && error != asio::error::try_again) {
     close(error.message());
-    return false;
+    return 0;
   }
   session_.output_sent(sent, Clock::now());  // may give it more to send
   if (session_.pause() == session::Pause::unread) go_on_if_over();
-  if (!socket_.is_open()) return false;
+  if (!socket_.is_open()) return sent;
   if (deadline() < armed_for_) arm_timer();
-  if (sent == offered) return true;
-  wait_writable();
-  return false;
+  if (sent < offered) wait_writable();
+  return sent;
 }
 
 void Connection::wait_writable() {
   writing_ = true;
   socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const error_code& error) {
     self->writing_ = false;
-    if (error) return;
-    self->update_clock();
-    self->flush();
-    self->core_.schedule_turn();  // what there was room for may have gone to the log too
+    if (!error) self->output_ready();
   });
 }
 

@@ -30,8 +30,9 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void start();
   engine::OwnerId id() const { return id_; }
 
-  // Sends what there is to send, as far as the socket takes it.
-  void flush();
+  // Sends some of what there is to send, as far as the socket takes it; the rest is for another
+  // turn. Returns how many bytes.
+  std::size_t flush();
   // Goes on with what the session has left, or takes one read of what has come.
   void read() override;
   void log_advanced() override;
@@ -68,7 +69,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void keep(std::string_view rest);
   void count_rest(std::size_t bytes);
   void go_on_if_over();
-  bool write();
+  std::size_t write();
   void after_session();
   void await_log();
   bool waits_for_refusal() const;

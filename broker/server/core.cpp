@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t read_size_bytes = 256u << 10;
 constexpr engine::TimeMs cut_letters_interval_ms = 60'000;
 constexpr std::size_t flushes_per_turn = 500;
+constexpr std::size_t sent_bytes_per_turn = 4u << 20;
 constexpr std::uint64_t segments_min = 8;
 constexpr std::chrono::seconds stop_timeout{2};
 // Of a line of the log, and of what a client has a say in.
@@ -210,10 +211,12 @@ void Core::turn() {
 
 // Some of them, when there are many: each write takes its time.
 void Core::flush_dirty() {
-  for (std::size_t left = std::min(dirty_.size(), flushes_per_turn); left > 0; --left) {
+  std::size_t sent = 0;
+  std::size_t left = std::min(dirty_.size(), flushes_per_turn);
+  for (; left > 0 && sent < sent_bytes_per_turn; --left) {
     const std::shared_ptr<Connection> connection = std::move(dirty_.front());
     dirty_.pop_front();
-    connection->flush();
+    sent += connection->flush();
   }
   if (!dirty_.empty()) schedule_turn();
 }
