@@ -187,21 +187,19 @@ class MessagePtr {
 
 // A message's place in one queue.
 struct Entry {
-  MessagePtr message{};     // the absent one if it has left memory
-  std::uint64_t place = 0;  // rises with each message of the queue; a requeue keeps it
-  StoredId stored = 0;      // since it has left the log
-  // These are of one that has left memory. How large its body is:
-  std::uint32_t absent_size = 0;
-  // The level of its queue:
-  std::uint32_t absent_level : 8 = 0;
-  // How often it came back, at most so many times; kept by queues that count.
-  std::uint32_t delivery_count : 23 = 0;
-  bool redelivered : 1 = false;
+  MessagePtr message{};           // the absent one if it has left memory
+  std::uint64_t place = 0;        // rises with each message of the queue; a requeue keeps it
+  StoredId stored = 0;            // since it has left the log
+  std::uint32_t absent_size = 0;  // of the body, if the message has left memory
+  // How often it came back, at most delivery_count_max; kept by queues that count.
+  std::uint16_t delivery_count = 0;
+  std::uint8_t absent_level = 0;  // of its queue, if the message has left memory
+  bool redelivered = false;
 
-  static constexpr std::uint32_t delivery_count_max = (1u << 23) - 1;
+  static constexpr std::uint32_t delivery_count_max = std::numeric_limits<std::uint16_t>::max();
 
   void set_delivery_count(std::uint32_t count) {
-    delivery_count = std::min(count, delivery_count_max) & delivery_count_max;
+    delivery_count = static_cast<std::uint16_t>(std::min(count, delivery_count_max));
   }
   std::size_t body_size() const {
     return message->is_absent() ? absent_size : message->body().size();
