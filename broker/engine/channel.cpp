@@ -162,6 +162,11 @@ Error unknown_tag(std::uint64_t delivery_tag) {
   return {ErrorCode::precondition_failed, "unknown delivery tag " + std::to_string(delivery_tag)};
 }
 
+Error too_many_held() {
+  return {ErrorCode::precondition_failed,
+          "more than " + std::to_string(Channel::held_max) + " acknowledgements in a transaction"};
+}
+
 }  // namespace
 
 Error Channel::settle(std::uint64_t delivery_tag, bool multiple, Settlement how) {
@@ -274,14 +279,18 @@ Error Channel::hold(std::uint64_t delivery_tag, bool multiple, Settlement how) {
   if (multiple) {
     const bool all = delivery_tag == 0;
     if (!all && !unacked_.contains(delivery_tag)) return unknown_tag(delivery_tag);
-    taken = unacked_.take_until(all ? unacked_.last_tag() : delivery_tag);
+    const std::uint64_t last = all ? unacked_.last_tag() : delivery_tag;
+    if (unacked_.count_until(last, held_max) > held_max - held_count_) return too_many_held();
+    taken = unacked_.take_until(last);
   } else {
+    if (held_count_ >= held_max) return too_many_held();
     TakenMessage message;
     if (!unacked_.take(delivery_tag, message)) return unknown_tag(delivery_tag);
     message.delivery_tag = delivery_tag;
     taken.push_back(std::move(message));
   }
   engine_.work().spend(taken.size());
+  held_count_ += taken.size();
   if (!taken.empty()) held_.push_back({std::move(taken), how});
   return {};
 }
@@ -301,6 +310,7 @@ std::size_t Channel::unsettled_bytes(std::size_t bytes_max) const {
 // All at once: they are part of a group of the journal.
 void Channel::settle_held() {
   std::vector<Held> held = std::exchange(held_, {});
+  held_count_ = 0;
   for (Held& each : held) {
     const bool channel_was_full = !has_room();
     Touched touched;
@@ -318,6 +328,7 @@ void Channel::release_held() {
       unacked_.put_back(std::move(message));
   }
   held_.clear();
+  held_count_ = 0;
 }
 
 void Channel::recover() {

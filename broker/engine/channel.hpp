@@ -99,9 +99,11 @@ class Channel {
   // The bodies of all that it has settled for good.
   std::size_t settled_bytes() const { return settled_bytes_; }
 
-  // In a transaction: takes the messages out as settle() does, and fails as it does; they are
-  // settled with settle_held(), or unacked again after release_held().
+  // In a transaction: takes the messages out as settle() does, and fails as it does, or if it were
+  // more than held_max; they are settled with settle_held(), or unacked again after release_held().
   Error hold(std::uint64_t delivery_tag, bool multiple, Settlement how);
+  // So many can be settled in one step.
+  static constexpr std::size_t held_max = 100'000;
   void settle_held();
   void release_held();
 
@@ -189,6 +191,7 @@ class Channel {
   // What basic.get has brought from which queue, of what is not settled.
   std::unordered_map<Queue*, std::size_t> got_;
   std::vector<Held> held_;
+  std::size_t held_count_ = 0;  // messages
   std::string reply_name_;
   std::string reply_tag_;
 };

@@ -126,6 +126,8 @@ class Engine {
   Draft begin(const PublishRequest& request, std::size_t body_size) {
     return {request.message, body_size, request.traits, surroundings_.memory};
   }
+  // Only spends the work that it would be to bring the message to its queues.
+  void try_route(const PublishRequest& request);
   // What publish() would refuse of a message to that exchange.
   Error check_publish(std::string_view exchange) const;
   // Whether a channel takes replies under that name (Channel::consume_replies()).

@@ -32,6 +32,14 @@ Error Engine::check_publish(std::string_view name) const {
   return {};
 }
 
+void Engine::try_route(const PublishRequest& request) {
+  const std::string_view name = request.message.exchange;
+  Exchange* exchange = name.empty() ? nullptr : find_exchange(name);
+  if (!name.empty() && !exchange) return;
+  static_cast<void>(route(request, exchange));
+  work().spend(targets_.size());
+}
+
 PublishResult Engine::publish(const PublishRequest& request) {
   Exchange* exchange = nullptr;
   if (!request.message.exchange.empty()) {

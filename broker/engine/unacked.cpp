@@ -60,6 +60,17 @@ std::vector<TakenMessage> Unacked::take_until(std::uint64_t delivery_tag) {
   return taken;
 }
 
+std::size_t Unacked::count_until(std::uint64_t last, std::size_t count_max) const {
+  std::size_t count = 0;
+  const auto end = stragglers_.upper_bound(last);
+  for (auto it = stragglers_.begin(); it != end && count <= count_max; ++it)
+    ++count;
+  last = std::min(last, last_tag());
+  for (std::uint64_t tag = first_tag_; tag <= last && count <= count_max; ++tag)
+    count += window_[tag - first_tag_].queue ? 1 : 0;
+  return count;
+}
+
 bool Unacked::any_until(std::uint64_t last) const {
   if (!stragglers_.empty()) return stragglers_.begin()->first <= last;
   return in_window_ > 0 && first_tag_ <= last;  // the first one of a window is never settled

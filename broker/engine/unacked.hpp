@@ -50,6 +50,8 @@ class Unacked {
   Unacked split(std::uint64_t last);
   // Whether there are any up to that tag.
   bool any_until(std::uint64_t last) const;
+  // How many there are up to that tag; a number above `count_max` says that there are more.
+  std::size_t count_until(std::uint64_t last, std::size_t count_max) const;
   // Takes out all up to and including that tag, in the order of their tags.
   std::vector<TakenMessage> take_until(std::uint64_t delivery_tag);
   std::vector<TakenMessage> take_all() { return take_until(last_tag()); }

@@ -131,6 +131,10 @@ class Channel final : private engine::DeliverySink {
   void return_unroutable(const engine::PublishRequest& request);
   void set_unfinished(std::size_t bytes);
   void forget_transaction();
+  template <class Visit>
+  void with_request(Pending& pending, Visit visit);
+  // The transaction's messages are more work than one step may be.
+  bool leads_too_far();
   Fault consume_replies(const amqp::basic::Consume& method, std::string tag);
   Fault settle(std::uint64_t delivery_tag, bool multiple, engine::Settlement how);
   Fault check_is_transactional() const;

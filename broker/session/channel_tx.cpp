@@ -1,10 +1,22 @@
 // Transactions: what is published and settled waits for tx.commit, and then becomes durable as one.
+#include <string>
+#include <vector>
+
 #include "session/channel.hpp"
 #include "session/wire_format.hpp"
 
 namespace haypile::session {
 
 using amqp::ReplyCode;
+
+namespace {
+
+// A commit is one step, for which all others wait: so many messages it may have, and so much work
+// it may be to bring them to their queues.
+constexpr std::size_t messages_max = 100'000;
+constexpr std::uint64_t routing_units_max = 100'000;
+
+}  // namespace
 
 Fault Channel::check_is_transactional() const {
   if (transactional_) return {};
@@ -23,6 +35,10 @@ Fault Channel::handle(const amqp::tx::Select&) {
 // What would be refused is refused at once; queues are looked for at the end.
 Fault Channel::publish_later(const engine::PublishRequest& request) {
   if (Fault fault = engine_.check_publish(request.message.exchange)) return fault;
+  if (pending_.size() == messages_max) {
+    return {ReplyCode::precondition_failed,
+            "more than " + std::to_string(messages_max) + " messages in a transaction"};
+  }
   std::size_t bytes = sizeof(Pending) + sizeof(engine::Message) + request.message.body.size() +
                       request.message.properties.size();
   for (const std::string_view key : request.more_keys)
@@ -52,24 +68,45 @@ void Channel::forget_transaction() {
   link_.count_transaction(0, std::exchange(pending_bytes_, 0));
 }
 
+// Those for the message are valid during `visit(request)` only.
+template <class Visit>
+void Channel::with_request(Pending& pending, Visit visit) {
+  const engine::MessageView message = pending.message.message()->view();
+  const std::vector<std::string_view> more_keys(pending.more_keys.begin(), pending.more_keys.end());
+  // An exchange that has been deleted since leads nowhere.
+  visit(engine::PublishRequest{.message = message,
+                               .traits = pending.traits,
+                               .headers = headers_in(message.properties),
+                               .more_keys = more_keys,
+                               .draft = &pending.message});
+}
+
+bool Channel::leads_too_far() {
+  if (pending_.size() < 2) return false;
+  const engine::Portion portion(engine_.work(), routing_units_max);
+  for (Pending& pending : pending_) {
+    with_request(pending,
+                 [&](const engine::PublishRequest& request) { engine_.try_route(request); });
+    if (portion.is_used_up()) return true;
+  }
+  return false;
+}
+
 Fault Channel::handle(const amqp::tx::Commit&) {
   if (Fault fault = check_is_transactional()) return fault;
+  if (leads_too_far()) {
+    return {ReplyCode::precondition_failed,
+            "transaction not committed: its messages go to too many queues"};
+  }
   bool rejected = false;
   {
     const engine::Group group(engine_);
     for (Pending& pending : pending_) {
-      const engine::MessageView message = pending.message.message()->view();
-      const std::vector<std::string_view> more_keys(pending.more_keys.begin(),
-                                                    pending.more_keys.end());
-      // An exchange that has been deleted since leads nowhere.
-      const engine::PublishRequest request{.message = message,
-                                           .traits = pending.traits,
-                                           .headers = headers_in(message.properties),
-                                           .more_keys = more_keys,
-                                           .draft = &pending.message};
-      const engine::PublishResult result = engine_.publish(request);
-      if (result.queue_count == 0 && pending.mandatory) return_unroutable(request);
-      rejected = rejected || result.rejected;
+      with_request(pending, [&](const engine::PublishRequest& request) {
+        const engine::PublishResult result = engine_.publish(request);
+        if (result.queue_count == 0 && pending.mandatory) return_unroutable(request);
+        rejected = rejected || result.rejected;
+      });
     }
     consumers_.settle_held();
   }

@@ -90,6 +90,26 @@ attack("routing: fanout to 10,000")(fanout(10_000, 2))
 attack("routing: fanout to 10,000, durable", bound_s=40)(fanout(10_000, 1, **PERSISTENT))
 
 
+@attack("routing: a transaction to 10,000 queues", fast=True)
+def wide_transaction(scene):
+    """It is refused, or its commit keeps nobody waiting."""
+    client = scene.client()
+    client.sends(exchange("x", "fanout") + b"".join(
+        declare(f"q{number}") + bind(f"q{number}", "x") for number in range(10_000)))
+    client.sync()
+    client.sends(method("tx.select") + publish("x", "", b"x") * 300 + method("tx.commit"))
+    client.read_for(2)
+
+
+@attack("routing: a transaction of many messages")
+def long_transaction(scene):
+    client = scene.client()
+    client.sends(declare("q") + method("tx.select"))
+    client.sync()
+    client.sends(publish("", "q", b"x") * 99_000 + method("tx.commit"))
+    client.read_for(2)
+
+
 @attack("routing: 3,500 CC keys")
 def carbon_copies(scene):
     client = scene.client()

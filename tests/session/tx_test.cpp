@@ -140,6 +140,26 @@ TEST_CASE_FIXTURE(Fixture, "unroutable: a missing exchange at once, no queue wit
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "a commit that would be too much for one step is refused as a whole") {
+  peer.send(1, amqp::exchange::Declare{.exchange = "x", .type = "fanout"});
+  peer.expect(1, amqp::exchange::DeclareOk{});
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = "q" + std::to_string(i);
+    peer.declare(name);
+    peer.send(1, amqp::queue::Bind{.queue = name, .exchange = "x"});
+    peer.expect(1, amqp::queue::BindOk{});
+  }
+  const auto memory = broker.engine.memory_bytes();
+  select();
+  for (int i = 0; i < 300; ++i)
+    peer.publish(1, "x", "", "m");
+  peer.publish(1, "", "q", "m");
+  peer.send(1, amqp::tx::Commit{});
+  peer.expect_close(1, 406, "too many queues");
+  CHECK(ready() == 0);
+  CHECK(broker.engine.memory_bytes() == memory);
+}
+
 TEST_CASE_FIXTURE(Fixture, "what does not go together is a 406") {
   SUBCASE("commit without select") {
     peer.send(1, amqp::tx::Commit{});
