@@ -248,7 +248,9 @@ void Connection::look_after() {
 // One write a call: a client that takes all it can get must not keep the others waiting.
 void Connection::flush() {
   dirty_ = false;
-  if (writing_ || !socket_.is_open() || waits_for_refusal()) return;
+  if (!socket_.is_open() || waits_for_refusal()) return;
+  if (deadline() < armed_for_) arm_timer();  // it may have a channel to close
+  if (writing_) return;
   if (session_.output_is_lost()) return close("out of memory");
   if (session_.has_output()) {
     if (!write()) return;
