@@ -195,7 +195,7 @@ void Queue::remove_consumer(Consumer& consumer) {
 
 void Queue::wake(Consumer& consumer) {
   if (!consumer.in_line() && consumer.has_credit()) line_.rejoin(consumer);
-  note_taker(consumer);
+  if (ready_.has_withheld()) note_taker(consumer);
 }
 
 // First in line, so that it is found among the first that are looked at.
@@ -264,44 +264,49 @@ std::vector<Consumer*> Queue::who_might_take_withheld() {
   return takers;
 }
 
+// Until somebody is refused: then who might take it has to be found out anew.
 void Queue::offer_withheld() {
-  if (pauses_ > 0) return;
   may_offer_withheld_ = false;
   for (Consumer* consumer : who_might_take_withheld()) {
     const std::size_t properties_max = consumer->channel().properties_max();
     while (consumer->has_credit() && ready_.has_withheld_for(properties_max)) {
       if (guarded_ && !drop_expired()) {
-        may_offer_withheld_ = true;
+        may_offer_withheld_ = is_interrupted_ = true;
         return;
       }
       Entry entry;
       if (!ready_.pop(properties_max, entry)) return;
       ++unacked_count_;
-      give(*consumer, std::move(entry));
+      if (!give(*consumer, std::move(entry))) return;
     }
   }
 }
 
 void Queue::dispatch() {
   if (guarded_ && !(drop_excess() && drop_expired())) return arm();
-  const Portion portion(surroundings_.work, portion_units);
-  is_interrupted_ = false;
-  while (may_offer_withheld_ || ready_.has_for_all()) {
-    if (may_offer_withheld_) offer_withheld();
-    if (!ready_.has_for_all()) break;
-    Consumer* consumer = next_consumer();
-    if (!consumer) break;
-    Entry entry;
-    if (!ready_.pop(consumer->channel().properties_max(), entry)) break;
-    ++unacked_count_;
-    const bool is_given = give(*consumer, std::move(entry));
-    if (guarded_ && !drop_expired()) break;
-    if (!is_given && portion.is_used_up()) {
-      is_interrupted_ = true;
-      break;
-    }
-  }
+  if (may_offer_withheld_ || ready_.has_for_all()) give_out();
   if (guarded_ || is_interrupted_) arm();
+}
+
+void Queue::give_out() {
+  is_interrupted_ = false;
+  if (pauses_ > 0) return;
+  const Portion portion(surroundings_.work, portion_units);
+  while (may_offer_withheld_ || ready_.has_for_all()) {
+    if (may_offer_withheld_) {
+      is_interrupted_ = portion.is_used_up();
+      if (!is_interrupted_) offer_withheld();
+      if (is_interrupted_) return;
+      continue;
+    }
+    Consumer* consumer = next_consumer();
+    if (!consumer) return;
+    Entry entry;
+    if (!ready_.pop(consumer->channel().properties_max(), entry)) return;
+    ++unacked_count_;
+    give(*consumer, std::move(entry));
+    if (guarded_ && !drop_expired()) return;
+  }
 }
 
 bool Queue::is_full_for(std::size_t body_size) {
@@ -411,6 +416,7 @@ void Queue::restore_unused_since(TimeMs time) {
 
 void Queue::on_deadline() {
   surroundings_.timers.disarm(*this, timer_);
+  is_interrupted_ = false;
   dispatch();
   arm();
 }

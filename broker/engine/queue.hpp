@@ -149,6 +149,7 @@ class Queue final : public Destination {
   Consumer* next_consumer();
   void step_aside(Consumer& consumer);
   bool give(Consumer& consumer, Entry&& entry);
+  void give_out();
   void offer_withheld();
   std::vector<Consumer*> who_might_take_withheld();
   void note_taker(Consumer& consumer);
@@ -185,7 +186,7 @@ class Queue final : public Destination {
   bool is_bound_ = true;  // or may be
   // Somebody in line might take what is withheld.
   bool may_offer_withheld_ = false;
-  // So many were refused that on_deadline() has to go on.
+  // There is more to give out than in one go: on_deadline() goes on.
   bool is_interrupted_ = false;
   std::uint64_t next_place_ = 1;
   std::size_t unacked_count_ = 0;

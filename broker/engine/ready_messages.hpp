@@ -38,6 +38,7 @@ class ReadyMessages : public MoveListItem {
   std::size_t size() const { return size_ + (withheld_ ? withheld_->size() : 0); }
   // Whether there is something for all, whatever they can be sent.
   bool has_for_all() const { return size_ != 0; }
+  bool has_withheld() const { return withheld_ != nullptr; }
   // Whether there is something that not all can be sent, but who can be sent so much.
   bool has_withheld_for(std::size_t properties_max) const {
     return withheld_ && withheld_->has_for(properties_max);

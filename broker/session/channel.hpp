@@ -133,7 +133,13 @@ class Channel final : private engine::DeliverySink {
   Fault publish_later(const engine::PublishRequest& request);
   // As a consumer is told them; `changed` holds them if they are not the message's own.
   std::string_view told_properties(const engine::Message& message, std::uint32_t delivery_count,
-                                   std::string& changed) const;
+                                   std::string& changed) const {
+    const std::string_view own = message.properties();
+    if (delivery_count == 0 && own.size() <= consumers_.properties_max()) return own;
+    return changed_properties(own, delivery_count, changed);
+  }
+  std::string_view changed_properties(std::string_view own, std::uint32_t delivery_count,
+                                      std::string& changed) const;
   Fault header_too_large(std::size_t properties_size) const;
   void return_unroutable(const engine::PublishRequest& request);
   void set_unfinished(std::size_t bytes);

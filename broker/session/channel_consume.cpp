@@ -11,11 +11,9 @@ using amqp::ReplyCode;
 
 // What the broker tells besides is left out if there is no room for it: first how often it came
 // back, then how it died.
-std::string_view Channel::told_properties(const engine::Message& message,
-                                          std::uint32_t delivery_count,
-                                          std::string& changed) const {
-  const std::string_view own = message.properties();
-  const std::size_t size_max = link_.properties_max_bytes();
+std::string_view Channel::changed_properties(std::string_view own, std::uint32_t delivery_count,
+                                             std::string& changed) const {
+  const std::size_t size_max = consumers_.properties_max();
   if (delivery_count != 0) {
     changed = with_delivery_count(own, delivery_count);
     if (changed.size() <= size_max) return changed;

@@ -84,7 +84,7 @@ std::size_t Session::receive(std::string_view bytes, Time now) {
     break;
   }
   leave_channel();
-  close_refused();
+  if (link_.has_refused) close_refused();
   link_.account();
   if (is_deaf()) {
     pause_ = Pause::none;
