@@ -71,9 +71,16 @@ Error Channel::consume_replies(ConsumerOptions options, std::string name) {
 }
 
 bool Channel::deliver_reply(const MessagePtr& message) {
-  if (!sink_has_room_) return false;
+  if (!sink_has_room_ || properties_size(*message) > properties_max_) return false;
   sink_has_room_ = sink_.deliver({reply_tag_, unacked_.skip(), false, 0, message});
   return true;
+}
+
+std::size_t Channel::bare_size(const Message& message) {
+  const std::string_view properties = message.properties();
+  engine_.work().spend(1);
+  engine_.work().spend_decoding(properties.size());
+  return engine_.surroundings_.wire.bare_size(properties);
 }
 
 bool Channel::has_consumer(std::string_view tag) const {
@@ -111,10 +118,17 @@ Error Channel::get(std::string_view queue_name, bool no_ack, GetResult& out) {
   Queue* queue = nullptr;
   if (Error error = engine_.find_queue(queue_name, owner_, queue)) return error;
   Entry entry;
-  const bool found = queue->pop(entry);
+  const bool found = queue->pop(properties_max_, entry);
   queue->touch();
   engine_.bury();
   if (!found) return {};
+  if (const std::size_t size = properties_size(*entry.message); size > properties_max_) {
+    out.refused_size = size;
+    queue->withhold(std::move(entry), size);
+    queue->dispatch();
+    engine_.bury();
+    return {};
+  }
   out.found = true;
   out.redelivered = entry.redelivered;
   out.delivery_count = entry.delivery_count;

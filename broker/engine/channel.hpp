@@ -1,7 +1,9 @@
 // One AMQP channel's share of the engine: its consumers, and what it was given and has not settled.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <list>
 #include <memory>
 #include <string>
@@ -42,11 +44,18 @@ class DeliverySink {
   virtual bool deliver(const Delivery& delivery) = 0;
   // The consumer is gone with its queue.
   virtual void consumer_cancelled(std::string_view consumer_tag) = 0;
+  // The client was to be given a message with so many bytes of properties, which is more than it
+  // can be sent (Channel::set_properties_max()). The message waits for others; to this channel
+  // nothing is delivered any more, and it has to be closed.
+  virtual void refused(std::size_t /*properties_size*/) {}
 };
 
 // What basic.get found.
 struct GetResult {
   bool found = false;
+  // Of what was next, if it is more than the client can be sent: then the channel has to be closed,
+  // and the message stays in the queue, for others.
+  std::size_t refused_size = 0;
   bool redelivered = false;
   std::uint32_t delivery_count = 0;  // as in Delivery
   std::uint64_t delivery_tag = 0;
@@ -64,6 +73,10 @@ class Channel {
   Channel& operator=(const Channel&) = delete;
 
   std::uint64_t owner() const { return owner_; }
+
+  // The most that the client can be sent of a message's properties, encoded; no limit otherwise.
+  void set_properties_max(std::size_t bytes) { properties_max_ = bytes; }
+  std::size_t properties_max() const { return properties_max_; }
 
   // 0: no limit. Counts for consumers that start later, each for itself.
   void set_prefetch(std::uint32_t prefetch_count) { prefetch_count_ = prefetch_count; }
@@ -131,8 +144,20 @@ class Channel {
   };
 
   void deliver(Consumer& consumer, Entry&& entry);
-  // False if it does not read.
+  // False if it does not read, or cannot be sent the message.
   bool deliver_reply(const MessagePtr& message);
+  // How large the message's properties are as the client is told them: what the broker tells
+  // besides is left out if there is no room for it.
+  std::size_t properties_size(const Message& message) {
+    const std::size_t size = message.properties().size();
+    return size <= properties_max_ ? size : bare_size(message);
+  }
+  std::size_t bare_size(const Message& message);
+  // It was to be given what it cannot be sent.
+  void refuse(std::size_t properties_size) {
+    stop_deliveries();
+    sink_.refused(properties_size);
+  }
   bool has_room() const {
     return sink_has_room_ && (prefetch_count_all_ == 0 || unacked_count_ < prefetch_count_all_);
   }
@@ -178,6 +203,7 @@ class Channel {
   std::uint32_t prefetch_count_ = 0;
   std::uint32_t prefetch_count_all_ = 0;
   std::uint32_t unacked_count_ = 0;  // given to consumers; basic.get is outside
+  std::size_t properties_max_ = std::numeric_limits<std::size_t>::max();
   bool sink_has_room_ = true;
   bool stopped_ = false;
   std::list<Consumer*> parked_;  // the longest first

@@ -40,6 +40,11 @@ class Line {
     std::list<Consumer*>& line = consumer.group_->in_line;
     line.splice(line.end(), line, consumer.place_);
   }
+  // It is the next one of its priority. Of one that is in line.
+  static void to_front(Consumer& consumer) {
+    std::list<Consumer*>& line = consumer.group_->in_line;
+    line.splice(line.begin(), line, consumer.place_);
+  }
   // It has no credit. Of one that is in line.
   static void leave(Consumer& consumer) {
     ConsumerGroup& group = *consumer.group_;
@@ -51,6 +56,20 @@ class Line {
     ConsumerGroup& group = *consumer.group_;
     group.in_line.splice(group.in_line.end(), group.waiting, consumer.place_);
     consumer.in_line_ = true;
+  }
+
+  // `visit(consumer)` for those in line, `count_max` at most; returns how many there were.
+  template <class Visit>
+  std::size_t each_in_line(std::size_t count_max, Visit visit) const {
+    std::size_t count = 0;
+    for (const auto& [priority, group] : groups_) {
+      for (Consumer* consumer : group.in_line) {
+        if (count == count_max) return count;
+        ++count;
+        visit(*consumer);
+      }
+    }
+    return count;
   }
 
   // All of them, also those that have left; none is in it afterwards.

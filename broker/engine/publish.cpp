@@ -16,8 +16,6 @@ constexpr std::uint64_t letter_units_per_call = 500;
 // next.
 constexpr std::uint64_t units_per_advance = 10'000;
 constexpr std::uint64_t units_per_job = 1000;
-// Properties are decoded and put together again, which is more work than copying them.
-constexpr std::size_t decoded_bytes_per_unit = 256;
 
 }  // namespace
 
@@ -187,7 +185,8 @@ void Engine::pass_on(const DeadLetter& letter) {
   const QueueOptions& options = letter.queue->options();
   const std::string& name = letter.queue->name();
   const Message& message = *letter.entry.message;
-  work().spend(2 + message.properties().size() / decoded_bytes_per_unit);
+  work().spend(2);
+  work().spend_decoding(message.properties().size());
   Exchange* exchange = find_exchange(*options.dead_letter_exchange);
   if (!exchange && !options.dead_letter_exchange->empty()) return;
   DeadMessage dead = surroundings_.wire.after_death(

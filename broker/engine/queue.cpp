@@ -12,6 +12,9 @@ namespace haypile::engine {
 namespace {
 // A backlog that expires all at once is dropped in portions: others have work to do, too.
 constexpr std::uint64_t portion_units = 1000;
+// Of those in line, so many are looked at for one who can be sent what is withheld.
+constexpr std::size_t looked_at_max = 1000;
+constexpr std::size_t looked_at_per_unit = 10;
 // Whoever polls a queue that expires uses it all the time. The log is told of a use that lies ahead
 // by this share of the time, and then of none until it has come: a queue may live that much longer
 // after a restart, but never shorter.
@@ -42,10 +45,10 @@ void Queue::push(const MessagePtr& message) {
   if (message->has_ttl()) guarded_ = true;
   if (guarded_) drop_expired();
   Entry entry{.message = message, .place = next_place_++};
-  if (ready_.empty()) {
+  if (!ready_.has_for_all()) {
     if (Consumer* consumer = next_consumer()) {
       ++unacked_count_;
-      give(*consumer, std::move(entry));
+      if (!give(*consumer, std::move(entry))) dispatch();
       return;
     }
   }
@@ -65,13 +68,13 @@ void Queue::restore(MessagePtr message, bool redelivered, std::uint32_t delivery
   if (guarded_) arm();
 }
 
-bool Queue::pop(Entry& out) {
+bool Queue::pop(std::size_t properties_max, Entry& out) {
   // What is behind more than a portion of what has expired is not to be had yet.
   if (guarded_ && !drop_expired()) {
     arm();
     return false;
   }
-  if (pauses_ > 0 || !ready_.pop(out)) return false;
+  if (pauses_ > 0 || !ready_.pop(properties_max, out)) return false;
   ++unacked_count_;
   if (guarded_) {
     drop_expired();
@@ -94,6 +97,12 @@ void Queue::requeue(Entry entry) {
     }
   }
   ready_.put_back(std::move(entry));
+}
+
+void Queue::withhold(Entry&& entry, std::size_t needed) {
+  --unacked_count_;
+  may_offer_withheld_ = true;
+  ready_.withhold(std::move(entry), needed);
 }
 
 void Queue::settle(const Entry& entry) {
@@ -165,6 +174,7 @@ void Queue::move_in_hand(Entry& entry) {
 
 void Queue::add_consumer(Consumer& consumer) {
   line_.add(consumer);
+  note_taker(consumer);
   exclusive_consumer_ = consumer.options().exclusive;
   if (options_.single_active_consumer && !active_) active_ = &consumer;
   if (options_.expires_ms && line_.size() == 1 && durable()) {
@@ -176,12 +186,23 @@ void Queue::add_consumer(Consumer& consumer) {
 void Queue::remove_consumer(Consumer& consumer) {
   line_.remove(consumer);
   if (consumer.options().exclusive) exclusive_consumer_ = false;
-  if (&consumer == active_) active_ = line_.front();
+  if (&consumer == active_) {
+    active_ = line_.front();
+    if (active_) note_taker(*active_);
+  }
   if (line_.size() == 0) touch();
 }
 
 void Queue::wake(Consumer& consumer) {
   if (!consumer.in_line() && consumer.has_credit()) line_.rejoin(consumer);
+  if (ready_.has_withheld()) note_taker(consumer);
+}
+
+// First in line, so that it is found among the first that are looked at.
+void Queue::note_taker(Consumer& consumer) {
+  if (!ready_.has_withheld_for(consumer.channel().properties_max())) return;
+  may_offer_withheld_ = true;
+  if (consumer.in_line() && !options_.single_active_consumer) line_.to_front(consumer);
 }
 
 Consumer* Queue::next_consumer() {
@@ -204,29 +225,88 @@ void Queue::step_aside(Consumer& consumer) {
   consumer.channel().park(consumer);
 }
 
-// `consumer` is what next_consumer() gave.
-void Queue::give(Consumer& consumer, Entry&& entry) {
-  consumer.channel().deliver(consumer, std::move(entry));
-  if (options_.single_active_consumer) return;
+// `consumer` is in line, or the active one. False if it cannot be sent the message, which is then
+// withheld; nor is it given any other one: its channel is about to be closed.
+bool Queue::give(Consumer& consumer, Entry&& entry) {
+  Channel& channel = consumer.channel();
+  const std::size_t needed = channel.properties_size(*entry.message);
+  const bool is_sendable = needed <= channel.properties_max();
+  if (is_sendable) {
+    channel.deliver(consumer, std::move(entry));
+  } else {
+    withhold(std::move(entry), needed);
+    channel.refuse(needed);
+  }
+  if (options_.single_active_consumer) return is_sendable;
   if (consumer.has_credit()) {
     line_.rotate(consumer);
   } else {
     step_aside(consumer);
   }
+  return is_sendable;
+}
+
+// Not all of a long line are looked at. Those who are missed get it when they have settled
+// something, or when it is their turn.
+std::vector<Consumer*> Queue::who_might_take_withheld() {
+  std::vector<Consumer*> takers;
+  const auto look_at = [&](Consumer& consumer) {
+    if (consumer.has_credit() && ready_.has_withheld_for(consumer.channel().properties_max())) {
+      takers.push_back(&consumer);
+    }
+  };
+  if (!options_.single_active_consumer) {
+    const std::size_t count = line_.each_in_line(looked_at_max, look_at);
+    surroundings_.work.spend(count / looked_at_per_unit);
+  } else if (active_) {
+    look_at(*active_);
+  }
+  return takers;
+}
+
+// Until somebody is refused: then who might take it has to be found out anew.
+void Queue::offer_withheld() {
+  may_offer_withheld_ = false;
+  for (Consumer* consumer : who_might_take_withheld()) {
+    const std::size_t properties_max = consumer->channel().properties_max();
+    while (consumer->has_credit() && ready_.has_withheld_for(properties_max)) {
+      if (guarded_ && !drop_expired()) {
+        may_offer_withheld_ = is_interrupted_ = true;
+        return;
+      }
+      Entry entry;
+      if (!ready_.pop(properties_max, entry)) return;
+      ++unacked_count_;
+      if (!give(*consumer, std::move(entry))) return;
+    }
+  }
 }
 
 void Queue::dispatch() {
   if (guarded_ && !(drop_excess() && drop_expired())) return arm();
-  while (!ready_.empty()) {
+  if (may_offer_withheld_ || ready_.has_for_all()) give_out();
+  if (guarded_ || is_interrupted_) arm();
+}
+
+void Queue::give_out() {
+  is_interrupted_ = false;
+  if (pauses_ > 0) return;
+  const Portion portion(surroundings_.work, portion_units);
+  while (may_offer_withheld_ || ready_.has_for_all()) {
+    if (may_offer_withheld_) {
+      is_interrupted_ = portion.is_used_up();
+      if (!is_interrupted_) offer_withheld();
+      if (is_interrupted_) return;
+      continue;
+    }
     Consumer* consumer = next_consumer();
-    if (!consumer) break;
+    if (!consumer) return;
     Entry entry;
-    if (!ready_.pop(entry)) break;
+    if (!ready_.pop(consumer->channel().properties_max(), entry)) return;
     ++unacked_count_;
     give(*consumer, std::move(entry));
-    if (guarded_ && !drop_expired()) break;
+    if (guarded_ && !drop_expired()) return;
   }
-  if (guarded_) arm();
 }
 
 bool Queue::is_full_for(std::size_t body_size) {
@@ -306,7 +386,8 @@ void Queue::bury(const Entry& entry) {
 void Queue::arm() {
   if (closed()) return;
   // Too long: it could not give up all that is too much at once.
-  TimeMs deadline = is_too_long() && pauses_ == 0 ? surroundings_.now : no_deadline;
+  const bool is_late = is_interrupted_ || (is_too_long() && pauses_ == 0);
+  TimeMs deadline = is_late ? surroundings_.now : no_deadline;
   ready_.each_front(
       [&](const MessageTimes& times) { deadline = std::min(deadline, expiry(times)); });
   if (options_.expires_ms && line_.size() == 0) {
@@ -335,6 +416,7 @@ void Queue::restore_unused_since(TimeMs time) {
 
 void Queue::on_deadline() {
   surroundings_.timers.disarm(*this, timer_);
+  is_interrupted_ = false;
   dispatch();
   arm();
 }
@@ -361,6 +443,8 @@ void Queue::check_invariants(std::size_t unacked_count, std::size_t letter_count
     ++in_memory;
   });
   expect_invariant(in_memory <= ready_.size(), "what is in memory is part of what is ready");
+  const char* broken = closed() ? nullptr : ready_.broken_invariant();
+  expect_invariant(!broken, broken ? broken : "what is ready is in order");
   expect_invariant(!closed() || line_.size() == 0, "nobody consumes from a deleted queue");
 }
 

@@ -60,9 +60,13 @@ class Queue final : public Destination {
   // A message that recovery found; nobody consumes yet.
   void restore(MessagePtr message, bool redelivered, std::uint32_t delivery_count);
 
-  // Takes the head of the queue; false when nothing is ready. It counts as unacked until it
-  // is settled, rejected or requeued.
-  bool pop(Entry& out);
+  // Takes the head of the queue, for somebody who can be sent so much (Channel::properties_max());
+  // false when nothing is ready. It counts as unacked until it is settled, rejected, requeued or
+  // withheld.
+  bool pop(std::size_t properties_max, Entry& out);
+  // A popped entry was not given to anybody: it is for those only who can be sent as much as it
+  // needs. Call dispatch() afterwards.
+  void withhold(Entry&& entry, std::size_t needed);
   // A popped entry comes back to its own place. Call dispatch() when all are back.
   void requeue(Entry entry);
   // A popped entry is gone for good.
@@ -144,7 +148,11 @@ class Queue final : public Destination {
  private:
   Consumer* next_consumer();
   void step_aside(Consumer& consumer);
-  void give(Consumer& consumer, Entry&& entry);
+  bool give(Consumer& consumer, Entry&& entry);
+  void give_out();
+  void offer_withheld();
+  std::vector<Consumer*> who_might_take_withheld();
+  void note_taker(Consumer& consumer);
   bool is_full_for(std::size_t body_size);
   TimeMs expiry(const MessageTimes& times) const;
   // False if there is more to drop than should be done in one go: on_deadline() will.
@@ -176,6 +184,10 @@ class Queue final : public Destination {
   bool guarded_;
   bool exclusive_consumer_ = false;
   bool is_bound_ = true;  // or may be
+  // Somebody in line might take what is withheld.
+  bool may_offer_withheld_ = false;
+  // There is more to give out than in one go: on_deadline() goes on.
+  bool is_interrupted_ = false;
   std::uint64_t next_place_ = 1;
   std::size_t unacked_count_ = 0;
   std::size_t pauses_ = 0;

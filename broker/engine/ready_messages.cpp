@@ -38,10 +38,40 @@ bool ReadyMessages::take_other(Level& level, Entry& out) {
 }
 
 void ReadyMessages::keep_returned(Level& level, Entry&& entry) {
-  if (!is_loggable(entry) || entry.stored != 0) return level.returned.push(std::move(entry));
+  if (!is_unsaved(entry)) return level.returned.push(std::move(entry));
   add_movable(entry);
   surroundings_.moves.note(*this, entry.message->position());
   level.unsaved.push(std::move(entry));
+}
+
+void ReadyMessages::withhold(Entry&& entry, std::size_t needed) {
+  const std::uint8_t level = level_of(entry);
+  const MessageTimes times = entry.message->times();
+  const bool is_unsaved = this->is_unsaved(entry);
+  if (is_unsaved) {
+    add_movable(entry);
+    surroundings_.moves.note(*this, entry.message->position());
+  }
+  leave_memory(entry);
+  if (!withheld_) withheld_ = std::make_unique<Withheld>(surroundings_.memory);
+  withheld_->add(level, std::move(entry), times, needed, is_unsaved);
+}
+
+bool ReadyMessages::take_withheld_if_next(std::size_t properties_max, Entry& out) {
+  const auto standing = withheld_->next_for(properties_max);
+  if (!standing) return false;
+  if (size_ != 0) {
+    const auto top = static_cast<std::uint8_t>(top_priority());
+    if (Standing{top, level(top).next_place()}.is_before(*standing)) return false;
+  }
+  take_withheld(*standing, out);
+  return true;
+}
+
+void ReadyMessages::take_withheld(const Standing& standing, Entry& out) {
+  withheld_->take(standing, out);
+  if (is_unsaved(out)) remove_movable(out);
+  if (withheld_->empty()) withheld_.reset();
 }
 
 void ReadyMessages::make_absent(Entry& entry) const {
@@ -136,7 +166,7 @@ const Entry* ReadyMessages::front(Level& level) {
 }
 
 std::size_t ReadyMessages::bytes() const {
-  std::size_t bytes = bytes_;
+  std::size_t bytes = bytes_ + (withheld_ ? withheld_->bytes() : 0);
   for_each_used([&](unsigned priority) {
     if (Backlog* backlog = level(priority).backlog) bytes += backlog->unread_bytes();
   });
@@ -196,6 +226,9 @@ void ReadyMessages::clear() {
   used_ = {};
   size_ = 0;
   bytes_ = 0;
+  Entry entry;
+  while (withheld_)
+    take_withheld_if_next(std::numeric_limits<std::size_t>::max(), entry);
 }
 
 void ReadyMessages::store(Entry& entry, std::uint8_t priority, bool stays_in_memory) const {
@@ -212,7 +245,7 @@ void ReadyMessages::store(Entry& entry, std::uint8_t priority, bool stays_in_mem
 }
 
 bool ReadyMessages::move_out(LogPosition boundary, std::size_t& copies_left) {
-  bool is_done = true;
+  bool is_done = !withheld_ || move_withheld(boundary, copies_left);
   for_each_used([&](unsigned priority) {
     is_done = is_done &&
               move_out(level(priority), static_cast<std::uint8_t>(priority), boundary, copies_left);
@@ -220,24 +253,36 @@ bool ReadyMessages::move_out(LogPosition boundary, std::size_t& copies_left) {
   return is_done;
 }
 
+bool ReadyMessages::may_go_on(std::size_t& copies_left) const {
+  if (copies_left == 0 || !surroundings_.journal.takes_more()) return false;
+  --copies_left;
+  return true;
+}
+
+// They keep their places here, as what consumers have in hand does.
+bool ReadyMessages::move_withheld(LogPosition boundary, std::size_t& copies_left) {
+  while (Entry* entry = withheld_->first_unsaved(boundary)) {
+    if (!may_go_on(copies_left)) return false;
+    withheld_->saved_first();
+    remove_movable(*entry);
+    store_popped(*entry);
+  }
+  return true;
+}
+
 // Positions rise with the places, but for messages that have none: those that stood between others
 // now stand alone.
 bool ReadyMessages::move_out(Level& level, std::uint8_t priority, LogPosition boundary,
                              std::size_t& copies_left) {
-  const auto may_go_on = [&] {
-    if (copies_left == 0 || !surroundings_.journal.takes_more()) return false;
-    --copies_left;
-    return true;
-  };
   Entry entry;
   while (!level.unsaved.empty() && level.unsaved.front().message->position() < boundary) {
-    if (!may_go_on()) return false;
+    if (!may_go_on(copies_left)) return false;
     level.unsaved.pop(entry);
     remove_movable(entry);
     move_out(level, priority, entry);
   }
   while (!level.fresh.empty() && level.fresh.front().message->position() < boundary) {
-    if (!may_go_on()) return false;
+    if (!may_go_on(copies_left)) return false;
     take_fresh(level, entry);
     if (entry.message->position() == 0) {
       level.returned.push(std::move(entry));
@@ -266,6 +311,7 @@ void ReadyMessages::moved_out() {
 }
 
 bool ReadyMessages::has_movable() const {
+  if (withheld_ && withheld_->has_unsaved()) return true;
   const auto has = [](const Level& level) {
     return !level.fresh.empty() || !level.unsaved.empty();
   };
@@ -288,8 +334,9 @@ const char* ReadyMessages::broken_invariant() const {
     if (level.backlog) size += level.backlog->unread_count();
   }
   each_in_memory([&](const Entry& entry) { bytes += entry.body_size(); });
+  if (withheld_ && withheld_->empty()) return "what is withheld";
   if (size != size_) return "count of ready messages";
-  if (bytes != bytes_) return "bytes of ready messages";
+  if (bytes != bytes_ + (withheld_ ? withheld_->bytes() : 0)) return "bytes of ready messages";
   return nullptr;
 }
 
@@ -300,9 +347,7 @@ const char* ReadyMessages::broken_invariant(const Level& level) const {
       !std::ranges::is_sorted(level.fresh, {}, &Entry::place)) {
     return "order of places";
   }
-  const auto is_unstored = [&](const Entry& entry) {
-    return is_loggable(entry) && entry.stored == 0;
-  };
+  const auto is_unstored = [&](const Entry& entry) { return is_unsaved(entry); };
   if (!std::ranges::all_of(level.unsaved, is_unstored) ||
       std::ranges::any_of(level.returned, is_unstored)) {
     return "what came back and was not stored";

@@ -16,6 +16,7 @@
 #include "engine/moves.hpp"
 #include "engine/place_heap.hpp"
 #include "engine/surroundings.hpp"
+#include "engine/withheld.hpp"
 
 namespace haypile::engine {
 
@@ -24,6 +25,8 @@ namespace haypile::engine {
 // ones are never looked at. What has left memory is read back when it is next, and no sooner: of a
 // queue that nobody takes from nothing is in memory but the places of what came back after it had
 // been stored.
+//
+// What somebody was to have and could not be sent is withheld: it is ready, but not for all.
 class ReadyMessages : public MoveListItem {
  public:
   // Messages of a higher priority count as `priority_max`. The surroundings outlive it.
@@ -31,8 +34,15 @@ class ReadyMessages : public MoveListItem {
       : queue_(queue), durable_(durable), surroundings_(surroundings), higher_(priority_max) {}
   ~ReadyMessages() { clear(); }
 
-  bool empty() const { return size_ == 0; }
-  std::size_t size() const { return size_; }
+  bool empty() const { return size() == 0; }
+  std::size_t size() const { return size_ + (withheld_ ? withheld_->size() : 0); }
+  // Whether there is something for all, whatever they can be sent.
+  bool has_for_all() const { return size_ != 0; }
+  bool has_withheld() const { return withheld_ != nullptr; }
+  // Whether there is something that not all can be sent, but who can be sent so much.
+  bool has_withheld_for(std::size_t properties_max) const {
+    return withheld_ && withheld_->has_for(properties_max);
+  }
   // Of the bodies, in memory or not.
   std::size_t bytes() const;
 
@@ -55,11 +65,17 @@ class ReadyMessages : public MoveListItem {
   // What recovery found on disk, before anything is pushed.
   void add_backlog(std::uint8_t priority, Backlog& backlog);
 
-  // The head. False if there is none, or what is next cannot be read: then that is lost, and the
-  // journal is at its end.
-  bool pop(Entry& out) { return take(out) && read_back(out); }
-  // The same, but the message may have left memory.
-  bool take(Entry& out) {
+  // The head, for somebody who can be sent so much. False if there is none, or what is next cannot
+  // be read: then that is lost, and the journal is at its end.
+  bool pop(std::size_t properties_max, Entry& out) {
+    return take(properties_max, out) && read_back(out);
+  }
+  // One that was popped is for those only who can be sent as much as it needs.
+  void withhold(Entry&& entry, std::size_t needed);
+  // The head, but the message may have left memory.
+  bool take(Entry& out) { return take(std::numeric_limits<std::size_t>::max(), out); }
+  bool take(std::size_t properties_max, Entry& out) {
+    if (withheld_ && take_withheld_if_next(properties_max, out)) return true;
     if (size_ == 0) return false;
     return has_levels() ? take(top_priority(), out) : take_front(lowest_, out);
   }
@@ -73,6 +89,9 @@ class ReadyMessages : public MoveListItem {
   // Takes the heads of each level for as long as `wanted(times)`: `visit(entry)`.
   template <class Wanted, class Visit>
   void take_while(Wanted wanted, Visit visit) {
+    Entry withheld;
+    while (take_withheld_if(wanted, withheld))
+      visit(withheld);
     for_each_used([&](unsigned priority) {
       while (const auto times = front_times(priority)) {
         Entry entry;
@@ -84,6 +103,9 @@ class ReadyMessages : public MoveListItem {
   // The times of the head of each level.
   template <class Visit>
   void each_front(Visit visit) {
+    if (withheld_) {
+      withheld_->each_level([&](const Standing&, const MessageTimes& times) { visit(times); });
+    }
     for_each_used([&](unsigned priority) {
       if (const auto times = front_times(priority)) visit(*times);
     });
@@ -91,6 +113,7 @@ class ReadyMessages : public MoveListItem {
   // All that are in memory, if only by their places.
   template <class Visit>
   void each_in_memory(Visit visit) const {
+    if (withheld_) withheld_->each(visit);
     for_each_used([&](unsigned priority) {
       for (const PlaceHeap* heap : {&level(priority).unsaved, &level(priority).returned}) {
         for (const Entry& entry : *heap)
@@ -187,6 +210,11 @@ class ReadyMessages : public MoveListItem {
       if (HAYPILE_CANARY(read_ahead_first)) return read.empty();
       return first_place(first_returned()) < first_place(read);
     }
+    // The lowest place of all; the level is not empty.
+    std::uint64_t next_place() {
+      return std::min(
+          {first_place(first_returned()), first_place(read), unread_place, first_place(fresh)});
+    }
     // Whether something that is on disk only may come before all that is in memory.
     bool unread_is_first() {
       return unread_place < first_place(first_returned()) && unread_place < first_place(read);
@@ -247,6 +275,21 @@ class ReadyMessages : public MoveListItem {
     if (is_loggable(out)) remove_movable(out);
   }
   bool take_other(Level& level, Entry& out);
+  // What somebody can have of it, if it comes before all that is for all.
+  bool take_withheld_if_next(std::size_t properties_max, Entry& out);
+  // The first one of a level, if it is wanted.
+  template <class Wanted>
+  bool take_withheld_if(Wanted wanted, Entry& out) {
+    if (!withheld_) return false;
+    std::optional<Standing> found;
+    withheld_->each_level([&](const Standing& standing, const MessageTimes& times) {
+      if (!found && wanted(times)) found = standing;
+    });
+    if (found) take_withheld(*found, out);
+    return found.has_value();
+  }
+  void take_withheld(const Standing& standing, Entry& out);
+  bool is_unsaved(const Entry& entry) const { return is_loggable(entry) && entry.stored == 0; }
   void keep_returned(Level& level, Entry&& entry);
   // Reads back until what is next is in memory.
   void read_on(Level& level);
@@ -260,8 +303,10 @@ class ReadyMessages : public MoveListItem {
   // To be called after what may have changed the backlog; `unread_before`: how many it had, without
   // those that it has handed over. What is missing could not be read.
   void backlog_changed(Level& level, std::size_t unread_before);
+  bool may_go_on(std::size_t& copies_left) const;
   bool move_out(Level& level, std::uint8_t priority, LogPosition boundary,
                 std::size_t& copies_left);
+  bool move_withheld(LogPosition boundary, std::size_t& copies_left);
   void move_out(Level& level, std::uint8_t priority, Entry& entry);
   void store(Entry& entry, std::uint8_t priority, bool stays_in_memory) const;
   const char* broken_invariant(const Level& level) const;
@@ -284,11 +329,12 @@ class ReadyMessages : public MoveListItem {
   const QueueId queue_;
   const bool durable_;
   Surroundings& surroundings_;
-  std::size_t size_ = 0;
-  std::size_t bytes_ = 0;  // of the bodies that are not in a backlog
+  std::size_t size_ = 0;   // without what is withheld
+  std::size_t bytes_ = 0;  // of the bodies that are not in a backlog, nor withheld
   Level lowest_;
   std::vector<std::unique_ptr<Level>> higher_;  // made when they are first used
   std::array<std::uint64_t, 4> used_{};         // of queues with levels: those that are not empty
+  std::unique_ptr<Withheld> withheld_;          // never empty
 };
 
 }  // namespace haypile::engine

@@ -52,6 +52,8 @@ class Wire : public TableReader {
   // `x-death` and `x-first-death-*` say what happened, `expiration` is gone, and `CC` too if the
   // keys are replaced.
   virtual DeadMessage after_death(const MessageView& message, const Death& death) const = 0;
+  // How large the properties are without what the broker tells besides (`x-death` and the like).
+  virtual std::size_t bare_size(std::string_view properties) const = 0;
   // The same properties with that mark.
   virtual std::string with_mark(std::string_view properties, const CopyMark& mark) const = 0;
 };

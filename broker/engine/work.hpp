@@ -34,6 +34,8 @@ class WorkBudget {
 
   void spend(std::uint64_t units) { spent_ += units; }
   void spend(std::uint64_t units, std::size_t bytes) { spent_ += units + bytes / bytes_per_unit; }
+  // Properties were decoded, and maybe put together again, which is more work than copying them.
+  void spend_decoding(std::size_t bytes) { spent_ += bytes / decoded_bytes_per_unit; }
   void spend_bytes(std::size_t bytes) { spent_ += bytes / bytes_per_unit; }
   bool is_share_used_up() const { return spent_ >= share_end_; }
   // All together have done enough: whoever comes now should wait for the next turn.
@@ -47,6 +49,7 @@ class WorkBudget {
 
  private:
   static constexpr std::size_t bytes_per_unit = 4096;
+  static constexpr std::size_t decoded_bytes_per_unit = 256;
   static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 
   std::uint64_t turn_ = units_per_turn;

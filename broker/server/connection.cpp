@@ -250,7 +250,9 @@ void Connection::look_after() {
 // One write a call: a client that takes all it can get must not keep the others waiting.
 std::size_t Connection::flush() {
   dirty_ = false;
-  if (writing_ || !socket_.is_open() || waits_for_refusal()) return 0;
+  if (!socket_.is_open() || waits_for_refusal()) return 0;
+  if (deadline() < armed_for_) arm_timer();  // it may have a channel to close
+  if (writing_) return 0;
   if (session_.output_is_lost()) {
     close("out of memory");
     return 0;

@@ -22,6 +22,7 @@ constexpr std::size_t fixed_bytes = sizeof(Channel) + 512;
 Channel::Channel(Link& link, engine::Engine& engine, std::uint16_t number)
     : link_(link), engine_(engine), number_(number), consumers_(engine, *this, link.owner) {
   link_.memory.add(fixed_bytes, 0);
+  consumers_.set_properties_max(link_.properties_max_bytes());
 }
 
 Channel::~Channel() {
@@ -146,6 +147,13 @@ void Channel::resume() {
   } else {
     link_.room_was_refused = true;
   }
+}
+
+void Channel::close_if_refused() {
+  const std::size_t size = std::exchange(refused_size_, 0);
+  if (size == 0 || state_ != State::open) return;
+  method_ = {};  // none of the client's
+  close(header_too_large(size));
 }
 
 void Channel::count_held() {

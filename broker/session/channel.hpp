@@ -45,6 +45,8 @@ class Channel final : private engine::DeliverySink {
   void log_advanced();
   // There may be room in the output again.
   void resume();
+  // Closes it if it was to be given what its client cannot be sent.
+  void close_if_refused();
   // For good: the connection ends.
   void stop_deliveries() { consumers_.stop_deliveries(); }
 
@@ -81,6 +83,7 @@ class Channel final : private engine::DeliverySink {
  private:
   bool deliver(const engine::Delivery& delivery) override;
   void consumer_cancelled(std::string_view consumer_tag) override;
+  void refused(std::size_t properties_size) override;
 
   Fault dispatch(std::string_view arguments);
   template <class M>
@@ -128,6 +131,16 @@ class Channel final : private engine::DeliverySink {
   Fault publish_rewritten(engine::PublishRequest& request);
   Fault publish(const engine::PublishRequest& request);
   Fault publish_later(const engine::PublishRequest& request);
+  // As a consumer is told them; `changed` holds them if they are not the message's own.
+  std::string_view told_properties(const engine::Message& message, std::uint32_t delivery_count,
+                                   std::string& changed) const {
+    const std::string_view own = message.properties();
+    if (delivery_count == 0 && own.size() <= consumers_.properties_max()) return own;
+    return changed_properties(own, delivery_count, changed);
+  }
+  std::string_view changed_properties(std::string_view own, std::uint32_t delivery_count,
+                                      std::string& changed) const;
+  Fault header_too_large(std::size_t properties_size) const;
   void return_unroutable(const engine::PublishRequest& request);
   void set_unfinished(std::size_t bytes);
   void forget_transaction();
@@ -210,6 +223,7 @@ class Channel final : private engine::DeliverySink {
   std::size_t unfinished_bytes_ = 0;
   Time last_piece_;  // of a message that is not complete
   bool has_ever_published_ = false;
+  std::size_t refused_size_ = 0;  // of properties that the client was to be sent, and cannot be
   engine::Channel consumers_;
 };
 

@@ -2,22 +2,32 @@
 
 #include "session/arguments.hpp"
 #include "session/channel.hpp"
+#include "session/refusals.hpp"
+#include "session/wire_format.hpp"
 
 namespace haypile::session {
 
 using amqp::ReplyCode;
 
-namespace {
-
-// As a consumer is told them; `changed` holds them if they are not the message's own.
-std::string_view told_properties(const engine::Message& message, std::uint32_t delivery_count,
-                                 std::string& changed) {
-  if (delivery_count == 0) return message.properties();
-  changed = with_delivery_count(message.properties(), delivery_count);
+// What the broker tells besides is left out if there is no room for it: first how often it came
+// back, then how it died.
+std::string_view Channel::changed_properties(std::string_view own, std::uint32_t delivery_count,
+                                             std::string& changed) const {
+  const std::size_t size_max = consumers_.properties_max();
+  if (delivery_count != 0) {
+    changed = with_delivery_count(own, delivery_count);
+    if (changed.size() <= size_max) return changed;
+  }
+  if (own.size() <= size_max) return own;
+  changed = bare_properties(own);
   return changed;
 }
 
-}  // namespace
+Fault Channel::header_too_large(std::size_t properties_size) const {
+  return refusals::header_too_large(
+      properties_size + amqp::content_header_fixed_size + amqp::frame_overhead,
+      link_.frame_max_bytes);
+}
 
 Fault Channel::handle(const amqp::basic::Qos& method) {
   if (method.prefetch_size != 0) {
@@ -77,6 +87,7 @@ Fault Channel::handle(const amqp::basic::Get& method) {
   if (Fault fault = resolve_queue(method.queue, queue)) return fault;
   engine::GetResult got;
   if (Fault fault = consumers_.get(queue, method.no_ack, got)) return fault;
+  if (got.refused_size != 0) return header_too_large(got.refused_size);
   if (!got.found) {
     send(amqp::basic::GetEmpty{});
     return {};
@@ -148,6 +159,11 @@ bool Channel::deliver(const engine::Delivery& delivery) {
   if (link_.has_room()) return true;
   link_.room_was_refused = true;
   return false;
+}
+
+void Channel::refused(std::size_t properties_size) {
+  refused_size_ = properties_size;
+  link_.refuse();
 }
 
 void Channel::consumer_cancelled(std::string_view consumer_tag) {

@@ -140,8 +140,15 @@ Fault Channel::publish(const engine::PublishRequest& request) {
   return {};
 }
 
+// It came in one frame, but the name that a reply will come under is longer than the client's word
+// for it.
 void Channel::return_unroutable(const engine::PublishRequest& request) {
-  const engine::MessageView& message = request.message;
+  engine::MessageView message = request.message;
+  std::string changed;
+  if (message.properties.size() > link_.properties_max_bytes()) {
+    changed = with_common_reply_name(message.properties);
+    message.properties = changed;
+  }
   const amqp::basic::Return method{.reply_code = 312,
                                    .reply_text = amqp::name(ReplyCode::no_route),
                                    .exchange = message.exchange,

@@ -98,6 +98,15 @@ bool add_death(const engine::MessageView& message, const amqp::Properties& prope
   return true;
 }
 
+void remove_deaths(amqp::Table& headers) {
+  for (const std::string_view name :
+       {std::string_view("x-death"), std::string_view("x-first-death-exchange"),
+        std::string_view("x-first-death-queue"), std::string_view("x-first-death-reason"),
+        copies_header}) {
+    headers.erase(name);
+  }
+}
+
 std::vector<std::string> stations_in(const amqp::TableView& headers) {
   std::vector<std::string> stations;
   for (const amqp::ValueView& value : deaths_in(headers)) {

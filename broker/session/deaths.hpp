@@ -23,6 +23,9 @@ bool add_death(const engine::MessageView& message, const amqp::Properties& prope
 // one first: where it came to again it would go round for ever.
 std::vector<std::string> stations_in(const amqp::TableView& headers);
 
+// Takes out all that tells of deaths, and of copies.
+void remove_deaths(amqp::Table& headers);
+
 // The header that marks copies, with the fields of an engine::CopyMark.
 inline constexpr std::string_view copies_header = "x-death-copies";
 engine::CopyMark mark_in(const amqp::TableView& headers);

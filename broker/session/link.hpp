@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <haypile/amqp/frame.hpp>
+
 #include "engine/queue.hpp"
 #include "session/host.hpp"
 #include "session/memory.hpp"
@@ -42,6 +44,10 @@ class Link {
 
   std::string user;
   std::uint32_t frame_max_bytes = handshake_frame_max_bytes;
+  // The largest properties that a content header can have in one frame.
+  std::size_t properties_max_bytes() const {
+    return amqp::frame_payload_max(frame_max_bytes) - amqp::content_header_fixed_size;
+  }
   bool wants_cancel_notify = false;
   bool wants_blocked = false;
   // The client takes qos(global=false) for the whole channel, as the specification has it: py-amqp,
@@ -59,6 +65,8 @@ class Link {
   std::vector<std::uint16_t> awaiting_log;
   // A channel may have been refused room for its deliveries since somebody last asked.
   bool room_was_refused = false;
+  // A channel was to be given what its client cannot be sent.
+  bool has_refused = false;
   // See lose_output().
   bool output_is_lost = false;
 
@@ -83,6 +91,12 @@ class Link {
   void lose_output() {
     output_is_lost = true;
     host.output_ready();  // nobody may have been told yet
+  }
+
+  // The channel that says so has to be closed.
+  void refuse() {
+    has_refused = true;
+    host.output_ready();
   }
 
   // What channels hold back until the log is durable.

@@ -33,6 +33,17 @@ Rewrite::Rewrite(const amqp::Properties& original, std::string_view reply_name) 
   if (has_bcc || wants_reply) amqp::append_properties(properties, changed);
 }
 
+std::string with_common_reply_name(std::string_view raw) {
+  amqp::Properties properties;
+  static_cast<void>(amqp::decode_properties(raw, properties));
+  if (properties.reply_to && properties.reply_to->starts_with(reply_queue)) {
+    properties.reply_to = reply_queue;
+  }
+  std::string changed;
+  amqp::append_properties(changed, properties);
+  return changed;
+}
+
 std::string with_delivery_count(std::string_view raw, std::uint32_t count) {
   amqp::Properties properties;
   static_cast<void>(amqp::decode_properties(raw, properties));

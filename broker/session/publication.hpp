@@ -30,6 +30,9 @@ struct Rewrite {
 // The properties with the header `x-delivery-count`.
 std::string with_delivery_count(std::string_view properties, std::uint32_t count);
 
+// What a channel takes replies under, in `reply_to`, is called `amq.rabbitmq.reply-to` again.
+std::string with_common_reply_name(std::string_view properties);
+
 // A publish that waits for tx.commit.
 struct Pending {
   engine::Draft message;

@@ -50,6 +50,12 @@ Fault properties_too_large(std::size_t size, std::size_t size_max) {
                                               std::to_string(size_max)};
 }
 
+Fault header_too_large(std::size_t size, std::size_t frame_max) {
+  return {ReplyCode::precondition_failed, "content header of " + std::to_string(size) +
+                                              " bytes exceeds frame_max " +
+                                              std::to_string(frame_max)};
+}
+
 Fault message_too_large(std::uint64_t size, std::uint64_t size_max) {
   return {ReplyCode::precondition_failed, "message size " + std::to_string(size) +
                                               " is larger than configured max size " +

@@ -23,6 +23,8 @@ Fault malformed_header(amqp::DecodeError error);
 Fault wrong_class(std::uint16_t class_id);
 Fault malformed_properties(amqp::DecodeError error);
 Fault properties_too_large(std::size_t size, std::size_t size_max);
+// What a client was to be sent.
+Fault header_too_large(std::size_t size, std::size_t frame_max);
 Fault message_too_large(std::uint64_t size, std::uint64_t size_max);
 
 Fault body_without_header();

@@ -84,6 +84,7 @@ std::size_t Session::receive(std::string_view bytes, Time now) {
     break;
   }
   leave_channel();
+  if (link_.has_refused) close_refused();
   link_.account();
   if (is_deaf()) {
     pause_ = Pause::none;
@@ -241,6 +242,7 @@ void Session::log_advanced() {
 Time Session::deadline() const {
   if (phase_ == Phase::finished) return Time::max();
   if (phase_ == Phase::closing) return closing_since_ + link_.settings.close_timeout;
+  if (link_.has_refused) return link_.now;
   Time when = std::min(pause_deadline(), unfinished_check_);
   if (phase_ == Phase::opening) when = std::min(when, started_ + link_.settings.handshake_timeout);
   if (heartbeat_.count() != 0) {
@@ -254,6 +256,7 @@ void Session::tick(Time now) {
   link_.now = now;
   if (phase_ == Phase::finished || now < deadline()) return;
   if (phase_ == Phase::closing) return finish(std::move(reason_));
+  close_refused();
   if (phase_ == Phase::opening && now >= started_ + link_.settings.handshake_timeout) {
     return finish("handshake not finished in time");
   }

@@ -142,6 +142,7 @@ class Session {
   Channel* change_channel(std::uint16_t number);
   void remove_channel(std::uint16_t number);
   void leave_channel();
+  void close_refused();
 
   // session_pause.cpp
   bool must_wait(Channel& channel, const amqp::Frame& frame, amqp::MethodId method,

@@ -19,6 +19,14 @@ void Session::leave_channel() {
   current_ = nullptr;
 }
 
+// What one gives back another one may refuse.
+void Session::close_refused() {
+  while (std::exchange(link_.has_refused, false)) {
+    for (const auto& [number, channel] : channels_)
+      channel->close_if_refused();
+  }
+}
+
 void Session::remove_channel(std::uint16_t number) {
   const auto found = channels_.find(number);
   if (current_ == found->second.get()) current_ = nullptr;

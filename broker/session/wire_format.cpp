@@ -146,6 +146,22 @@ std::string WireFormat::with_mark(std::string_view raw, const engine::CopyMark& 
   return marked;
 }
 
+std::size_t WireFormat::bare_size(std::string_view properties) const {
+  return bare_properties(properties).size();
+}
+
+std::string bare_properties(std::string_view raw) {
+  amqp::Properties properties = decode(raw);
+  if (!properties.headers) return std::string(raw);
+  amqp::Table headers(*properties.headers);
+  remove_deaths(headers);
+  properties.headers.reset();
+  if (!headers.view().empty()) properties.headers = headers.view();
+  std::string bare;
+  amqp::append_properties(bare, properties);
+  return bare;
+}
+
 std::string_view headers_in(std::string_view properties) {
   const auto headers = decode(properties).headers;
   return headers ? headers->bytes() : std::string_view{};

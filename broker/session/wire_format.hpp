@@ -18,6 +18,7 @@ class WireFormat final : public engine::Wire {
   std::string_view headers(std::string_view properties) const override;
   engine::DeadMessage after_death(const engine::MessageView& message,
                                   const engine::Death& death) const override;
+  std::size_t bare_size(std::string_view properties) const override;
   std::string with_mark(std::string_view properties, const engine::CopyMark& mark) const override;
 };
 
@@ -26,6 +27,9 @@ engine::MessageTraits traits_of(const amqp::Properties& properties);
 
 // The encoded header table, a view into the properties; empty if there is none.
 std::string_view headers_in(std::string_view properties);
+
+// The properties without what tells of deaths and copies.
+std::string bare_properties(std::string_view properties);
 
 // Milliseconds; nothing if the text is not a whole number up to engine::time_max_ms.
 std::optional<std::uint64_t> parse_expiration(std::string_view text);

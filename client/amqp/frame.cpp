@@ -16,8 +16,8 @@ void append_heartbeat(std::string& out) {
 
 void append_content_header(std::string& out, std::uint16_t channel, std::uint16_t class_id,
                            std::uint64_t body_size, std::string_view raw_properties) {
-  char* to = detail::extend(
-      out, frame_overhead + detail::content_header_fixed_size + raw_properties.size());
+  char* to =
+      detail::extend(out, frame_overhead + content_header_fixed_size + raw_properties.size());
   detail::put_content_header(to, channel, class_id, body_size, raw_properties);
 }
 

@@ -82,7 +82,7 @@ bool append_properties(std::string& out, const Properties& properties) {
 }
 
 DecodeError decode_content_header(std::string_view payload, ContentHeader& out) {
-  constexpr std::size_t fixed_size = detail::content_header_fixed_size;
+  constexpr std::size_t fixed_size = content_header_fixed_size;
   if (payload.size() < fixed_size) return DecodeError::truncated;
   // The weight "is unused and must be zero" (4.2.6.1).
   if (wire::load<std::uint16_t>(payload.data() + 2) != 0) return DecodeError::bad_value;

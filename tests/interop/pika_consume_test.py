@@ -4,7 +4,7 @@ messages that expire or die. Packages and brokers as in pika_test.py.
 import datetime
 import unittest
 
-from harness import PATIENCE, wait_for
+from harness import PATIENCE, haypile_only, wait_for
 from pika_support import PikaTest
 
 from pika import BasicProperties
@@ -32,6 +32,21 @@ class Consuming(PikaTest):
         method, _, body = other.basic_get(queue)
         self.assertEqual((method.redelivered, body), (True, b"2"))
         self.assert_refused(404, lambda: other.basic_get("no-such-queue"), "no-such-queue")
+
+    @haypile_only
+    def test_properties_that_do_not_fit_into_a_frame(self):
+        wide, small = self.channel(), self.channel(frame_max=4096)
+        queue = self.declare(wide)
+        _, received = self.consume(small, queue)
+        large = BasicProperties(headers={"h": "x" * 5000})
+        self.publisher.basic_publish("", queue, b"large", large)
+        self.pump(small, lambda: small.is_closed, "the refusal")
+        self.publisher.basic_publish("", queue, b"next")
+        again = small.connection.channel()
+        self.assertEqual(again.basic_get(queue)[2], b"next")
+        method, properties, body = wide.basic_get(queue)
+        self.assertEqual((method.redelivered, properties, body), (False, large, b"large"))
+        self.assertEqual(received, [])
 
     def test_acknowledgements(self):
         channel = self.channel()

@@ -23,6 +23,8 @@ class TestChannel final : public engine::DeliverySink {
   std::uint64_t last_tag = 0;
   std::string cancelled;
   std::size_t room = 1'000'000;
+  // What it was to be given and cannot be sent, since it was last asked to forget it.
+  std::size_t refused_size = 0;
 
   void consume(const std::string& queue, const std::string& tag = "c", bool no_ack = false) {
     const engine::Error error = channel.consume(queue, {.tag = tag, .no_ack = no_ack});
@@ -37,6 +39,8 @@ class TestChannel final : public engine::DeliverySink {
   std::string get(const std::string& queue, bool no_ack = false) {
     engine::GetResult result;
     REQUIRE_FALSE(channel.get(queue, no_ack, result));
+    refused_size = result.refused_size;
+    if (refused_size != 0) return "too large";
     if (!result.found) return "nothing";
     last_tag = result.delivery_tag;
     return std::string(result.message->body()) + (result.redelivered ? "*" : "");
@@ -50,6 +54,7 @@ class TestChannel final : public engine::DeliverySink {
     return --room > 0;
   }
   void consumer_cancelled(std::string_view tag) override { cancelled += tag; }
+  void refused(std::size_t properties_size) override { refused_size = properties_size; }
 
   std::string text_;
 

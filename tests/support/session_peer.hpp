@@ -192,6 +192,8 @@ class SessionPeer : private session::Host {
   }
   void expect_nothing() { CHECK(describe(output()) == "nothing"); }
 
+  // What open_connection() tunes to.
+  std::uint32_t frame_max = 4096;
   // What is said of the client in log_in().
   bool wants_blocked = false;
   std::string product = "test";
@@ -214,7 +216,7 @@ class SessionPeer : private session::Host {
   void open_connection(std::uint16_t heartbeat_s = 0, std::uint16_t channel_max = 2047) {
     log_in();
     send(0, amqp::connection::TuneOk{
-                .channel_max = channel_max, .frame_max = 4096, .heartbeat = heartbeat_s});
+                .channel_max = channel_max, .frame_max = frame_max, .heartbeat = heartbeat_s});
     send(0, amqp::connection::Open{.virtual_host = "/"});
     expect(0, amqp::connection::OpenOk{});
   }

@@ -57,6 +57,9 @@ inline FrameStatus parse_frame(std::string_view input, std::uint32_t frame_max, 
   return FrameStatus::complete;
 }
 
+// The size of a content header's payload before the properties.
+inline constexpr std::size_t content_header_fixed_size = 12;
+
 namespace detail {
 
 inline char* put_frame_header(char* to, FrameType type, std::uint16_t channel,
@@ -72,9 +75,6 @@ inline char* extend(std::string& out, std::size_t size) {
   out.resize(before + size);
   return out.data() + before;
 }
-
-// The size of a content header's payload before the properties.
-inline constexpr std::size_t content_header_fixed_size = 12;
 
 // `to` has room for frame_overhead + content_header_fixed_size bytes and the properties; returns
 // their end.

@@ -140,7 +140,7 @@ bool append_message(std::string& out, std::uint16_t channel, const M& method,
   // Room for a body frame, too, if there is just one.
   const bool one_frame = !body.empty() && body.size() <= frame_payload_max(frame_max);
   char* to = detail::extend(out, frame_overhead + method_id_size + sizer.size() + frame_overhead +
-                                     detail::content_header_fixed_size + raw_properties.size() +
+                                     content_header_fixed_size + raw_properties.size() +
                                      (one_frame ? frame_overhead + body.size() : 0));
   to = detail::put_method(to, channel, method, sizer.size());
   to = detail::put_content_header(to, channel, M::id.class_id, body.size(), raw_properties);

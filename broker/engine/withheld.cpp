@@ -1,0 +1,42 @@
+#include "engine/withheld.hpp"
+
+namespace haypile::engine {
+
+namespace {
+// Nodes of a map and two sets.
+constexpr std::size_t bytes_beside_entry = 256;
+}  // namespace
+
+void Withheld::add(std::uint8_t level, Entry&& entry, const MessageTimes& times, std::size_t needed,
+                   bool is_unsaved) {
+  const Standing standing{level, entry.place};
+  bytes_ += entry.body_size();
+  by_need_.emplace(needed, standing);
+  if (is_unsaved) unsaved_.emplace(entry.message->position(), standing);
+  by_order_.emplace(
+      standing, Message{std::move(entry), times, needed, MemoryShare(memory_, bytes_beside_entry)});
+}
+
+std::optional<Standing> Withheld::next_for(std::size_t properties_max) const {
+  const auto first = by_order_.begin();
+  if (first->second.needed <= properties_max) return first->first;
+  const auto& [needed, standing] = *by_need_.begin();
+  return needed <= properties_max ? std::optional(standing) : std::nullopt;
+}
+
+void Withheld::take(const Standing& standing, Entry& out) {
+  const auto at = by_order_.find(standing);
+  Message& message = at->second;
+  bytes_ -= message.entry.body_size();
+  by_need_.erase({message.needed, at->first});
+  unsaved_.erase({message.entry.message->position(), at->first});
+  out = std::move(message.entry);
+  by_order_.erase(at);
+}
+
+Entry* Withheld::first_unsaved(LogPosition boundary) {
+  if (unsaved_.empty() || unsaved_.begin()->first >= boundary) return nullptr;
+  return &by_order_.find(unsaved_.begin()->second)->second.entry;
+}
+
+}  // namespace haypile::engine
