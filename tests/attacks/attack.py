@@ -14,7 +14,7 @@ import time
 
 KINDS = ("liveness", "matching", "letters", "backlog", "memory", "descriptors", "disk", "damage",
          "security")
-# With --fast other tests may run beside, and a bound of time has to hold on any machine.
+# What is part of every test run has to pass on any machine, also on one that others use.
 FAST_SLOWER = 4
 
 

@@ -101,13 +101,19 @@ def wide_transaction(scene):
     client.read_for(2)
 
 
-@attack("routing: a transaction of many messages")
-def long_transaction(scene):
-    client = scene.client()
-    client.sends(declare("q") + method("tx.select"))
-    client.sync()
-    client.sends(publish("", "q", b"x") * 99_000 + method("tx.commit"))
-    client.read_for(2)
+def long_transaction(count):
+    def run(scene):
+        """One of the most messages that may be; or of more, which is refused before the commit."""
+        client = scene.client()
+        client.sends(declare("q") + method("tx.select"))
+        client.sync()
+        client.pushes(publish("", "q", b"x") * count + method("tx.commit"), patience=5)
+        client.read_for(2)
+    return run
+
+
+attack("routing: a transaction of 99,000 messages")(long_transaction(99_000))
+attack("routing: a transaction of 2 million messages", bound_s=60)(long_transaction(2_000_000))
 
 
 @attack("routing: 3,500 CC keys")

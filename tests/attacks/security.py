@@ -131,6 +131,7 @@ def many_refused(scene):
     """Refusals wait for each other, but none keeps its connection longer than a login may take."""
     begin = time.monotonic()
     clients = [socket.create_connection(("127.0.0.1", scene.port)) for _ in range(40)]
+    time.sleep(8)  # most of the time that a login may take
     for client in clients:
         client.sendall(start("guest", "wrong"))
     for client in clients:
