@@ -16,7 +16,7 @@ class PlaceHeap {
  public:
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }
-  // The one with the lowest place, which has to stay as it is.
+  // The one with the lowest place. It may be changed, but for its place.
   Entry& front() { return entries_.front(); }
   const Entry& front() const { return entries_.front(); }
   void push(Entry&& entry) {

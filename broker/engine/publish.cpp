@@ -32,7 +32,7 @@ Error Engine::check_publish(std::string_view name) const {
 
 void Engine::try_route(const PublishRequest& request) {
   const std::string_view name = request.message.exchange;
-  Exchange* exchange = name.empty() ? nullptr : find_exchange(name);
+  Exchange* exchange = name.empty() ? nullptr : named_exchange(name);
   if (!name.empty() && !exchange) return;
   static_cast<void>(route(request, exchange));
   work().spend(targets_.size());

@@ -207,7 +207,6 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
                    std::optional<std::uint64_t> body_bytes);
   void ack_unread(const Pile& pile, std::uint32_t first, std::uint32_t end);
   LogPosition position_of(const engine::Copy& copy);
-  void visit(engine::StoredId id, const engine::Backlog::Take& take);
   void ack_stored(const engine::Copy& copy);
   void note_stored(const engine::Copy& copy, std::uint32_t count);
   void mark_stored(const engine::Copy& copy);

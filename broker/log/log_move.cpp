@@ -203,40 +203,30 @@ void Log::drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t end,
 }
 
 void Log::ack_unread(const Pile& pile, std::uint32_t first, std::uint32_t end) {
-  const auto behind = std::ranges::upper_bound(pile.extents, first, {}, &Extent::first);
-  const Extent& extent = *std::prev(behind);
-  for (std::uint64_t offset = extent.offset; offset < extent.offset + extent.size;) {
-    offset += pile_reader_
-                  .each_in_block(
-                      pile, offset,
-                      [&](const Block&, std::uint32_t index, const engine::StoredMessage& message) {
-                        if (index < first || pile.gone.contains(index)) return true;
-                        if (index >= end) return false;
-                        make_room(message_record_size_max);
-                        append_message_record(batch_, RecordType::ack, extent.queue,
-                                              message.position, next_position());
-                        return true;
-                      })
-                  .size();
-  }
+  const Extent& extent = pile.extents[*pile.extent_of(first)];
+  pile_reader_.each_in_extent(
+      pile, extent, [&](const Block&, std::uint32_t index, const engine::StoredMessage& message) {
+        if (index < first || pile.gone.contains(index)) return true;
+        if (index >= end) return false;
+        make_room(message_record_size_max);
+        append_message_record(batch_, RecordType::ack, extent.queue, message.position,
+                              next_position());
+        return true;
+      });
 }
 
 bool Log::read(engine::StoredId id, const engine::Backlog::Take& take) {
   try {
-    visit(id, take);
+    Pile& pile = piles_.at(Piles::slot_of(id));
+    pile_reader_.visit(pile, Piles::index_of(id), [&](engine::StoredMessage& message) {
+      message.id = id;
+      take(message);
+    });
     return true;
   } catch (const IoError& error) {
     fail(error);
     return false;
   }
-}
-
-void Log::visit(engine::StoredId id, const engine::Backlog::Take& take) {
-  Pile& pile = piles_.at(Piles::slot_of(id));
-  pile_reader_.visit(pile, Piles::index_of(id), [&](engine::StoredMessage& message) {
-    message.id = id;
-    take(message);
-  });
 }
 
 // If it cannot be read nothing is kept any more.
@@ -285,20 +275,14 @@ void Log::mark_stored(const engine::Copy& copy) {
 void Log::mark_moved() {
   const Pile& pile = piles_.at(open_pile_);
   for (const Extent& extent : pile.extents) {
-    for (std::uint64_t offset = extent.offset; offset < extent.offset + extent.size;) {
-      offset +=
-          pile_reader_
-              .each_in_block(
-                  pile, offset,
-                  [&](const Block&, std::uint32_t index, const engine::StoredMessage& message) {
-                    if (!message.redelivered || pile.gone.contains(index)) return true;
-                    make_room(message_record_size_max);
-                    append_message_record(batch_, RecordType::mark_delivered, extent.queue,
-                                          message.position, next_position());
-                    return true;
-                  })
-              .size();
-    }
+    pile_reader_.each_in_extent(
+        pile, extent, [&](const Block&, std::uint32_t index, const engine::StoredMessage& message) {
+          if (!message.redelivered || pile.gone.contains(index)) return true;
+          make_room(message_record_size_max);
+          append_message_record(batch_, RecordType::mark_delivered, extent.queue, message.position,
+                                next_position());
+          return true;
+        });
   }
 }
 

@@ -123,10 +123,15 @@ std::uint64_t Pile::live_bytes() const {
   return homes == 0 ? sum : sum + home_bytes / homes * std::min(homes, most);
 }
 
-Pile::Left* Pile::left_of(std::uint32_t index) {
+std::optional<std::size_t> Pile::extent_of(std::uint32_t index) const {
   const auto behind = std::ranges::upper_bound(extents, index, {}, &Extent::first);
-  if (behind == extents.begin()) return nullptr;
-  return &left[static_cast<std::size_t>(behind - extents.begin()) - 1];
+  if (behind == extents.begin()) return std::nullopt;
+  return static_cast<std::size_t>(behind - extents.begin()) - 1;
+}
+
+Pile::Left* Pile::left_of(std::uint32_t index) {
+  const auto extent = extent_of(index);
+  return extent ? &left[*extent] : nullptr;
 }
 
 std::uint64_t Pile::drop(std::uint32_t index, std::size_t message_size) {

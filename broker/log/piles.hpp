@@ -89,6 +89,8 @@ struct Pile {
 
   std::uint32_t live_count() const { return count - gone_count; }
   std::uint32_t live_count_in(std::size_t extent) const { return left[extent].count; }
+  // The number of the extent that an index is in, or behind; nothing if it is before all of them.
+  std::optional<std::size_t> extent_of(std::uint32_t index) const;
   // About what there is of it in the file.
   std::uint64_t live_bytes() const;
   // Returns about what that leaves unused in the file; 0 if it was gone before. `message_size`

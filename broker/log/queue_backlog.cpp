@@ -72,9 +72,9 @@ std::string_view PileReader::home_records(const Pile& pile, std::uint64_t offset
 
 // Headers are read once, as far as somebody has looked.
 std::uint64_t PileReader::offset_of(Pile& pile, std::uint32_t index) {
-  const auto behind = std::ranges::upper_bound(pile.extents, index, {}, &Extent::first);
-  if (behind == pile.extents.begin()) refuse(pile, 0, "a message is missing");
-  const Extent& extent = *std::prev(behind);
+  const auto number = pile.extent_of(index);
+  if (!number) refuse(pile, 0, "a message is missing");
+  const Extent& extent = pile.extents[*number];
   std::vector<BlockPlace>& places = pile.block_places[extent.first];
   std::uint64_t end = places.empty() ? extent.offset : places.back().offset + places.back().size;
   while (end < extent.offset + extent.size && (places.empty() || places.back().first <= index)) {

@@ -36,6 +36,13 @@ class PileReader {
     if (!reader.ok()) refuse(pile, offset, "the checksum of its block does not match");
     return block;
   }
+  // The same for all blocks of an extent, each of them up to where `visit` goes no further.
+  template <class Visit>
+  void each_in_extent(const Pile& pile, const Extent& extent, Visit visit) {
+    const std::uint64_t end = extent.offset + extent.size;
+    for (std::uint64_t offset = extent.offset; offset < end;)
+      offset += each_in_block(pile, offset, visit).size();
+  }
   // Visits the message with that index, which is in the pile.
   template <class Visit>
   void visit(Pile& pile, std::uint32_t index, Visit visit) {

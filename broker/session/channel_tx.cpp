@@ -68,7 +68,7 @@ void Channel::forget_transaction() {
   link_.count_transaction(0, std::exchange(pending_bytes_, 0));
 }
 
-// Those for the message are valid during `visit(request)` only.
+// The request, and what it shows, is valid during `visit(request)` only.
 template <class Visit>
 void Channel::with_request(Pending& pending, Visit visit) {
   const engine::MessageView message = pending.message.message()->view();
