@@ -15,30 +15,12 @@ using test::TestChannel;
 namespace {
 
 constexpr int many = 50'000;
-// What one call may do, in units.
-constexpr std::uint64_t call_units_max = 3'000;
 
-struct Fixture : test::EngineFixture {
-  Fixture() { engine.set_now(1000); }
+struct Fixture : test::TurnsFixture {
+  Fixture() : TurnsFixture(10'000) {}
   void publish_numbers(const std::string& queue, int first, int count, bool persistent = false) {
     for (int i = first; i < first + count; ++i)
       publish("", queue, std::to_string(i), {}, persistent);
-  }
-  std::uint64_t spent_on(const auto& call) {
-    const std::uint64_t before = engine.work().spent();
-    call();
-    return engine.work().spent() - before;
-  }
-  bool has_work() { return engine.next_deadline() <= 1000; }
-  int finish() {
-    int turns = 0;
-    for (; has_work(); ++turns) {
-      REQUIRE(turns < 10'000);
-      engine.work().begin_turn(0);
-      REQUIRE(spent_on([&] { engine.advance(1000); }) <= 20'000);
-      REQUIRE_NOTHROW(engine.check_invariants());
-    }
-    return turns;
   }
   std::string numbers(int first, int count, const char* mark = "") {
     std::string text;
@@ -144,6 +126,29 @@ TEST_CASE_FIXTURE(Fixture, "a transaction is not cut into turns") {
   channel.channel.settle_held();
   CHECK(queue.unacked_count() == 0);
   CHECK_FALSE(has_work());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a transaction settles no more than one step can") {
+  constexpr auto held_max = static_cast<int>(engine::Channel::held_max);
+  declare("q");
+  TestChannel channel(engine, 1);
+  channel.consume("q");
+  publish_numbers("q", 0, held_max + 2);
+  constexpr auto refused = static_cast<int>(engine::ErrorCode::precondition_failed);
+  const auto hold = [&](int tag, bool multiple) {
+    return static_cast<int>(
+        channel.channel.hold(static_cast<std::uint64_t>(tag), multiple, Settlement::ack).code);
+  };
+  CHECK(hold(0, true) == refused);
+  CHECK(hold(held_max + 1, true) == refused);
+  CHECK(hold(1, false) == 0);
+  CHECK(hold(held_max, true) == 0);
+  CHECK(hold(held_max + 1, false) == refused);
+  CHECK(hold(held_max + 1, true) == refused);
+  channel.channel.settle_held();
+  CHECK(hold(0, true) == 0);
+  channel.channel.release_held();
+  CHECK(hold(0, true) == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a queue of many messages is deleted at once, and emptied in turns") {

@@ -13,11 +13,9 @@ using engine::ExchangeType;
 namespace {
 
 constexpr int many = 20'000;
-// What one call may do, in units.
-constexpr std::uint64_t call_units_max = 3'000;
 
-struct Fixture : test::EngineFixture {
-  Fixture() { engine.set_now(1000); }
+struct Fixture : test::TurnsFixture {
+  Fixture() : TurnsFixture(1'000) {}
 
   static std::string key(int i) { return "k." + std::to_string(i); }
   void bind_many(const std::string& source, const std::string& queue) {
@@ -29,27 +27,7 @@ struct Fixture : test::EngineFixture {
         engine.declare_exchange({name, ExchangeType::direct, true, auto_delete, false, ""}));
   }
   bool has_exchange(const std::string& name) { return !engine.check_exchange(name); }
-  void check_short(const auto& call) {
-    const std::uint64_t before = engine.work().spent();
-    call();
-    CHECK(engine.work().spent() - before < call_units_max);
-  }
-  bool has_work() { return engine.next_deadline() <= 1000; }
-  void turn() {
-    engine.work().begin_turn(0);
-    const std::uint64_t before = engine.work().spent();
-    engine.advance(1000);
-    REQUIRE(engine.work().spent() - before <= 20'000);
-    REQUIRE_NOTHROW(engine.check_invariants());
-  }
-  int finish() {
-    int turns = 0;
-    for (; has_work(); ++turns) {
-      REQUIRE(turns < 1'000);
-      turn();
-    }
-    return turns;
-  }
+  void check_short(const auto& call) { CHECK(spent_on(call) < call_units_max); }
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 using namespace haypile;
 using engine::Settlement;
+using test::numbers_in;
 using test::TestChannel;
 using test::VhostFixture;
 
@@ -14,17 +15,6 @@ std::string body(int number, std::size_t size = 1000) {
   std::string text = std::to_string(number) + ' ';
   text.resize(size, 'x');
   return text;
-}
-
-// The numbers that the bodies begin with; "*" behind what was redelivered.
-std::string numbers_in(TestChannel& channel, const std::string& queue) {
-  std::string text;
-  while (true) {
-    const std::string found = channel.get(queue);
-    if (found == "nothing") return text;
-    if (!text.empty()) text += ' ';
-    text += std::to_string(std::stoi(found)) + (found.ends_with('*') ? "*" : "");
-  }
 }
 
 // Twenty messages of 1,000 bytes, of which the first ten are in hand, and all of them in a pile.

@@ -7,21 +7,11 @@
 #include "support/vhost_fixture.hpp"
 
 using namespace haypile;
+using test::numbers_in;
 using test::TestChannel;
 using test::VhostFixture;
 
 namespace {
-
-// What the queue has, by the numbers that the bodies begin with; "*" behind what was redelivered.
-std::string numbers_in(TestChannel& channel, const std::string& queue) {
-  std::string text;
-  while (true) {
-    const std::string body = channel.get(queue);
-    if (body == "nothing") return text;
-    if (!text.empty()) text += ' ';
-    text += std::to_string(std::stoi(body)) + (body.ends_with('*') ? "*" : "");
-  }
-}
 
 std::string numbers(int first, int end, const std::string& mark = "") {
   std::string text;

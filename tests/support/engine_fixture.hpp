@@ -116,4 +116,36 @@ struct EngineFixture {
   }
 };
 
+// One whose turns are counted: no call, and no turn, does more than a bounded amount of work.
+struct TurnsFixture : EngineFixture {
+  // What is left to do is over within so many turns.
+  explicit TurnsFixture(int turns_max) : turns_max_(turns_max) { engine.set_now(1000); }
+
+  // What one call may do, in units.
+  static constexpr std::uint64_t call_units_max = 3'000;
+
+  std::uint64_t spent_on(const auto& call) {
+    const std::uint64_t before = engine.work().spent();
+    call();
+    return engine.work().spent() - before;
+  }
+  bool has_work() { return engine.next_deadline() <= 1000; }
+  void turn() {
+    engine.work().begin_turn(0);
+    REQUIRE(spent_on([&] { engine.advance(1000); }) <= 20'000);
+    REQUIRE_NOTHROW(engine.check_invariants());
+  }
+  int finish() {
+    int turns = 0;
+    for (; has_work(); ++turns) {
+      REQUIRE(turns < turns_max_);
+      turn();
+    }
+    return turns;
+  }
+
+ private:
+  const int turns_max_;
+};
+
 }  // namespace haypile::test

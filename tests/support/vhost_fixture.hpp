@@ -12,6 +12,17 @@
 
 namespace haypile::test {
 
+// What the queue has, by the numbers that the bodies begin with; "*" behind what was redelivered.
+inline std::string numbers_in(TestChannel& channel, const std::string& queue) {
+  std::string text;
+  while (true) {
+    const std::string body = channel.get(queue);
+    if (body == "nothing") return text;
+    if (!text.empty()) text += ' ';
+    text += std::to_string(std::stoi(body)) + (body.ends_with('*') ? "*" : "");
+  }
+}
+
 // Sixteen segments of 4 KiB are the ring.
 struct VhostFixture {
   VhostFixture() {
