@@ -160,6 +160,7 @@ void Channel::deliver(Consumer& consumer, Entry&& entry) {
     ++unacked_count_;
     delivery_tag = unacked_.add(std::move(entry), queue, &consumer);
     given = &unacked_.newest().entry;
+    if (unacked_count_ >= engine_.unacked_max_.to_consumers) limit();
   }
   sink_has_room_ = sink_.deliver({consumer.options().tag, delivery_tag, redelivered, delivery_count,
                                   given->message}) &&
@@ -253,6 +254,7 @@ void Channel::finish(UnackedMessage& message, Settlement how) {
   if (message.consumer) {
     --message.consumer->unacked_count_;
     --unacked_count_;
+    if (is_limited_ && unacked_count_ <= engine_.unacked_max_.to_consumers / 2) end_limit();
   } else if (const auto got = got_.find(message.queue); --got->second == 0) {
     got_.erase(got);
   }
@@ -356,6 +358,20 @@ void Channel::resume() {
   engine_.bury();
 }
 
+bool Channel::should_put_off_get() const {
+  return unacked_.size() + held_count_ >= engine_.unacked_max_.to_gets;
+}
+
+void Channel::limit() {
+  if (!std::exchange(is_limited_, true)) engine_.limited_.insert(this);
+}
+
+void Channel::end_limit() {
+  if (!std::exchange(is_limited_, false)) return;
+  engine_.limited_.erase(this);
+  engine_.no_longer_limited_.erase(this);
+}
+
 void Channel::park(Consumer& consumer) {
   if (consumer.is_parked_ || has_room()) return;
   parked_.splice(parked_.end(), running_, consumer.parking_);
@@ -440,6 +456,7 @@ void Channel::close() {
   release_held();
   recover();
   engine_.orphan_settlings(*this);
+  end_limit();
   consumers_.clear();
   cancelled_.clear();
   got_.clear();

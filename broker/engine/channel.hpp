@@ -128,6 +128,9 @@ class Channel {
   }
   // There is room in the output again.
   void resume();
+  // Whether it has so many in hand (Engine::set_unacked_max()) that whoever calls get() for it
+  // should put that off.
+  bool should_put_off_get() const;
   // Throws std::logic_error if its books do not agree.
   void check_invariants() const;
   // Ends the consumers and gives back all that is unacked. Can be called twice.
@@ -159,8 +162,13 @@ class Channel {
     sink_.refused(properties_size);
   }
   bool has_room() const {
-    return sink_has_room_ && (prefetch_count_all_ == 0 || unacked_count_ < prefetch_count_all_);
+    return sink_has_room_ && !is_limited_ &&
+           (prefetch_count_all_ == 0 || unacked_count_ < prefetch_count_all_);
   }
+  // Its consumers get nothing, from now on until it has settled half of what it has, or may have
+  // more. Both do nothing if that is known already.
+  void limit();
+  void end_limit();
   void finish_until(std::uint64_t last, Settlement how);
   std::vector<Queue*> queues_paused_by(Settlement how) const;
   // All it was given and has not settled for good.
@@ -206,6 +214,7 @@ class Channel {
   std::size_t properties_max_ = std::numeric_limits<std::size_t>::max();
   bool sink_has_room_ = true;
   bool stopped_ = false;
+  bool is_limited_ = false;
   std::list<Consumer*> parked_;  // the longest first
   std::list<Consumer*> running_;
   std::vector<Queue*> awake_;  // of the consumers that are being woken

@@ -53,6 +53,16 @@ struct PublishResult {
   bool rejected = false;        // a queue was full and refuses to take more
 };
 
+// How many messages a channel may have unacked.
+struct UnackedMax {
+  // Whoever has so many gets no more before it has settled half of them. At least 1.
+  std::size_t to_consumers = std::numeric_limits<std::size_t>::max();
+  // Channel::should_put_off_get()
+  std::size_t to_gets = std::numeric_limits<std::size_t>::max();
+
+  bool operator==(const UnackedMax&) const = default;
+};
+
 // Reads no clock, no random number and no file: everything comes in through its calls, so that the
 // same calls give the same state. Belongs to one thread. What it tells the journal, a client may
 // be told only when the journal is durable that far (Journal::end() after the call).
@@ -143,6 +153,8 @@ class Engine {
   bool is_moving() const { return surroundings_.moves.boundary != 0; }
   void set_movable_max_bytes(std::size_t bytes) { movable_max_bytes_ = bytes; }
   void set_held_max_bytes(std::size_t bytes) { held_max_bytes_ = bytes; }
+  // Where memory is low, a channel without a prefetch must not take all there is.
+  void set_unacked_max(const UnackedMax& count);
 
   // The dead letters that went no further since it was called last.
   CutLetters take_cut_letters() { return letter_limits_.take_cut(); }
@@ -174,12 +186,13 @@ class Engine {
   void orphan_settlings(Channel& channel);
   bool has_work_left() const {
     return !surroundings_.letters.empty() || !settlings_.empty() || !emptying_.empty() ||
-           !gone_owners_.empty() || !unbinding_.empty();
+           !gone_owners_.empty() || !unbinding_.empty() || !no_longer_limited_.empty();
   }
   void go_on_settling(const Portion& portion);
   void go_on_without_channel(Settling& settling, const Portion& portion);
   void go_on_emptying(const Portion& portion);
   void go_on_removing(const Portion& portion);
+  void go_on_ending_limits(const Portion& portion);
   // Down to that many of unbinding_: the last ones are first.
   void go_on_unbinding(const Portion& portion, std::size_t count_left = 0);
   void drop(Binding& binding);
@@ -268,6 +281,10 @@ class Engine {
   std::vector<Unbinding> unbinding_;
   StringMap<Channel*> reply_channels_;
   std::unordered_set<Channel*> channels_;
+  UnackedMax unacked_max_;
+  // Those whose consumers get nothing because of that, and of these those that may have more again.
+  std::unordered_set<Channel*> limited_;
+  std::unordered_set<Channel*> no_longer_limited_;
   std::size_t movable_max_bytes_ = 8u << 20;
   std::size_t held_max_bytes_ = std::numeric_limits<std::size_t>::max();
   std::size_t least_held_bytes_ = 0;  // since the last move

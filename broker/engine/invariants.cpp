@@ -42,8 +42,10 @@ class Count {
 void Engine::check_invariants() {
   Count count;
   const auto add_unacked = [&](const UnackedMessage& message) { count.add_unacked(message); };
+  std::size_t limited_count = 0;
   for (Channel* channel : channels_) {
     channel->check_invariants();
+    if (channel->is_limited_) ++limited_count;
     channel->each_in_hand(add_unacked);
   }
   for (Settling& settling : settlings_) {
@@ -72,6 +74,8 @@ void Engine::check_invariants() {
     expect_invariant(each.queue ? deleted_.contains(each.queue) : each.exchange->closed(),
                      "what is deleted is unbound");
   }
+  expect_invariant(limited_count == limited_.size() + no_longer_limited_.size(),
+                   "who has enough in hand is known");
   // Sessions may hold more.
   expect_invariant(count.bytes() <= memory_bytes(), "what is held is counted");
 }

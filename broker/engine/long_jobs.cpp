@@ -75,6 +75,21 @@ void Engine::go_on_removing(const Portion& portion) {
   }
 }
 
+void Engine::set_unacked_max(const UnackedMax& count) {
+  const UnackedMax before = std::exchange(unacked_max_, count);
+  if (count.to_consumers > before.to_consumers) no_longer_limited_.merge(limited_);
+}
+
+void Engine::go_on_ending_limits(const Portion& portion) {
+  while (!no_longer_limited_.empty() && !portion.is_used_up()) {
+    work().spend(1);
+    Channel& channel = **no_longer_limited_.begin();
+    channel.end_limit();
+    channel.wake_consumers();
+    bury();
+  }
+}
+
 namespace {
 
 // To or from what has been deleted; null if none is left.

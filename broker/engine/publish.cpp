@@ -242,6 +242,7 @@ void Engine::advance(TimeMs now) {
     go_on_emptying(Portion(work(), units_per_job));
     go_on_removing(Portion(work(), units_per_job));
     go_on_unbinding(Portion(work(), units_per_job));
+    go_on_ending_limits(Portion(work(), units_per_job));
     if (Queue* queue = surroundings_.timers.due(surroundings_.now)) {
       look_after(*queue);
     } else if (!has_work_left()) {

@@ -185,10 +185,11 @@ void Channel::close_by_peer() {
   state_ = State::closed;
 }
 
-bool Channel::would_define(std::string_view payload) const {
+bool Channel::would_hold_more(std::string_view payload) const {
   using namespace amqp;
   const MethodId id = peek_method_id(payload);
   const std::string_view arguments = payload.substr(std::min(payload.size(), method_id_size));
+  if (id == amqp::basic::Get::id) return consumers_.should_put_off_get();
   if (id == amqp::exchange::Bind::id || id == amqp::queue::Bind::id) return true;
   if (id == amqp::exchange::Declare::id) {
     amqp::exchange::Declare method;

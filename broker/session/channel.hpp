@@ -62,8 +62,9 @@ class Channel final : private engine::DeliverySink {
     if (frame.type == amqp::FrameType::header) return size > small_header_max_bytes ? size : 0;
     return size < content_.body_left() && !draft_ ? size_of_begun() : 0;
   }
-  // Whether the method would add something to the vhost that it has to remember.
-  bool would_define(std::string_view payload) const;
+  // Whether the method would add something to the vhost that it has to remember, or to what is in
+  // hand where that is more than it should be.
+  bool would_hold_more(std::string_view payload) const;
   // When the last part of a message came that is not complete; nothing if there is none.
   std::optional<Time> unfinished_since() const;
   // What it would give back by settling, and has given back by it, in bytes.

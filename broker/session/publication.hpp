@@ -20,7 +20,7 @@ inline constexpr std::string_view reply_queue = "amq.rabbitmq.reply-to";
 struct Rewrite {
   std::vector<std::string> more_keys;
   std::vector<std::string_view> key_views;  // of more_keys
-  std::string properties;  // empty if they stay as they are
+  std::string properties;                   // empty if they stay as they are
 
   static bool is_needed(const amqp::Properties& properties);
   // `reply_name` is the channel's.

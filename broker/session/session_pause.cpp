@@ -57,7 +57,7 @@ bool Session::may_publish_in_alarm() {
 }
 
 bool Session::may_declare_in_alarm(const Channel& channel, const amqp::Frame& frame) {
-  if (!channel.would_define(frame.payload)) return true;
+  if (!channel.would_hold_more(frame.payload)) return true;
   const std::size_t size = frame.payload.size() + definition_bytes;
   if (declared_in_alarm_ + size > link_.settings.alarm_declare_max_bytes) return false;
   declared_in_alarm_ += size;

@@ -5,6 +5,14 @@ namespace haypile::vhost {
 void Pressure::set_memory(std::size_t bytes) {
   if (bytes > limits_.memory_max_bytes) alarms_.is_memory_low = true;
   if (bytes < limits_.memory_max_bytes / 10 * 9) alarms_.is_memory_low = false;
+  is_memory_very_low_ = bytes > limits_.memory_max_bytes &&
+                        bytes - limits_.memory_max_bytes > limits_.memory_beyond_max_bytes;
+}
+
+engine::UnackedMax Pressure::unacked_max() const {
+  if (!alarms_.is_memory_low) return {};
+  if (!is_memory_very_low_) return {.to_consumers = 1000};
+  return {.to_consumers = 1, .to_gets = 100};
 }
 
 void Pressure::set_log(const LogLoad& load) {

@@ -6,11 +6,15 @@
 #include <limits>
 #include <string_view>
 
+#include "engine/engine.hpp"
+
 namespace haypile::vhost {
 
 struct PressureLimits {
   // More than that in memory, whatever it is held for.
   std::size_t memory_max_bytes = std::numeric_limits<std::size_t>::max();
+  // Where that limit is passed by so much, whoever has anything in hand gets no more.
+  std::size_t memory_beyond_max_bytes = 32u << 20;
   // The disk should have that much left.
   std::uint64_t disk_free_min_bytes = 0;
   // More to write than this is more than the log can do soon.
@@ -32,7 +36,8 @@ struct Alarms {
 
 // Publishers and declarers wait as long as anything is short; consumers, acknowledgements, commits
 // and heartbeats never do. An alarm stays until there is clearly more room than when it began, or
-// publishers would be stopped and started in turns. Knows numbers only.
+// publishers would be stopped and started in turns. Consumers that have much in hand wait as long
+// as memory is low, until they have acknowledged some of it. Knows numbers only.
 class Pressure {
  public:
   explicit Pressure(const PressureLimits& limits) : limits_(limits) {}
@@ -45,6 +50,8 @@ class Pressure {
     return alarms_.is_memory_low || alarms_.is_disk_low || is_log_behind_;
   }
   const Alarms& alarms() const { return alarms_; }
+  // What a channel may have in hand.
+  engine::UnackedMax unacked_max() const;
   // What clients are told of the alarm; empty if there is none.
   std::string_view alarm_text() const {
     return alarms_.is_memory_low ? "low on memory" : alarms_.is_disk_low ? "low on disk" : "";
@@ -58,6 +65,7 @@ class Pressure {
  private:
   const PressureLimits limits_;
   Alarms alarms_;
+  bool is_memory_very_low_ = false;
   bool is_log_behind_ = false;
 };
 

@@ -149,6 +149,7 @@ bool Vhost::holds_publishers() {
 void Vhost::update_pressure() {
   if (log_) look_at_disk();
   holds_publishers();
+  engine_.set_unacked_max(pressure_.unacked_max());
   const bool is_alarm = !alarm_text().empty();
   if (std::exchange(was_alarm_, is_alarm) || !is_alarm) return;
   for (const ParticipantPtr& participant : paused_)

@@ -175,6 +175,26 @@ attack("memory: unacked and kept, durable", **UNACKED)(unacked(False, **PERSISTE
 attack("memory: unacked, transient", **UNACKED)(unacked(True))
 
 
+@attack("memory: 3 million unacked, from the disk", memory_limit=16, latency=False, bound_s=80)
+def unacked_from_disk(scene):
+    """They are on disk before, so that nobody has to wait with publishing; each takes its entry."""
+    publisher = scene.client()
+    publisher.sends(declare("q", durable=True))
+    frames = publish("", "q", b"x", **PERSISTENT) * 5_000
+    for _ in range(600):
+        publisher.pushes(frames, patience=20)
+    publisher.sync()
+    consumer = scene.client(channels=20)
+    for channel in range(1, 21):
+        consumer.sends(method("basic.consume", channel, queue="q", tag="c", no_wait=True))
+    end = time.monotonic() + 15
+    while time.monotonic() < end and scene.look_at_memory() < 500:
+        before = consumer.received
+        consumer.read_for(0.5)
+        if consumer.received == before:
+            break
+
+
 def given_back(scene, before, patience_s=3):
     """What is left of it after a while."""
     end = time.monotonic() + patience_s

@@ -101,3 +101,94 @@ TEST_CASE_FIXTURE(test::EngineFixture, "a single active consumer waits for the c
   CHECK(channel.settle(2, false, Settlement::requeue) == 0);
   CHECK(channel.take() == "2*");
 }
+
+namespace {
+
+// In an alarm: engine::Engine::set_unacked_max().
+struct LimitedFixture : test::EngineFixture {
+  LimitedFixture() { engine.set_now(1000); }
+  // What was left to do has been done.
+  void finish() {
+    while (engine.next_deadline() <= 1000) {
+      engine.work().begin_turn(0);
+      engine.advance(1000);
+      REQUIRE_NOTHROW(engine.check_invariants());
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(LimitedFixture, "a channel without prefetch has no more in hand than it may") {
+  declare("q");
+  TestChannel channel(engine, 1);
+  channel.consume("q", "a");
+  engine.set_unacked_max({.to_consumers = 4});
+  publish_all("q", "123456789");
+  CHECK(channel.take() == "1 2 3 4");
+  CHECK(channel.settle(1) == 0);
+  CHECK(channel.take().empty());
+  REQUIRE_NOTHROW(engine.check_invariants());
+  CHECK(channel.settle(2) == 0);
+  CHECK(channel.take() == "5 6");
+  CHECK(channel.settle(0, true) == 0);
+  CHECK(channel.take() == "7 8 9");
+  REQUIRE_NOTHROW(engine.check_invariants());
+}
+
+TEST_CASE_FIXTURE(LimitedFixture, "what was in hand before counts, and others go on") {
+  declare("q");
+  TestChannel channel(engine, 1);
+  channel.consume("q", "a");
+  publish_all("q", "123456");
+  engine.set_unacked_max({.to_consumers = 2});
+  publish_all("q", "7");
+  CHECK(channel.take() == "1 2 3 4 5 6 7");
+  publish_all("q", "89");
+  CHECK(channel.take().empty());
+  TestChannel other(engine, 2);
+  other.channel.set_prefetch(1);
+  other.consume("q", "b");
+  CHECK(other.take() == "8");
+  CHECK(other.settle(1) == 0);
+  CHECK(other.take() == "9");
+  // Without acknowledgements there is nothing in hand.
+  TestChannel third(engine, 3);
+  third.consume("q", "c", true);
+  publish_all("q", "abc");
+  CHECK(third.take() == "a b c");
+}
+
+TEST_CASE_FIXTURE(LimitedFixture, "those who may have more again go on in turns") {
+  const engine::Queue& queue = declare("q");
+  std::vector<std::unique_ptr<TestChannel>> channels;
+  engine.set_unacked_max({.to_consumers = 1});
+  for (engine::OwnerId i = 1; i <= 3; ++i) {
+    channels.push_back(std::make_unique<TestChannel>(engine, i));
+    channels.back()->consume("q", tag(static_cast<int>(i)));
+  }
+  publish_all("q", "12345678");
+  CHECK(queue.ready_count() == 5);
+  engine.set_unacked_max({.to_consumers = 2});
+  channels.pop_back();  // what it has comes back
+  finish();
+  CHECK(queue.ready_count() == 4);
+  engine.set_unacked_max({});
+  finish();
+  CHECK(queue.ready_count() == 0);
+}
+
+TEST_CASE_FIXTURE(LimitedFixture, "in a transaction what was acknowledged is still in hand") {
+  declare("q");
+  TestChannel channel(engine, 1);
+  channel.consume("q", "a");
+  engine.set_unacked_max({.to_consumers = 2, .to_gets = 2});
+  publish_all("q", "1234");
+  CHECK(channel.take() == "1 2");
+  CHECK(channel.channel.should_put_off_get());
+  REQUIRE_FALSE(channel.channel.hold(2, true, Settlement::ack));
+  CHECK(channel.take().empty());
+  CHECK(channel.channel.should_put_off_get());
+  channel.channel.settle_held();
+  CHECK(channel.take() == "3 4");
+}

@@ -184,3 +184,22 @@ TEST_CASE("a transaction that is open can be brought to its end during an alarm"
   peer.publish(1, "", "q", "m");
   CHECK(peer.session.pause() == Pause::alarm);
 }
+
+TEST_CASE("whoever gets messages without acknowledging them waits when memory is very low") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.open();
+  peer.declare("q");
+  for (int i = 0; i < 400; ++i)
+    peer.publish(1, "", "q", "m");
+  broker.holds_publishers_back = true;
+  broker.engine.set_unacked_max({.to_consumers = 1, .to_gets = 100});
+  int count = 0;
+  for (; peer.session.pause() == Pause::none && count < 400; ++count)
+    peer.send(1, amqp::basic::Get{.queue = "q"});
+  CHECK(peer.session.pause() == Pause::alarm);
+  CHECK(count > 150);  // a hundred, and a little that anybody may
+  CHECK(count < 350);
+  broker.holds_publishers_back = false;
+  CHECK(peer.session.try_to_go_on(broker.now));
+}

@@ -57,3 +57,18 @@ TEST_CASE("publishers wait for a log that is behind, and clients are told nothin
     CHECK_FALSE(pressure.holds_publishers());
   }
 }
+
+TEST_CASE("the less memory there is, the less may be in hand") {
+  Pressure pressure({.memory_max_bytes = 1000, .memory_beyond_max_bytes = 100});
+  const auto unacked_max_at = [&](std::size_t bytes) {
+    pressure.set_memory(bytes);
+    return pressure.unacked_max();
+  };
+  using Max = haypile::engine::UnackedMax;
+  CHECK(unacked_max_at(1000) == Max{});
+  CHECK(unacked_max_at(1001) == Max{.to_consumers = 1000});
+  CHECK(unacked_max_at(1100) == Max{.to_consumers = 1000});
+  CHECK(unacked_max_at(1101) == Max{.to_consumers = 1, .to_gets = 100});
+  CHECK(unacked_max_at(900) == Max{.to_consumers = 1000});
+  CHECK(unacked_max_at(899) == Max{});
+}
