@@ -30,6 +30,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void start();
   engine::OwnerId id() const { return id_; }
 
+  // What it has to send, in bytes.
+  std::size_t output_size() const { return session_.output_size(); }
   // Sends some of what there is to send, as far as the socket takes it; the rest is for another
   // turn. Returns how many bytes.
   std::size_t flush();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -23,6 +24,7 @@ constexpr std::size_t read_size_bytes = 256u << 10;
 constexpr engine::TimeMs cut_letters_interval_ms = 60'000;
 constexpr std::size_t flushes_per_turn = 500;
 constexpr std::size_t sent_bytes_per_turn = 4u << 20;
+constexpr std::size_t small_output_max_bytes = 64u << 10;
 constexpr std::uint64_t segments_min = 8;
 constexpr std::chrono::seconds stop_timeout{2};
 // Of a line of the log, and of what a client has a say in.
@@ -209,16 +211,26 @@ void Core::turn() {
   if (!turn_scheduled_) arm_vhost_timer();
 }
 
-// Some of them, when there are many: each write takes its time.
+// Some of them, when there are many: each write takes its time. Those who get little come before
+// those who get much, or a confirm would wait for large messages of others.
 void Core::flush_dirty() {
+  flush_some(dirty_, std::min(dirty_.size(), flushes_per_turn), small_output_max_bytes);
+  flush_some(with_much_, with_much_.size(), std::numeric_limits<std::size_t>::max());
+  if (!dirty_.empty() || !with_much_.empty()) schedule_turn();
+}
+
+void Core::flush_some(std::deque<std::shared_ptr<Connection>>& connections, std::size_t count,
+                      std::size_t output_max_bytes) {
   std::size_t sent = 0;
-  std::size_t left = std::min(dirty_.size(), flushes_per_turn);
-  for (; left > 0 && sent < sent_bytes_per_turn; --left) {
-    const std::shared_ptr<Connection> connection = std::move(dirty_.front());
-    dirty_.pop_front();
-    sent += connection->flush();
+  for (; count > 0 && sent < sent_bytes_per_turn; --count) {
+    std::shared_ptr<Connection> connection = std::move(connections.front());
+    connections.pop_front();
+    if (connection->output_size() > output_max_bytes) {
+      with_much_.push_back(std::move(connection));
+    } else {
+      sent += connection->flush();
+    }
   }
-  if (!dirty_.empty()) schedule_turn();
 }
 
 void Core::return_memory() {
@@ -325,6 +337,7 @@ void Core::close_connections(const std::string& reason) {
 
 bool Core::close() {
   dirty_.clear();
+  with_much_.clear();
   without_room_.clear();
   for (const auto& [name, vhost] : vhosts_)
     vhost->forget_participants();

@@ -84,6 +84,9 @@ class Core {
   std::unique_ptr<log::Log> make_log(const std::string& vhost);
   void turn();
   void flush_dirty();
+  // So many of them; those with more to send than that are put off.
+  void flush_some(std::deque<std::shared_ptr<Connection>>& connections, std::size_t count,
+                  std::size_t output_max_bytes);
   void report_alarms();
   void report_cut_letters();
   void return_memory();
@@ -107,6 +110,7 @@ class Core {
   std::unordered_map<engine::OwnerId, std::shared_ptr<Connection>> connections_;
   engine::OwnerId last_id_ = 0;
   std::deque<std::shared_ptr<Connection>> dirty_;
+  std::deque<std::shared_ptr<Connection>> with_much_;  // of the dirty ones
   Connections without_room_;
   std::size_t unfinished_bytes_ = 0;  // of all sessions, in the last turn
   bool turn_scheduled_ = false;
