@@ -14,8 +14,8 @@ namespace haypile::log {
 
 namespace {
 
-// Where only the size of the files tells that of the segments: the largest that is believed. A
-// daemon's have 8 MiB, and a file with a hole may say anything.
+// Where no header tells the size of the segments: the largest that is believed. A daemon's have 8
+// MiB, and a file with a hole may say anything.
 constexpr std::uint64_t guessed_size_max = 64u << 20;
 
 // The error's text without the file's name before it.
@@ -32,14 +32,22 @@ void refuse_newer(std::string_view bytes, std::uint64_t checksum_at, std::uint64
   throw IoError("'" + path + "' " + version_error(get_u32(bytes, 8)));
 }
 
-// The size of a segment as the position of its first batch tells it; 0 if that cannot be read.
-std::uint64_t size_by_first_batch(std::string_view bytes, std::uint64_t number,
-                                  const DirectoryId& id) {
-  if (bytes.size() < segment_header_size + batch_header_size || number == 0) return 0;
-  bytes.remove_prefix(segment_header_size);
-  const LogPosition position = get_u64(bytes, batch_position_at);
-  if (!decode_batch_header(bytes, id, position) || position < segment_header_size) return 0;
-  return (position - segment_header_size) / number;
+bool is_believed(std::uint64_t segment_size) {
+  return segment_size >= segment_size_min && segment_size <= guessed_size_max;
+}
+
+// The size of a segment as the position of the first batch tells it that can be read; 0 if none
+// can.
+std::uint64_t size_by_batches(std::string_view bytes, std::uint64_t number, const DirectoryId& id) {
+  if (number == 0) return 0;
+  for (std::size_t at = segment_header_size; at + batch_header_size <= bytes.size();
+       at += batch_alignment) {
+    const LogPosition position = get_u64(bytes, at + batch_position_at);
+    if (position < at || (position - at) % number != 0) continue;
+    const std::uint64_t size = (position - at) / number;
+    if (is_believed(size) && decode_batch_header(bytes.substr(at), id, position)) return size;
+  }
+  return 0;
 }
 
 std::uint64_t size_of(const engine::MessageView& message) {
@@ -174,7 +182,7 @@ void Survey::find_segments() {
 
 Survey::SegmentHead Survey::read_segment_head(std::uint64_t number) {
   SegmentHead head{.number = number};
-  const auto read = read_file(segment_name(number), segment_header_size + batch_header_size);
+  const auto read = read_file(segment_name(number), segment_header_size);
   head.is_read = read.has_value();
   std::string& error = head.result.error;
   if (!read) {
@@ -183,7 +191,6 @@ Survey::SegmentHead Survey::read_segment_head(std::uint64_t number) {
   }
   refuse_newer(read->bytes, segment_header_size - 8, 0, id_, path(segment_name(number)));
   head.file_size = read->size;
-  head.batch_size = size_by_first_batch(read->bytes, number, id_);
   head.result = decode_segment_header(read->bytes, id_);
   const SegmentHeader& header = head.result.header;
   if (!error.empty()) return head;
@@ -195,17 +202,24 @@ Survey::SegmentHead Survey::read_segment_head(std::uint64_t number) {
   return head;
 }
 
-// What most of the headers say that are whole, or else most of the batches behind them, or else
+// What most of the headers say that are whole, or else the batches behind most of them, or else
 // what most of the files have.
 std::uint64_t Survey::size_of_segments(const std::vector<SegmentHead>& heads) {
   std::map<std::uint64_t, std::size_t> counts;
   for (const SegmentHead& head : heads) {
     if (head.result.error.empty()) ++counts[head.result.header.segment_size];
   }
-  for (const auto size : {&SegmentHead::batch_size, &SegmentHead::file_size}) {
-    if (!counts.empty()) break;
+  if (counts.empty()) {
     for (const SegmentHead& head : heads) {
-      if (head.*size >= segment_size_min && head.*size <= guessed_size_max) ++counts[head.*size];
+      const auto read =
+          head.is_read ? read_file(segment_name(head.number), guessed_size_max) : std::nullopt;
+      if (!read) continue;
+      if (const auto size = size_by_batches(read->bytes, head.number, id_)) ++counts[size];
+    }
+  }
+  if (counts.empty()) {
+    for (const SegmentHead& head : heads) {
+      if (is_believed(head.file_size)) ++counts[head.file_size];
     }
   }
   const auto most = std::ranges::max_element(counts, {}, &decltype(counts)::value_type::second);

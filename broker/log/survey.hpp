@@ -95,7 +95,6 @@ class Survey {
   struct SegmentHead {
     std::uint64_t number = 0;
     std::uint64_t file_size = 0;
-    std::uint64_t batch_size = 0;  // of a segment, as its first batch has it
     bool is_read = false;
     SegmentHeaderResult result{};
   };
@@ -118,7 +117,7 @@ class Survey {
   void read_newest();
   void find_segments();
   SegmentHead read_segment_head(std::uint64_t number);
-  static std::uint64_t size_of_segments(const std::vector<SegmentHead>& heads);
+  std::uint64_t size_of_segments(const std::vector<SegmentHead>& heads);
   bool add_segment(const SegmentHead& head);
   void note_missing(std::uint64_t first, std::uint64_t end);
   std::string_view read_segment(std::uint64_t number);
