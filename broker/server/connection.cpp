@@ -147,14 +147,15 @@ std::size_t Connection::read_size(std::size_t room) const {
   return is_tight ? std::min<std::size_t>(room, core_.settings().frame_max_bytes) : room;
 }
 
-// Without memory for what it has to keep of a client the connection ends. Within the engine there
-// is no way back from that.
+// Without memory for what it has to keep of a client, or to say to it, the connection ends. Within
+// the engine there is no way back from that.
 void Connection::use(std::string_view bytes) {
   if (vhost_) vhost_->engine().work().begin_share();
   std::size_t used = 0;
   try {
     used = session_.receive(bytes, Clock::now());
   } catch (const std::bad_alloc&) {
+    if (!vhost_) return close("out of memory");
     return core_.fail("out of memory");
   }
   try {

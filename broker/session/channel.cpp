@@ -132,7 +132,7 @@ void Channel::log_advanced() {
   const engine::LogPosition durable = engine_.journal().durable();
   listed_ = false;
   if (!held_.empty()) {
-    held_.release(durable, link_.output());
+    link_.say([&] { held_.release(durable, link_.output()); });
     count_held();
   }
   send_confirms();

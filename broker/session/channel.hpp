@@ -167,24 +167,32 @@ class Channel final : private engine::DeliverySink {
   Output& out() { return held_.empty() ? link_.output() : held_.tail(); }
   template <class M>
   void send(const M& method) {
-    amqp::append_method(out().frames(), number_, method);
+    link_.say([&] { amqp::append_method(out().frames(), number_, method); });
     if (!held_.empty()) count_held();
   }
   // The body is that of `message`, and large ones are not copied.
   template <class M>
   void send_message(const M& method, std::string_view properties, const engine::MessagePtr& message,
                     Output::Kind kind) {
-    Output& output = out();
     const std::string_view body = message->body();
     if (body.size() < Output::referenced_min_bytes) {
-      amqp::append_message(output.frames(), number_, method, properties, body,
-                           link_.frame_max_bytes);
-    } else {
+      return send_small_message(method, properties, body);
+    }
+    link_.say([&] {
+      Output& output = out();
       amqp::append_method(output.frames(), number_, method);
       amqp::append_content_header(output.frames(), number_, M::id.class_id, body.size(),
                                   properties);
       output.add_body(message, number_, link_.frame_max_bytes, kind);
-    }
+    });
+    if (!held_.empty()) count_held();
+  }
+  template <class M>
+  void send_small_message(const M& method, std::string_view properties, std::string_view body) {
+    link_.say([&] {
+      amqp::append_message(out().frames(), number_, method, properties, body,
+                           link_.frame_max_bytes);
+    });
     if (!held_.empty()) count_held();
   }
   void count_held();
@@ -193,7 +201,7 @@ class Channel final : private engine::DeliverySink {
   void send_when_durable(const M& method) {
     const engine::Journal& journal = engine_.journal();
     if (journal.durable() < journal.end()) {
-      held_.hold(journal.end());
+      link_.say([&] { held_.hold(journal.end()); });
       await_log();
     }
     send(method);

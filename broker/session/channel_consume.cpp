@@ -143,7 +143,7 @@ Fault Channel::handle(const amqp::basic::RecoverAsync& method) {
 // Nothing may be thrown into the engine, which is in the middle of something.
 bool Channel::deliver(const engine::Delivery& delivery) {
   const engine::Message& message = *delivery.message;
-  try {
+  link_.say([&] {
     std::string changed;
     send_message(amqp::basic::Deliver{.consumer_tag = delivery.consumer_tag,
                                       .delivery_tag = delivery.delivery_tag,
@@ -153,9 +153,7 @@ bool Channel::deliver(const engine::Delivery& delivery) {
                  told_properties(message, delivery.delivery_count, changed), delivery.message,
                  Output::Kind::delivery);
     link_.account_for_more();
-  } catch (const std::bad_alloc&) {
-    link_.lose_output();
-  }
+  });
   if (link_.has_room()) return true;
   link_.room_was_refused = true;
   return false;
@@ -168,11 +166,7 @@ void Channel::refused(std::size_t properties_size) {
 
 void Channel::consumer_cancelled(std::string_view consumer_tag) {
   if (!link_.wants_cancel_notify) return;
-  try {
-    send(amqp::basic::Cancel{.consumer_tag = consumer_tag, .no_wait = true});
-  } catch (const std::bad_alloc&) {
-    link_.lose_output();
-  }
+  send(amqp::basic::Cancel{.consumer_tag = consumer_tag, .no_wait = true});
 }
 
 }  // namespace haypile::session

@@ -157,9 +157,7 @@ void Channel::return_unroutable(const engine::PublishRequest& request) {
     send_message(method, message.properties, request.draft->message(), Output::Kind::reply);
     return;
   }
-  amqp::append_message(out().frames(), number_, method, message.properties, message.body,
-                       link_.frame_max_bytes);
-  if (!held_.empty()) count_held();
+  send_small_message(method, message.properties, message.body);
 }
 
 Fault Channel::handle(const amqp::confirm::Select& method) {

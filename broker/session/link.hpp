@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,7 +88,22 @@ class Link {
     account();
   }
 
-  // There was no memory for something that had to be said: the connection cannot go on.
+  // Calls `append`, which adds whole frames to some output. There may be no memory for them: then
+  // the connection cannot go on, and its host learns it from output_is_lost.
+  template <class Append>
+  void say(Append append) {
+    try {
+      append();
+    } catch (const std::bad_alloc&) {
+      lose_output();
+    }
+  }
+  template <class M>
+  void send(std::uint16_t channel, const M& method) {
+    say([&] { amqp::append_method(output().frames(), channel, method); });
+  }
+
+  // There was no memory for something that had to be said.
   void lose_output() {
     output_is_lost = true;
     host.output_ready();  // nobody may have been told yet

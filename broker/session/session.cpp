@@ -136,7 +136,7 @@ Fault Session::on_connection_method(std::string_view payload) {
     amqp::connection::UpdateSecret update;
     const amqp::DecodeError error = amqp::decode_arguments(arguments, update);
     if (error != amqp::DecodeError::none) return malformed(update.name, error);
-    amqp::append_method(link_.output().frames(), 0, amqp::connection::UpdateSecretOk{});
+    link_.send(0, amqp::connection::UpdateSecretOk{});
     return {};
   }
   const std::string_view name = amqp::method_name(id);
@@ -195,7 +195,7 @@ Fault Session::on_close(std::string_view arguments) {
 }
 
 void Session::say_goodbye() {
-  amqp::append_method(link_.output().frames(), 0, amqp::connection::CloseOk{});
+  link_.send(0, amqp::connection::CloseOk{});
   finish({});
   closed_by_client_ = true;
 }
@@ -206,7 +206,7 @@ void Session::on_closing_frame(const amqp::Frame& frame) {
   if (id == amqp::connection::CloseOk::id) {
     finish(std::move(reason_));
   } else if (id == amqp::connection::Close::id) {
-    amqp::append_method(link_.output().frames(), 0, amqp::connection::CloseOk{});
+    link_.send(0, amqp::connection::CloseOk{});
   }
 }
 
@@ -267,7 +267,7 @@ void Session::tick(Time now) {
     return finish("two heartbeats missed");
   }
   if (now < last_sent_ + heartbeat_ / 2) return;
-  amqp::append_heartbeat(link_.output().frames());
+  link_.say([this] { amqp::append_heartbeat(link_.output().frames()); });
   last_sent_ = now;
 }
 
@@ -289,11 +289,10 @@ void Session::fail(const Fault& fault, amqp::MethodId method) {
   const std::string text = reply_text(fault);
   reason_ = text;
   drop_channels();
-  amqp::append_method(link_.output().frames(), 0,
-                      amqp::connection::Close{.reply_code = static_cast<std::uint16_t>(fault.code),
-                                              .reply_text = text,
-                                              .class_id = method.class_id,
-                                              .method_id = method.method_id});
+  link_.send(0, amqp::connection::Close{.reply_code = static_cast<std::uint16_t>(fault.code),
+                                        .reply_text = text,
+                                        .class_id = method.class_id,
+                                        .method_id = method.method_id});
   phase_ = Phase::closing;
   pause_ = Pause::none;
   closing_since_ = link_.now;

@@ -73,7 +73,7 @@ void Session::on_rare_method(std::uint16_t number, Channel* channel, const amqp:
   if (channel && channel->state() == Channel::State::closing) {
     if (id == amqp::channel::CloseOk::id) remove_channel(number);
     if (id == amqp::channel::Close::id) {
-      amqp::append_method(link_.output().frames(), number, amqp::channel::CloseOk{});
+      link_.send(number, amqp::channel::CloseOk{});
     }
     return;
   }
@@ -110,7 +110,7 @@ void Session::open_channel(std::uint16_t number) {
                 amqp::channel::Open::id);
   }
   channels_.emplace(number, std::make_unique<Channel>(link_, *engine_, number));
-  amqp::append_method(link_.output().frames(), number, amqp::channel::OpenOk{});
+  link_.send(number, amqp::channel::OpenOk{});
 }
 
 }  // namespace haypile::session

@@ -76,7 +76,7 @@ void Session::end_alarm() {
   declared_in_alarm_ = 0;
   settled_before_alarm_.reset();
   if (!std::exchange(told_blocked_, false) || phase_ != Phase::running) return;
-  amqp::append_method(link_.output().frames(), 0, amqp::connection::Unblocked{});
+  link_.send(0, amqp::connection::Unblocked{});
 }
 
 bool Session::is_over(Pause pause) {
@@ -109,7 +109,7 @@ bool Session::try_to_go_on(Time now) {
 void Session::tell_blocked(std::string_view reason) {
   if (reason.empty() || told_blocked_ || !link_.wants_blocked || phase_ != Phase::running) return;
   told_blocked_ = true;
-  amqp::append_method(link_.output().frames(), 0, amqp::connection::Blocked{.reason = reason});
+  link_.send(0, amqp::connection::Blocked{.reason = reason});
 }
 
 std::chrono::milliseconds Session::patience() const {

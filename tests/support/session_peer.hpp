@@ -31,6 +31,8 @@ struct TestBroker {
   std::uint64_t names = 0;  // given out by unique_name()
   session::SessionMemory memory;
   bool holds_publishers_back = false;
+  // There is no memory for the next output that begins.
+  bool is_out_of_memory = false;
   bool answers_logins_later = false;
 
   // Time passes, for what expires.
@@ -255,7 +257,9 @@ class SessionPeer : private session::Host {
     return name == "/" ? &broker_.engine : nullptr;
   }
   std::string unique_name() override { return "unique-" + std::to_string(++broker_.names); }
-  void output_ready() override {}
+  void output_ready() override {
+    if (std::exchange(broker_.is_out_of_memory, false)) throw std::bad_alloc();
+  }
 
   static amqp::Frame parse(std::string_view bytes) {
     amqp::Frame frame;
