@@ -65,6 +65,8 @@ class Backlog {
   virtual void look_at(const Take& visit) = 0;
   // All that has not been read has left the queue for good.
   virtual void drop_unread() = 0;
+  // What has to hold between two calls, and does not; null if all is well.
+  virtual const char* broken_invariant() const { return nullptr; }
 };
 
 }  // namespace haypile::engine

@@ -254,7 +254,10 @@ void Channel::finish(UnackedMessage& message, Settlement how) {
   if (message.consumer) {
     --message.consumer->unacked_count_;
     --unacked_count_;
-    if (is_limited_ && unacked_count_ <= engine_.unacked_max_.to_consumers / 2) end_limit();
+    if (is_limited_ && unacked_count_ <= engine_.unacked_max_.to_consumers / 2 &&
+        !HAYPILE_CANARY(limit_stays)) {
+      end_limit();
+    }
   } else if (const auto got = got_.find(message.queue); --got->second == 0) {
     got_.erase(got);
   }
@@ -416,13 +419,16 @@ void Channel::wake_consumers() {
   }
 }
 
-void Channel::check_invariants() const {
+void Channel::check_invariants() {
   unacked_.check_invariants();
   expect_invariant(parked_.size() + running_.size() == consumers_.size(),
                    "each consumer is in one list");
   for (const Consumer* consumer : parked_) {
     expect_invariant(consumer->is_parked_ && !has_room(), "who is parked waits for the channel");
   }
+  expect_invariant(!is_limited_ || engine_.no_longer_limited_.contains(this) ||
+                       unacked_count_ > engine_.unacked_max_.to_consumers / 2,
+                   "who has settled half of what it had gets more");
   std::size_t unacked_count = 0;
   for (const auto& [tag, consumer] : consumers_)
     unacked_count += consumer->unacked_count_;

@@ -132,7 +132,7 @@ class Channel {
   // should put that off.
   bool should_put_off_get() const;
   // Throws std::logic_error if its books do not agree.
-  void check_invariants() const;
+  void check_invariants();
   // Ends the consumers and gives back all that is unacked. Can be called twice.
   void close();
 

@@ -331,7 +331,9 @@ const char* ReadyMessages::broken_invariant() const {
     if (const char* broken = broken_invariant(level)) return broken;
     size += level.unsaved.size() + level.returned.size() + level.fresh.size();
     size += static_cast<std::size_t>(level.read.end() - level.read.begin());
-    if (level.backlog) size += level.backlog->unread_count();
+    if (!level.backlog) continue;
+    if (const char* broken = level.backlog->broken_invariant()) return broken;
+    size += level.backlog->unread_count();
   }
   each_in_memory([&](const Entry& entry) { bytes += entry.body_size(); });
   if (withheld_ && withheld_->empty()) return "what is withheld";

@@ -259,7 +259,7 @@ LogPosition Log::publish(const engine::MessageView& message,
   }
   const LogPosition position = next_position();
   SegmentUse& segment = segments_.back();  // where the record begins
-  segment.live_count += queues.size();
+  segment.live_count += HAYPILE_CANARY(one_copy_counted) ? 1 : queues.size();
   const std::uint64_t copy_bytes = pile_size_max(message, queues.size());
   segment.copy_bytes += copy_bytes;
   copy_bytes_ += copy_bytes;

@@ -109,6 +109,12 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
     return segments_.size() > ring_segments() || copy_bytes_ + young_bytes() > reserve_size();
   }
 
+  // Copies of messages in queues, in the log and in piles. Goes through all segments and piles.
+  std::uint64_t logged_count() const;
+  std::uint64_t stored_count() const;
+  // Throws std::logic_error if its books do not agree. Goes through all segments and piles.
+  void check_invariants() const;
+
   void declare_exchange(const engine::ExchangeDefinition& exchange) override;
   void delete_exchange(std::string_view name) override;
   void declare_queue(const engine::QueueDefinition& queue) override;

@@ -216,6 +216,22 @@ void Pile::count_what_is_left() {
   }
 }
 
+const char* Pile::broken_invariant() const {
+  if (gone_count != gone.count(0, count)) return "count of what has gone of a pile";
+  if (left.size() != extents.size()) return "extents of a pile";
+  std::uint32_t end = 0;
+  std::uint32_t live = 0;
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    const Extent& extent = extents[i];
+    if (extent.first < end || extent.count > count - extent.first) return "order of extents";
+    end = extent.first + extent.count;
+    if (left[i].count != extent.count - gone.count(extent.first, end)) return "rest of an extent";
+    if (left[i].count == 0 && left[i].bytes != 0) return "bytes of an extent";
+    live += left[i].count;
+  }
+  return live == live_count() ? nullptr : "rest of a pile";
+}
+
 void append_pile(std::string& out, const Pile& pile) {
   out += static_cast<char>(RecordType::pile);
   put_varint(out, pile.number);

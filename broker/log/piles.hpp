@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/canary.hpp"
 #include "log/pile.hpp"
 #include "log/unwritten.hpp"
 
@@ -105,6 +106,9 @@ struct Pile {
   // To be called when all the rest is there, and before drop().
   void count_what_is_left();
 
+  // What has to hold between two calls, and does not; null if all is well.
+  const char* broken_invariant() const;
+
   // Of each extent.
   struct Left {
     std::uint32_t count = 0;
@@ -134,6 +138,7 @@ class Piles {
     return base_ + static_cast<Slot>(piles_.size()) - 1;
   }
   Pile& at(Slot slot) { return *piles_[slot - base_]; }
+  const Pile& at(Slot slot) const { return *piles_[slot - base_]; }
   bool has(Slot slot) const { return slot >= base_ && piles_[slot - base_]; }
   // 0 if there are none.
   LogPosition last_number() const {
@@ -142,6 +147,8 @@ class Piles {
     }
     return 0;
   }
+  // Of those between, has() says which there are.
+  Slot begin() const { return base_; }
   Slot end() const { return base_ + static_cast<Slot>(piles_.size()); }
   // Null if there is none; it may be gone already.
   Pile* find(LogPosition number);
@@ -161,7 +168,7 @@ class Piles {
   std::size_t extent_count() const { return extent_count_; }
   // Forgets it: nothing is left of it.
   void erase(Slot slot) {
-    extent_count_ -= at(slot).extents.size();
+    if (!HAYPILE_CANARY(extents_stay_counted)) extent_count_ -= at(slot).extents.size();
     piles_[slot - base_].reset();
     last_found_ = nullptr;
     while (!piles_.empty() && !piles_.front()) {

@@ -164,8 +164,7 @@ class QueueBacklog final : public engine::Backlog {
   void peek(const Take& visit) override;
   void look_at(const Take& visit) override;
   void drop_unread() override;
-  // What has to hold between two calls, and does not; null if all is well.
-  const char* broken_invariant() const;
+  const char* broken_invariant() const override;
 
  private:
   // Of indices.

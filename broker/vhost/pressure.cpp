@@ -11,7 +11,7 @@ void Pressure::set_memory(std::size_t bytes) {
 
 engine::UnackedMax Pressure::unacked_max() const {
   if (!alarms_.is_memory_low) return {};
-  if (!is_memory_very_low_) return {.to_consumers = 1000};
+  if (!is_memory_very_low_) return {.to_consumers = limits_.unacked_max_when_low};
   return {.to_consumers = 1, .to_gets = 100};
 }
 

@@ -13,6 +13,8 @@ namespace haypile::vhost {
 struct PressureLimits {
   // More than that in memory, whatever it is held for.
   std::size_t memory_max_bytes = std::numeric_limits<std::size_t>::max();
+  // What a channel may have in hand then, in messages.
+  std::size_t unacked_max_when_low = 1000;
   // Where that limit is passed by so much, whoever has anything in hand gets no more.
   std::size_t memory_beyond_max_bytes = 32u << 20;
   // The disk should have that much left.

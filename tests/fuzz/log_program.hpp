@@ -50,6 +50,7 @@ class LogProgram {
       const std::uint8_t op = input.byte();
       if (op == 0xFF) break;
       act(op % 20, input);
+      if (!in_group_) check();
     }
     if (in_group_) end_group();
     sync();
@@ -81,6 +82,14 @@ class LogProgram {
   void sync() {
     log_->flush();
     log_->step();
+  }
+  // What the log counts is what it has. Not while a group or a move is open.
+  void check() const {
+    log_->check_invariants();
+    std::uint64_t copies = 0;
+    for (const auto& [position, message] : holdings_)
+      copies += message.second.size();
+    expect(log_->logged_count() + log_->stored_count() == copies, "each copy is counted once");
   }
   void end_group() {
     log_->end_group();

@@ -140,6 +140,7 @@ SimBroker::SimBroker(test::MemFileSystem& files, const Clock& clock, const Broke
       settings_(settings_for(limits)),
       vhost_("/", wire_, make_log(files, limits, advanced_, failed_),
              {.pressure = {.memory_max_bytes = limits.memory_max_bytes,
+                           .unacked_max_when_low = limits.unacked_max_when_low,
                            .pending_max_bytes = limits.pending_max_bytes},
               .queue_memory_bytes = limits.movable_max_bytes}) {
   vhost_.engine().work().set_units_per_turn(limits.work_units);

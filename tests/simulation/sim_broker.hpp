@@ -33,6 +33,7 @@ struct BrokerLimits {
   // Beyond these publishers are held back.
   std::size_t pending_max_bytes = 64'000;
   std::size_t memory_max_bytes = 256'000;
+  std::size_t unacked_max_when_low = 1000;
   // Of a turn.
   std::uint64_t work_units = 20'000;
 

@@ -39,6 +39,7 @@ Simulation::Simulation(const Plan& plan)
   if (random_.one_in(4)) limits_.pending_max_bytes = random_.between(500, 5000);
   if (random_.one_in(4)) {
     limits_.memory_max_bytes = definitions_size + random_.between(5000, 50'000);
+    limits_.unacked_max_when_low = random_.between(1, 20);
   }
   if (random_.one_in(3)) limits_.work_units = random_.between(1, 300);
 }
@@ -172,7 +173,10 @@ void Simulation::crash() {
 void Simulation::work(std::size_t steps) {
   for (std::size_t i = 0; i < steps; ++i) {
     step();
-    if (i % invariant_interval == 0) broker_->engine().check_invariants();
+    if (i % invariant_interval == 0) {
+      broker_->engine().check_invariants();
+      broker_->log().check_invariants();
+    }
     books_.note_end(broker_->log().end());
     if (broker_->has_failed()) return fail();
   }
