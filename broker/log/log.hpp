@@ -112,8 +112,9 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   // Copies of messages in queues, in the log and in piles. Goes through all segments and piles.
   std::uint64_t logged_count() const;
   std::uint64_t stored_count() const;
-  // Throws std::logic_error if its books do not agree. Goes through all segments and piles.
-  void check_invariants() const;
+  // What has to hold between two calls, and does not; null if all is well. Goes through all
+  // segments and piles.
+  const char* broken_invariant() const;
 
   void declare_exchange(const engine::ExchangeDefinition& exchange) override;
   void delete_exchange(std::string_view name) override;

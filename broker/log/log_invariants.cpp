@@ -1,31 +1,26 @@
 // Whether the log's books agree.
-#include "engine/invariant.hpp"
 #include "log/log.hpp"
 
 namespace haypile::log {
 
-using engine::expect_invariant;
-
-void Log::check_invariants() const {
+const char* Log::broken_invariant() const {
   std::size_t extent_count = 0;
   std::uint64_t unwritten_bytes = 0;
   for (Piles::Slot slot = piles_.begin(); slot != piles_.end(); ++slot) {
     if (!piles_.has(slot)) continue;
     const Pile& pile = piles_.at(slot);
-    const char* broken = pile.broken_invariant();
-    expect_invariant(!broken, broken ? broken : "what is left of a pile is counted");
+    if (const char* broken = pile.broken_invariant()) return broken;
     extent_count += pile.extents.size();
     unwritten_bytes += pile.unwritten.size();
   }
-  expect_invariant(extent_count == piles_.extent_count(), "extents are counted");
-  expect_invariant(unwritten_bytes == unwritten_bytes_, "what waits to be in a pile is counted");
+  if (extent_count != piles_.extent_count()) return "count of extents";
+  if (unwritten_bytes != unwritten_bytes_) return "bytes that wait to be in a pile";
   std::uint64_t copy_bytes = 0;
   for (const SegmentUse& segment : segments_) {
-    expect_invariant(segment.live_count != 0 || segment.copy_bytes == 0,
-                     "a segment without messages needs no room in a pile");
+    if (segment.live_count == 0 && segment.copy_bytes != 0) return "room for an empty segment";
     copy_bytes += segment.copy_bytes;
   }
-  expect_invariant(copy_bytes == copy_bytes_, "the room that a move needs is counted");
+  return copy_bytes == copy_bytes_ ? nullptr : "room that a move needs";
 }
 
 std::uint64_t Log::logged_count() const {

@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "engine/invariant.hpp"
 #include "simulation/witness.hpp"
 #include "simulation/world.hpp"
 
@@ -175,7 +176,8 @@ void Simulation::work(std::size_t steps) {
     step();
     if (i % invariant_interval == 0) {
       broker_->engine().check_invariants();
-      broker_->log().check_invariants();
+      const char* broken = broker_->log().broken_invariant();
+      engine::expect_invariant(!broken, broken ? broken : "the log's books agree");
     }
     books_.note_end(broker_->log().end());
     if (broker_->has_failed()) return fail();
