@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -34,6 +35,14 @@ void raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// What was freed is used again: the C library would give large pieces back to the system each time,
+// and clean pages cost more than what is put on them. What is too much is given back now and then
+// (server/memory_return.hpp).
+void keep_freed_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
 // What cannot be written is an error like others, told where it is tried: a pipe without a reader,
@@ -101,6 +110,7 @@ int run(const haypile::DaemonOptions& options, haypile::Console& console) {
 
 int run(const haypile::DaemonOptions& options) {
   raise_descriptor_limit();
+  keep_freed_memory();
   haypile::Console console(options.log_level);
   try {
     return run(options, console);

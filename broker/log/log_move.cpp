@@ -14,6 +14,8 @@ namespace {
 // would only pile up in memory.
 constexpr std::size_t young_piles_max = 2;
 constexpr std::size_t unwritten_portions_max = 8;
+// Parts are about as large as the one before: by so much they may be larger.
+constexpr std::size_t part_size_slack = 8u << 10;
 // Shortness of memory alone moves no less than this, in bytes of the log.
 constexpr std::uint64_t move_size_min = 1u << 20;
 }  // namespace
@@ -64,7 +66,7 @@ void Log::begin_move(LogPosition boundary) {
   const LogPosition number = next_position();
   append_mark(batch_, RecordType::move);
   std::string buffer;
-  buffer.reserve(part_size_);
+  buffer.reserve(part_size_ + part_size_slack);
   builder_.emplace(number, number, id_, std::move(buffer));
   boundary_ = boundary;
   open_pile_ = piles_.add({.number = number, .file = number, .is_open = true, .is_young = true});
@@ -117,7 +119,9 @@ void Log::store_part(bool is_last) {
   // The next part will be about as large, if there is more to come.
   std::string buffer;
   if (!is_last) part_size_ = builder_->part_size();
-  if (!is_last && part_size_ >= options_.portion_size) buffer.reserve(part_size_);
+  if (!is_last && part_size_ >= options_.portion_size) {
+    buffer.reserve(part_size_ + part_size_slack);
+  }
   Unwritten::Part part = pile.unwritten.add(offset, builder_->take(std::move(buffer)));
   pile.size = builder_->size();
   unwritten_bytes_ += part->size();

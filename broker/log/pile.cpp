@@ -28,10 +28,14 @@ constexpr std::uint8_t gap_flag = 8;
 // Since version 5: other queues may refer to it; it stands elsewhere.
 constexpr std::uint8_t shared_flag = 16;
 constexpr std::uint8_t reference_flag = 32;
-// What a message that is read back takes in memory besides its strings: about.
-constexpr std::size_t message_overhead = 32;
 
 }  // namespace
+
+std::size_t weight_of(const engine::MessageView& message) {
+  constexpr std::size_t overhead = 32;
+  return overhead + message.exchange.size() + message.routing_key.size() +
+         message.properties.size() + message.body.size();
+}
 
 std::string pile_name(LogPosition file) {
   char digits[digit_count + 1];
@@ -67,9 +71,7 @@ bool PileBuilder::continues_extent(const engine::CopyToStore& copy) const {
 
 std::uint32_t PileBuilder::add(const engine::CopyToStore& copy) {
   const auto& message = copy.message;
-  const std::size_t weight = message_overhead + message.exchange.size() +
-                             message.routing_key.size() + message.properties.size() +
-                             message.body.size();
+  const std::size_t weight = weight_of(message);
   if (block_ == 0 || !continues_extent(copy) || block_weight_ + weight > block_size) {
     open_block(copy);
   }

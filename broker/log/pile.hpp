@@ -21,6 +21,9 @@ inline constexpr std::size_t block_header_size = 48;
 // The messages of a block take no more than this in memory, unless it has only one.
 inline constexpr std::size_t block_size = 64u << 10;
 
+// About what a message takes in memory, as far as blocks are concerned.
+std::size_t weight_of(const engine::MessageView& message);
+
 // "0000000000001010.pile": the number in 16 hexadecimal digits.
 std::string pile_name(LogPosition file);
 // Nothing for any other name.

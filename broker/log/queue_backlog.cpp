@@ -219,7 +219,7 @@ void QueueBacklog::read_block(const Take& take, std::size_t bytes_max) {
   const std::uint64_t offset = each_unread(part, [&](const engine::StoredMessage& message) {
     if (bytes >= bytes_max || part.unread == 0) return false;
     const std::size_t body_size = message.message.body.size();
-    bytes += body_size + message.message.properties.size() + sizeof message;
+    bytes += weight_of(message.message);
     --unread_count_;
     --part.unread;
     take_from(part.body_bytes, body_size);
