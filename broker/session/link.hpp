@@ -78,7 +78,7 @@ class Link {
   }
   const Output& waiting() const { return output_; }
   void sent(std::size_t size) {
-    output_.pop(size);
+    output_.pop(size, memory.spare_buffers());
     account();
   }
   // For good: nothing of it will be sent.
@@ -167,7 +167,9 @@ class Link {
 
   // To be called after more was appended: what is little is counted later.
   void account_for_more() {
-    if (output_.size() >= counted_output_bytes_ + uncounted_max_bytes) account();
+    if (output_.size() < counted_output_bytes_ + uncounted_max_bytes) return;
+    output_.look_for_room(memory.spare_buffers());
+    account();
   }
   // Has the memory that the output takes counted.
   void account() {

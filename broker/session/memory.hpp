@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <limits>
 
+#include "session/spare_buffers.hpp"
+
 namespace haypile::session {
 
 // One for all sessions of a server, and of its thread. Each session adds what it holds, and takes
@@ -15,8 +17,10 @@ class SessionMemory {
   explicit SessionMemory(std::size_t limit_bytes) : limit_bytes_(limit_bytes) {}
 
   // To be added to what the engines hold: buffers, frames that wait, sessions and channels.
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const { return bytes_ + spare_buffers_.bytes(); }
   void add(std::size_t now, std::size_t before) { bytes_ += now - before; }
+
+  SpareBuffers& spare_buffers() { return spare_buffers_; }
 
   // What waits to be sent, with the bodies that are only referred to.
   std::size_t output_bytes() const { return output_bytes_; }
@@ -36,6 +40,7 @@ class SessionMemory {
   std::size_t limit_bytes() const { return limit_bytes_; }
 
  private:
+  SpareBuffers spare_buffers_;
   std::size_t limit_bytes_ = std::numeric_limits<std::size_t>::max();
   std::size_t bytes_ = 0;
   std::size_t output_bytes_ = 0;

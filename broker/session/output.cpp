@@ -99,7 +99,7 @@ bool Output::look_at_body(const Body& body, std::size_t offset, OutputPieces& ou
   return true;
 }
 
-void Output::pop(std::size_t size) {
+void Output::pop(std::size_t size, SpareBuffers& spares) {
   assert(size <= this->size());
   while (size > 0) {
     const bool has_body = first_body_ < bodies_.size();
@@ -120,14 +120,14 @@ void Output::pop(std::size_t size) {
     ++first_body_;
     body_sent_ = 0;
   }
-  trim();
+  trim(spares);
 }
 
-void Output::trim() {
+void Output::trim(SpareBuffers& spares) {
   if (head_ == frames_.size()) {
     popped_ += std::exchange(head_, 0);
     frames_.clear();
-    if (frames_.capacity() > kept_bytes) std::string().swap(frames_);
+    if (frames_.capacity() > kept_bytes) spares.keep(frames_);
   } else if (head_ > sent_max_bytes && head_ > frames_.size() / 2) {
     popped_ += head_;
     frames_.erase(0, std::exchange(head_, 0));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/message.hpp"
+#include "session/spare_buffers.hpp"
 
 namespace haypile::session {
 
@@ -52,7 +53,7 @@ struct OutputSizes {
 class Output {
  public:
   static constexpr std::size_t referenced_min_bytes = 4096;
-  // Memory that grew beyond is given back when there is nothing to send.
+  // Memory that grew beyond is given away when there is nothing to send.
   static constexpr std::size_t kept_bytes = 64u << 10;
 
   enum class Kind : std::uint8_t { delivery, reply };
@@ -80,7 +81,13 @@ class Output {
   // pieces are used up.
   void look(std::size_t skipped, OutputPieces& out) const;
   // The first `size` bytes have been sent.
-  void pop(std::size_t size);
+  void pop(std::size_t size, SpareBuffers& spares);
+  // To be called now and then while it grows.
+  void look_for_room(SpareBuffers& spares) {
+    if (frames_.size() > kept_bytes / 2 && frames_.capacity() <= 2 * kept_bytes) {
+      spares.enlarge(frames_);
+    }
+  }
 
  private:
   struct Body {
@@ -93,7 +100,7 @@ class Output {
   };
 
   static bool look_at_body(const Body& body, std::size_t offset, OutputPieces& out);
-  void trim();
+  void trim(SpareBuffers& spares);
 
   std::string frames_;
   std::size_t head_ = 0;      // what of frames_ has been sent

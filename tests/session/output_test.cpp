@@ -18,6 +18,7 @@ namespace {
 
 struct Fixture {
   engine::MemoryUse memory;
+  session::SpareBuffers spares;
 
   engine::MessagePtr message(std::size_t size) {
     static const std::string text = [] {
@@ -78,7 +79,7 @@ TEST_CASE_FIXTURE(Fixture, "bodies come out in frames, however the output is cut
         for (const std::string_view piece : pieces.all())
           part += piece;
         part.resize(random() % (part.size() + 1));
-        output.pop(part.size());
+        output.pop(part.size(), spares);
         sent += part;
       }
       REQUIRE(output.size() == wanted.size() - sent.size());
@@ -87,7 +88,7 @@ TEST_CASE_FIXTURE(Fixture, "bodies come out in frames, however the output is cut
       while (!output.empty()) {
         std::string rest = look(output);
         rest.resize(1 + random() % rest.size());
-        output.pop(rest.size());
+        output.pop(rest.size(), spares);
         sent += rest;
       }
       CHECK(sent == wanted);
@@ -117,16 +118,41 @@ TEST_CASE_FIXTURE(Fixture, "what grew large is given back when all has been sent
   output.frames().append(1u << 20, 'x');
   for (int i = 0; i < 1000; ++i)
     output.add_body(message(5000), 1, 4096, Output::Kind::reply);
-  output.pop(output.size());
+  output.pop(output.size(), spares);
   CHECK(output.memory_bytes() <= 2 * Output::kept_bytes);
   CHECK(memory.bytes == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what one output does not need any more is for the next that grows") {
+  const auto grow = [](Output& output, std::size_t size) { output.frames().append(size, 'x'); };
+  Output first;
+  grow(first, 1u << 20);
+  first.pop(first.size(), spares);
+  const std::size_t kept = spares.bytes();
+  CHECK(kept >= 1u << 20);
+  Output second;
+  second.look_for_room(spares);  // it is small
+  CHECK(spares.bytes() == kept);
+  grow(second, 50'000);
+  second.look_for_room(spares);
+  CHECK(spares.bytes() == 0);
+  CHECK(second.memory_bytes() >= 1u << 20);
+  CHECK(look(second) == std::string(50'000, 'x'));
+  // No more is kept than is of use.
+  std::vector<Output> many(20);
+  for (Output& output : many) {
+    grow(output, 1u << 20);
+    output.pop(output.size(), spares);
+  }
+  CHECK(spares.bytes() <= session::SpareBuffers::bytes_max);
+  CHECK(spares.bytes() > session::SpareBuffers::bytes_max / 2);
 }
 
 TEST_CASE_FIXTURE(Fixture, "what is sent slowly does not keep what has been sent") {
   Output output;
   for (int i = 0; i < 10'000; ++i) {
     output.frames().append(1000, 'x');
-    if (i > 10) output.pop(1000);
+    if (i > 10) output.pop(1000, spares);
   }
   CHECK(output.size() == 11'000);
   CHECK(output.memory_bytes() < 512u << 10);
