@@ -76,6 +76,10 @@ class Reader {
     return value;
   }
   std::uint64_t varint() {
+    // Most have one byte.
+    if (!rest_.empty() && static_cast<unsigned char>(rest_.front()) < 0x80) [[likely]] {
+      return byte();
+    }
     std::uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
       const std::uint64_t part = byte();

@@ -228,7 +228,9 @@ bool decode_block_header(std::string_view bytes, LogPosition file, std::uint64_t
 namespace {
 
 // What stands in one place of a message; `flags` are the record's.
-void read_message(Reader& in, std::uint8_t flags, LogPosition file, engine::StoredMessage& stored) {
+// It is inlined, or the reader could not be kept in registers.
+[[gnu::always_inline]] inline void read_message(Reader& in, std::uint8_t flags, LogPosition file,
+                                                engine::StoredMessage& stored) {
   engine::MessageView& message = stored.message;
   message.exchange = in.string();
   message.routing_key = in.string();
@@ -267,20 +269,26 @@ bool BlockReader::next(PileRecord& record) {
   place_ += in.varint();
   const std::uint64_t distance = is_reference ? 0 : in.varint();
   if (flags & gap_flag) next_ += in.varint_32();
-  record = {};
-  record.message.place = place_;
-  record.message.redelivered = (flags & redelivered_flag) != 0;
-  if (flags & time_flags) record.message.message.published_at = in.varint();
-  if (flags & count_flag) record.message.delivery_count = in.varint_32();
+  engine::StoredMessage& stored = record.message;
+  stored.id = 0;
+  stored.position = 0;
+  stored.place = place_;
+  stored.redelivered = (flags & redelivered_flag) != 0;
+  const engine::TimeMs published_at = flags & time_flags ? in.varint() : 0;
+  stored.delivery_count = flags & count_flag ? in.varint_32() : 0;
+  record.home.reset();
   if (is_reference) {
+    stored.is_timed = stored.is_shared = false;
+    stored.message = {};
     const std::uint64_t back = in.varint();
     if (back == 0 || back > offset_ - pile_header_size) in.fail();
     record.home = {offset_ - back, in.varint()};
   } else {
     if (distance >= file_) in.fail();
-    record.message.position = file_ - distance;
-    read_message(in, flags, file_, record.message);
+    stored.position = file_ - distance;
+    read_message(in, flags, file_, stored);
   }
+  stored.message.published_at = published_at;
   if (next_ >= std::numeric_limits<std::uint32_t>::max()) in.fail();
   ok_ = in.ok();
   record.size = records_.size() - in.rest().size();

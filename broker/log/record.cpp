@@ -133,11 +133,13 @@ void append_note_stored(std::string& out, LogPosition pile, std::uint32_t index,
 void append_drop_stored(std::string& out, LogPosition pile, std::uint32_t first,
                         std::uint32_t count, std::optional<std::uint64_t> body_bytes,
                         LogPosition position) {
-  put_type(out, body_bytes ? RecordType::drop_sized : RecordType::drop_stored);
-  put_varint(out, position - pile);
-  put_varint(out, first);
-  put_varint(out, count);
-  if (body_bytes) put_varint(out, *body_bytes);
+  char* to = extend(out, 1 + 4 * varint_size_max);
+  *to++ = static_cast<char>(body_bytes ? RecordType::drop_sized : RecordType::drop_stored);
+  to = put_varint(to, position - pile);
+  to = put_varint(to, first);
+  to = put_varint(to, count);
+  if (body_bytes) to = put_varint(to, *body_bytes);
+  cut(out, to);
 }
 
 void append_exchange(std::string& out, const engine::ExchangeDefinition& definition) {
