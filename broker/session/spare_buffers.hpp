@@ -12,11 +12,12 @@ namespace haypile::session {
 // any more is for the next one that grows. Belongs to one thread.
 class SpareBuffers {
  public:
+  SpareBuffers() { buffers_.reserve(count_max); }
   // Takes the buffer's memory, or frees it where there is enough already. The buffer is empty
-  // afterwards.
+  // afterwards. Takes no memory itself: it is called where there may be none.
   void keep(std::string& buffer) {
     std::string taken = std::exchange(buffer, {});
-    if (bytes_ + taken.capacity() > bytes_max) return;
+    if (buffers_.size() == count_max || bytes_ + taken.capacity() > bytes_max) return;
     taken.clear();
     bytes_ += taken.capacity();
     buffers_.push_back(std::move(taken));
@@ -36,6 +37,8 @@ class SpareBuffers {
   static constexpr std::size_t bytes_max = 4u << 20;
 
  private:
+  static constexpr std::size_t count_max = 64;
+
   std::vector<std::string> buffers_;
   std::size_t bytes_ = 0;
 };
