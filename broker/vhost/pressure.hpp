@@ -13,9 +13,9 @@ namespace haypile::vhost {
 struct PressureLimits {
   // More than that in memory, whatever it is held for.
   std::size_t memory_max_bytes = std::numeric_limits<std::size_t>::max();
-  // What a channel may have in hand then, in messages.
+  // What a channel may have in hand while memory is low, in messages.
   std::size_t unacked_max_when_low = 1000;
-  // Where that limit is passed by so much, whoever has anything in hand gets no more.
+  // Where the limit of memory is passed by so much, whoever has anything in hand gets no more.
   std::size_t memory_beyond_max_bytes = 32u << 20;
   // The disk should have that much left.
   std::uint64_t disk_free_min_bytes = 0;
@@ -36,10 +36,10 @@ struct Alarms {
   bool operator==(const Alarms&) const = default;
 };
 
-// Publishers and declarers wait as long as anything is short; consumers, acknowledgements, commits
-// and heartbeats never do. An alarm stays until there is clearly more room than when it began, or
-// publishers would be stopped and started in turns. Consumers that have much in hand wait as long
-// as memory is low, until they have acknowledged some of it. Knows numbers only.
+// Publishers and declarers wait as long as anything is short; acknowledgements, commits and
+// heartbeats never do. Consumers wait only if memory is low and they have much in hand, until they
+// have acknowledged some of it. An alarm stays until there is clearly more room than when it began,
+// or publishers would be stopped and started in turns. Knows numbers only.
 class Pressure {
  public:
   explicit Pressure(const PressureLimits& limits) : limits_(limits) {}
