@@ -184,8 +184,12 @@ class Engine {
   void settle_later(Settling settling) { settlings_.push_back(std::move(settling)); }
   // The channel closes: what it left to be settled goes on without it.
   void orphan_settlings(Channel& channel);
+  // They wait while the journal does not keep up: what was given up is safe where it is.
+  bool has_letters_to_pass_on() const {
+    return !surroundings_.letters.empty() && surroundings_.journal.keeps_up();
+  }
   bool has_work_left() const {
-    return !surroundings_.letters.empty() || !settlings_.empty() || !emptying_.empty() ||
+    return has_letters_to_pass_on() || !settlings_.empty() || !emptying_.empty() ||
            !gone_owners_.empty() || !unbinding_.empty() || !no_longer_limited_.empty();
   }
   void go_on_settling(const Portion& portion);

@@ -86,6 +86,10 @@ class Journal {
   // that is not gone. False if it cannot be read: that is the end of the journal.
   virtual bool read(StoredId id, const Backlog::Take& take) = 0;
 
+  // Whether it keeps up with what is appended. If not, what can wait should: publishers, and
+  // dead letters.
+  virtual bool keeps_up() const = 0;
+
   virtual LogPosition end() const = 0;
   virtual LogPosition durable() const = 0;
 };
@@ -101,6 +105,7 @@ class UnboundedJournal : public Journal {
   void end_move() override {}
   Backlog& backlog(QueueId, std::uint8_t) override { throw std::logic_error("nothing is stored"); }
   bool read(StoredId, const Backlog::Take&) override { return false; }
+  bool keeps_up() const override { return true; }
 };
 
 // Keeps nothing: for brokers without a data directory. Everything is "durable" at once.

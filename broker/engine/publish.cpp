@@ -164,7 +164,7 @@ void Engine::pass_on_letters(std::uint64_t units) {
   const Portion portion(work(), units);
   DeadLetters& letters = surroundings_.letters;
   DeadLetter letter;
-  while (!portion.is_used_up() && letters.take(letter)) {
+  while (!portion.is_used_up() && surroundings_.journal.keeps_up() && letters.take(letter)) {
     bury(letter);
     letters.line_up_first();
   }

@@ -19,6 +19,9 @@ constexpr std::size_t looked_at_per_unit = 10;
 // by this share of the time, and then of none until it has come: a queue may live that much longer
 // after a restart, but never shorter.
 constexpr std::uint64_t use_log_share = 10;
+// While dead letters wait for the journal, who has more of them looks so often whether they still
+// do.
+constexpr TimeMs journal_look_interval_ms = 50;
 // Of a message in hand whose queue has been deleted: the journal has been told.
 constexpr StoredId released = std::numeric_limits<StoredId>::max();
 
@@ -393,8 +396,11 @@ void Queue::arm() {
   if (options_.expires_ms && line_.size() == 0) {
     deadline = std::min(deadline, used_at_ + *options_.expires_ms);
   }
-  // Who is late is no more urgent than who is due now: they take turns.
-  surroundings_.timers.arm(*this, timer_, std::max(deadline, surroundings_.now));
+  // Who is late is no more urgent than who is due now: they take turns. Nothing tells when the
+  // journal keeps up again, so that the queue looks now and then.
+  const bool waits_for_journal = !may_give_up() && !surroundings_.journal.keeps_up();
+  const TimeMs soonest = surroundings_.now + (waits_for_journal ? journal_look_interval_ms : 0);
+  surroundings_.timers.arm(*this, timer_, std::max(deadline, soonest));
 }
 
 void Queue::note_use() {

@@ -39,6 +39,8 @@ struct LogOptions {
   // Kept free on disk for what has to be written even when it is full: the messages of the log, as
   // piles. 0: as much as the log may take, a quarter, and 8 MiB.
   std::uint64_t reserve_size = 0;
+  // More to write than this is more than the disk can take soon.
+  std::uint64_t pending_max_bytes = 16u << 20;
   // What a move puts together for its pile at once, beyond what one message takes.
   std::size_t portion_size = 1u << 20;
   // Whether threads of its own write and keep house; if not, step() does.
@@ -86,7 +88,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
     return batch_.size() + unwritten_batch_bytes_.load(std::memory_order_relaxed) +
            unwritten_bytes_ + piles_.extent_count() * bytes_per_extent;
   }
-  // The disk is full, and part of the reserve in use: publishers ought to wait.
+  // The disk is full, and part of the reserve in use.
   bool is_out_of_space() const { return !space_->has_reserve(); }
   // Looks whether that is over, as soon as the keeper comes to it.
   void look_for_space() { hand_over({RefillReserve{}, 0}); }
@@ -103,10 +105,8 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   bool close_clean();
 
   std::size_t segment_count() const { return segments_.size(); }
-  // More has been appended than the ring has room for: publishers ought to wait until what stays
-  // has been moved.
-  bool is_overfull() const {
-    return segments_.size() > ring_segments() || copy_bytes_ + young_bytes() > reserve_size();
+  bool keeps_up() const override {
+    return pending_bytes() <= options_.pending_max_bytes && !is_overfull() && !is_out_of_space();
   }
 
   // Copies of messages in queues, in the log and in piles. Goes through all segments and piles.
@@ -195,6 +195,10 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::uint64_t reserve_size() const {
     constexpr std::uint64_t more = 8u << 20;  // what comes before publishers are kept out
     return options_.reserve_size != 0 ? options_.reserve_size : options_.ring_size / 4 * 5 + more;
+  }
+  // More has been appended than the ring has room for, until what stays has been moved.
+  bool is_overfull() const {
+    return segments_.size() > ring_segments() || copy_bytes_ + young_bytes() > reserve_size();
   }
   std::size_t ring_segments() const {
     return std::max<std::size_t>(4, static_cast<std::size_t>(options_.ring_size / segment_size_));

@@ -56,6 +56,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   engine::Engine* find_vhost(std::string_view name) override;
   session::SessionMemory& memory() override;
   bool holds_publishers_back() override;
+  std::uint64_t disk_room() override { return vhost_->disk_room(); }
   std::string unique_name() override;
   void output_ready() override;
 

@@ -67,6 +67,7 @@ class Channel final : private engine::DeliverySink {
   bool would_hold_more(std::string_view payload) const;
   // When the last part of a message came that is not complete; nothing if there is none.
   std::optional<Time> unfinished_since() const;
+  bool has_published_in_transaction() const { return !pending_.empty(); }
   // What it would give back by settling, and has given back by it, in bytes.
   std::size_t unsettled_bytes(std::size_t max) const { return consumers_.unsettled_bytes(max); }
   std::size_t settled_bytes() const { return consumers_.settled_bytes(); }

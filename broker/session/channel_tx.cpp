@@ -15,6 +15,8 @@ namespace {
 // it may be to bring them to their queues.
 constexpr std::size_t messages_max = 100'000;
 constexpr std::uint64_t routing_units_max = 100'000;
+// A small one is not worth a look at the disk: the log's reserve has room for it.
+constexpr std::size_t looked_at_bytes = 1u << 20;
 
 }  // namespace
 
@@ -97,6 +99,10 @@ Fault Channel::handle(const amqp::tx::Commit&) {
   if (leads_too_far()) {
     return {ReplyCode::precondition_failed,
             "transaction not committed: its messages go to too many queues"};
+  }
+  if (pending_bytes_ > looked_at_bytes && pending_bytes_ > link_.host.disk_room()) {
+    return {ReplyCode::precondition_failed, "transaction not committed: the disk has no room for " +
+                                                std::to_string(pending_bytes_) + " bytes more"};
   }
   bool rejected = false;
   {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,9 @@ class Host {
   virtual SessionMemory& memory() = 0;
   // Whether those have to wait for now who make the broker hold more: publishers and declarers.
   virtual bool holds_publishers_back() = 0;
+  // How many bytes could be logged before the disk is full; 0 if it is. Then those who are held
+  // back wait without exceptions.
+  virtual std::uint64_t disk_room() { return std::numeric_limits<std::uint64_t>::max(); }
   // Cannot be guessed and never comes twice; letters, digits, '-' and '_' only.
   virtual std::string unique_name() = 0;
   // There is something to send, where there was nothing before. May come out of any call to any

@@ -147,8 +147,12 @@ class Session {
   // session_pause.cpp
   bool must_wait(Channel& channel, const amqp::Frame& frame, amqp::MethodId method,
                  std::size_t wanted_room);
+  bool must_wait_with_content(std::size_t wanted_room);
   bool may_publish_in_alarm();
+  bool may_commit_in_alarm(const Channel& channel) const;
   bool may_declare_in_alarm(const Channel& channel, const amqp::Frame& frame);
+  // Then there are no exceptions: all that is left is needed for what is there already.
+  bool is_disk_full() const { return link_.host.disk_room() == 0; }
   bool is_over(Pause pause);
   void enter(Pause pause);
   bool is_receiving() const { return pause_ == Pause::none || pause_ == Pause::turn; }
@@ -181,6 +185,7 @@ class Session {
   std::size_t wanted_room_ = 0;   // of the message that waits for it
   bool publishers_wait_ = false;  // as the host said when the last input began
   bool told_blocked_ = false;
+  bool waits_for_disk_ = false;  // what the alarm holds back could go on if the disk were not full
   std::size_t declared_in_alarm_ = 0;
   std::optional<std::size_t> settled_before_alarm_;
   Time unfinished_check_ = Time::max();

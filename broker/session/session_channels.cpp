@@ -44,7 +44,7 @@ void Session::on_channel_frame(const amqp::Frame& frame) {
     return on_rare_frame(channel, frame);
   }
   const std::size_t wanted_room = is_method ? 0 : channel->room_wanted(frame);
-  if (wanted_room != 0 || (is_method && publishers_wait_)) {
+  if (wanted_room != 0 || publishers_wait_) {
     if (must_wait(*channel, frame, id, wanted_room)) return;
   }
   const Fault fault = is_method                             ? channel->on_method(id, frame.payload)

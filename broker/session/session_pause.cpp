@@ -16,25 +16,32 @@ void Session::enter(Pause pause) {
   paused_since_ = link_.now;
 }
 
-// Content of which only a part is here needs room for all of it. Whatever makes the broker hold
-// more waits during an alarm, but for what helps somebody to give memory back.
+// Whatever makes the broker hold more waits during an alarm, but for what helps somebody to give
+// memory back.
 bool Session::must_wait(Channel& channel, const amqp::Frame& frame, amqp::MethodId method,
                         std::size_t wanted_room) {
-  if (frame.type == amqp::FrameType::method) {
-    if (!publishers_wait_) return false;
-    if (method == amqp::basic::Publish::id ? may_publish_in_alarm()
-                                           : may_declare_in_alarm(channel, frame)) {
-      return false;
-    }
-    enter(Pause::alarm);
-    return true;
+  if (frame.type != amqp::FrameType::method) return must_wait_with_content(wanted_room);
+  if (!publishers_wait_) return false;
+  waits_for_disk_ = method == amqp::tx::Commit::id;
+  if (method == amqp::basic::Publish::id ? may_publish_in_alarm()
+      : waits_for_disk_                  ? may_commit_in_alarm(channel)
+                                         : may_declare_in_alarm(channel, frame)) {
+    return false;
   }
-  wanted_room_ = wanted_room;
-  if (!link_.has_room_for(wanted_room_)) {
+  enter(Pause::alarm);
+  return true;
+}
+
+// Content of which only a part is here needs room for all of it. A message that has begun, or is
+// here as a whole, wants none: only a full disk keeps it from its end.
+bool Session::must_wait_with_content(std::size_t wanted_room) {
+  waits_for_disk_ = wanted_room == 0;
+  if (!waits_for_disk_ && !link_.has_room_for(wanted_room)) {
+    wanted_room_ = wanted_room;
     enter(Pause::room);
     return true;
   }
-  if (publishers_wait_ && !may_publish_in_alarm()) {
+  if (publishers_wait_ && (waits_for_disk_ ? is_disk_full() : !may_publish_in_alarm())) {
     enter(Pause::alarm);
     return true;
   }
@@ -44,6 +51,7 @@ bool Session::must_wait(Channel& channel, const amqp::Frame& frame, amqp::Method
 
 // What it has settled since the alarm began was given back, and is not held against it.
 bool Session::may_publish_in_alarm() {
+  if (is_disk_full()) return false;
   const std::size_t max = link_.settings.alarm_allowance_max_bytes;
   if (!settled_before_alarm_) settled_before_alarm_ = settled_bytes();
   const std::size_t settled = settled_bytes();
@@ -56,8 +64,14 @@ bool Session::may_publish_in_alarm() {
   return held > 0 && link_.taken_in_alarm < held + given_back;
 }
 
+// It gives memory back, but takes room on the disk.
+bool Session::may_commit_in_alarm(const Channel& channel) const {
+  return !channel.has_published_in_transaction() || !is_disk_full();
+}
+
 bool Session::may_declare_in_alarm(const Channel& channel, const amqp::Frame& frame) {
   if (!channel.would_hold_more(frame.payload)) return true;
+  if (is_disk_full()) return false;
   const std::size_t size = frame.payload.size() + definition_bytes;
   if (declared_in_alarm_ + size > link_.settings.alarm_declare_max_bytes) return false;
   declared_in_alarm_ += size;
@@ -87,7 +101,7 @@ bool Session::is_over(Pause pause) {
     case Pause::login:
       return false;
     case Pause::alarm:
-      return !publishers_wait_ || may_publish_in_alarm();
+      return !publishers_wait_ || (waits_for_disk_ ? !is_disk_full() : may_publish_in_alarm());
     case Pause::room:
       return link_.has_room_for(wanted_room_);
     case Pause::unread:

@@ -15,11 +15,6 @@ engine::UnackedMax Pressure::unacked_max() const {
   return {.to_consumers = 1, .to_gets = 100};
 }
 
-void Pressure::set_log(const LogLoad& load) {
-  is_log_behind_ =
-      load.pending_bytes > limits_.pending_max_bytes || load.is_overfull || load.uses_reserve;
-}
-
 void Pressure::set_disk(bool uses_reserve, std::uint64_t free_bytes) {
   if (uses_reserve || free_bytes < limits_.disk_free_min_bytes) {
     alarms_.is_disk_low = true;

@@ -19,15 +19,6 @@ struct PressureLimits {
   std::size_t memory_beyond_max_bytes = 32u << 20;
   // The disk should have that much left.
   std::uint64_t disk_free_min_bytes = 0;
-  // More to write than this is more than the log can do soon.
-  std::uint64_t pending_max_bytes = 16u << 20;
-};
-
-// What the log has to do.
-struct LogLoad {
-  std::uint64_t pending_bytes = 0;  // appended and not yet durable
-  bool is_overfull = false;         // its ring has more segments than it should
-  bool uses_reserve = false;        // the disk was full once, and what was set aside is not whole
 };
 
 struct Alarms {
@@ -45,7 +36,8 @@ class Pressure {
   explicit Pressure(const PressureLimits& limits) : limits_(limits) {}
 
   void set_memory(std::size_t bytes);
-  void set_log(const LogLoad& load);
+  void set_log_behind(bool is_behind) { is_log_behind_ = is_behind; }
+  // `uses_reserve`: the disk was full once, and what was set aside is not whole.
   void set_disk(bool uses_reserve, std::uint64_t free_bytes);
 
   bool holds_publishers() const {

@@ -137,11 +137,7 @@ void Vhost::mark_if_idle() {
 
 bool Vhost::holds_publishers() {
   pressure_.set_memory(memory_bytes() + memory_elsewhere_bytes_);
-  if (log_) {
-    pressure_.set_log({.pending_bytes = log_->pending_bytes(),
-                       .is_overfull = log_->is_overfull(),
-                       .uses_reserve = log_->is_out_of_space()});
-  }
+  if (log_) pressure_.set_log_behind(!log_->keeps_up());
   return pressure_.holds_publishers();
 }
 
@@ -178,6 +174,13 @@ std::uint64_t Vhost::free_disk_bytes() const {
   } catch (const log::IoError&) {
     return UINT64_MAX;  // the next write will tell
   }
+}
+
+std::uint64_t Vhost::disk_room() const {
+  if (!log_) return UINT64_MAX;
+  if (log_->is_out_of_space()) return 0;
+  const std::uint64_t free_bytes = free_disk_bytes();
+  return free_bytes - std::min(free_bytes, log_->pending_bytes());
 }
 
 void Vhost::abandon() {

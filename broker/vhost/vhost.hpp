@@ -61,6 +61,8 @@ class Vhost {
 
   // Whether those who publish or declare have to wait now.
   bool holds_publishers();
+  // How many bytes could be appended before the log had to use its reserve; 0 if it does.
+  std::uint64_t disk_room() const;
   // Waits until they need not: Participant::try_to_go_on() will be called.
   void pause(ParticipantPtr participant) { paused_.push_back(std::move(participant)); }
   bool has_paused() const { return !paused_.empty(); }

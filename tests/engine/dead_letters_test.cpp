@@ -265,3 +265,45 @@ TEST_CASE_FIXTURE(Fixture, "the time in x-death is that of the wall") {
   const auto entry = (*deaths.begin()).as_table().value();
   CHECK(entry.find("time")->as_timestamp()->seconds == 1'699'995'000);
 }
+
+TEST_CASE_FIXTURE(Fixture, "dead letters wait for a journal that does not keep up") {
+  declare_with("q", {{"x-dead-letter-exchange", ""}, {"x-dead-letter-routing-key", "dead"}});
+  engine::Queue& dead = declare("dead");
+  for (int i = 0; i < 5; ++i)
+    publish("", "q");
+  TestChannel channel(engine, 1);
+  channel.consume("q");
+  journal.is_behind = true;
+  CHECK(channel.settle(5, true, Settlement::drop) == 0);
+  turn();
+  engine.advance(engine.now());
+  CHECK(dead.ready_count() == 0);
+  CHECK_FALSE(has_work());
+  engine.check_invariants();
+  journal.is_behind = false;
+  CHECK(has_work());
+  finish();
+  CHECK(dead.ready_count() == 5);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a queue with more dead letters than may wait looks now and then") {
+  declare_with("q", {{"x-message-ttl", 0},
+                     {"x-dead-letter-exchange", ""},
+                     {"x-dead-letter-routing-key", "dead"}});
+  engine::Queue& dead = declare("dead");
+  journal.is_behind = true;
+  constexpr int count = 1500;
+  for (int i = 0; i < count; ++i)
+    publish("", "q");
+  turn();
+  engine.advance(engine.now());
+  CHECK(dead.ready_count() == 0);
+  CHECK(engine.next_deadline() > engine.now());
+  CHECK(engine.next_deadline() <= engine.now() + 1000);
+  journal.is_behind = false;
+  while (engine.next_deadline() != engine::no_deadline) {
+    turn();
+    engine.advance(engine.next_deadline());
+  }
+  CHECK(dead.ready_count() == count);
+}

@@ -1,6 +1,8 @@
 // A full disk keeps new messages out, and nothing else.
 #include <doctest/doctest.h>
 
+#include <haypile/amqp/table.hpp>
+
 #include "support/vhost_fixture.hpp"
 
 using namespace haypile;
@@ -92,4 +94,36 @@ TEST_CASE("a start on a full disk is possible") {
   fixture.open();
   CHECK(fixture.log().is_out_of_space());
   CHECK(fixture.channel().get("q").starts_with("0"));
+}
+
+TEST_CASE("dead letters wait until the disk has room") {
+  VhostFixture fixture;
+  fixture.files.set_capacity(capacity);
+  fixture.open();
+  const amqp::Table arguments{{"x-dead-letter-exchange", ""},
+                              {"x-dead-letter-routing-key", "dead"}};
+  fixture.declare("q", std::string(arguments.bytes()));
+  fixture.declare("dead");
+  const auto count = static_cast<std::uint64_t>(fill(fixture));
+  TestChannel& channel = fixture.channel();
+  channel.consume("q");
+  for (int i = 0; i < 1000 && channel.last_tag < count; ++i)
+    fixture.sync();
+  CHECK(channel.settle(0, true, engine::Settlement::drop) == 0);
+  const auto pass_time = [&] {
+    fixture.now.boot += 1000;
+    fixture.now.wall += 1000;
+    fixture.sync();
+  };
+  for (int i = 0; i < 100; ++i)
+    pass_time();
+  CHECK(fixture.failure.empty());
+  CHECK(fixture.log().is_out_of_space());
+  fixture.files.set_capacity(10 * capacity);
+  engine::Queue* dead = nullptr;
+  REQUIRE_FALSE(fixture.engine().find_queue("dead", 0, dead));
+  for (int i = 0; i < 1000 && dead->ready_count() < count; ++i)
+    pass_time();
+  CHECK(dead->ready_count() == count);
+  CHECK(fixture.failure.empty());
 }

@@ -185,6 +185,74 @@ TEST_CASE("a transaction that is open can be brought to its end during an alarm"
   CHECK(peer.session.pause() == Pause::alarm);
 }
 
+TEST_CASE("when the disk is full there are no exceptions, but for what gives something back") {
+  TestBroker broker;
+  SessionPeer peer(broker);
+  peer.open();
+  peer.open(2);
+  peer.declare("q");
+  for (int i = 0; i < 3; ++i)
+    peer.publish(1, "", "q", std::string(1000, 'x'));
+  peer.consume("q", "c");
+  for (int i = 0; i < 3; ++i)
+    peer.expect_delivery(1);
+  peer.send(2, amqp::tx::Select{});
+  peer.expect(2, amqp::tx::SelectOk{});
+  std::string message;
+  amqp::append_message(message, 1, amqp::basic::Publish{.routing_key = "q"},
+                       std::string_view("\0\0", 2), "m", 4096);
+  const auto fill_disk = [&] {
+    broker.holds_publishers_back = true;
+    broker.disk_room = 0;
+  };
+  const auto find_room = [&] {
+    peer.expect_nothing();
+    CHECK(peer.session.pause() == Pause::alarm);
+    CHECK_FALSE(peer.session.try_to_go_on(broker.now));
+    broker.disk_room = 1;
+    CHECK(peer.session.try_to_go_on(broker.now));
+    peer.send_bytes("");
+    CHECK(peer.session.pause() == Pause::none);
+  };
+  SUBCASE("what is published for what is in hand") {
+    fill_disk();
+    peer.send(1, amqp::basic::Ack{.delivery_tag = 1});
+    peer.send_bytes(message);
+    find_room();
+    CHECK(peer.expect_delivery(1).body == "m");
+  }
+  SUBCASE("a message that has begun") {
+    constexpr std::size_t end_size = 20;
+    peer.send_bytes(message.substr(0, message.size() - end_size));
+    CHECK(peer.session.pause() == Pause::none);
+    fill_disk();
+    peer.send_bytes(message.substr(message.size() - end_size));
+    find_room();
+    CHECK(peer.expect_delivery(1).body == "m");
+  }
+  SUBCASE("a transaction of messages") {
+    peer.publish(2, "", "q", "m");
+    fill_disk();
+    peer.send(2, amqp::tx::Commit{});
+    find_room();
+    CHECK(peer.expect_delivery(1).body == "m");
+    peer.expect(2, amqp::tx::CommitOk{});
+  }
+  SUBCASE("a transaction of acknowledgements") {
+    fill_disk();
+    peer.send(2, amqp::tx::Commit{});
+    peer.expect(2, amqp::tx::CommitOk{});
+  }
+  SUBCASE("something new") {
+    fill_disk();
+    peer.send(1, amqp::queue::Declare{.queue = "q"});
+    peer.expect_any<amqp::queue::DeclareOk>(1);
+    peer.send(1, amqp::queue::Declare{.queue = "new"});
+    peer.expect_nothing();
+    CHECK(peer.session.pause() == Pause::alarm);
+  }
+}
+
 TEST_CASE("whoever gets messages without acknowledging them waits when memory is very low") {
   TestBroker broker;
   SessionPeer peer(broker);

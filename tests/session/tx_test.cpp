@@ -191,3 +191,20 @@ TEST_CASE_FIXTURE(Fixture, "what does not go together is a 406") {
     CHECK(broker.engine.memory_bytes() == 0);
   }
 }
+
+TEST_CASE_FIXTURE(Fixture, "a transaction that the disk has no room for is refused") {
+  select();
+  for (int i = 0; i < 3; ++i)
+    peer.publish(1, "", "q", std::string(1'000'000, 'x'));
+  broker.disk_room = 3'100'000;
+  SUBCASE("it has") {
+    commit();
+    CHECK(ready() == 3);
+  }
+  SUBCASE("it has not") {
+    broker.disk_room = 3'000'000;
+    peer.send(1, amqp::tx::Commit{});
+    peer.expect_close(1, 406, "transaction not committed: the disk has no room for 3000");
+    CHECK(ready() == 0);
+  }
+}

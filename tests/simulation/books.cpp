@@ -149,11 +149,19 @@ Operation Books::settle(int index, Number number, How how) {
   if (!copy.present) return now;  // its queue was deleted
   copy.held = false;
   if (how == How::requeue) return now;
-  remove(now, index, number, copy);
-  if (how == How::drop && queue(index).dead_to != nowhere) {
-    add(now, queue(index).dead_to, *messages_.find(number));
+  if (how == How::drop && index == rej) {
+    drop_letter(now, number, copy);
+  } else {
+    remove(now, index, number, copy);
   }
   return now;
+}
+
+// Which is no change to what is there.
+void Books::drop_letter(Operation now, Number number, Copy& copy) {
+  copy.present = false;
+  copies(dead)[number] = {
+      .place = ++last_place_, .present = true, .persistent = copy.persistent, .dropped_at = now};
 }
 
 Operation Books::settle_wanderer(int index, Number number, How how) {
@@ -187,6 +195,12 @@ void Books::deliver(int index, Number number, bool redelivered, bool for_good) {
     throw Violation{"marked-redelivered", describe(index, number)};
   }
   copy.held = copy.delivered = true;
+  if (index == dead) {
+    for (auto& [each, letter] : copies(dead)) {
+      if (!letter.present || letter.place > copy.place) continue;
+      letter.arrived_at = std::min(letter.arrived_at, last_ + 1);
+    }
+  }
   if (for_good) settle(index, number, How::ack);
 }
 
@@ -252,6 +266,10 @@ Number Books::head(int index) const {
     first = number;
   }
   return first;
+}
+
+bool Books::may_be_underway(int index, Number number) const {
+  return index == dead && copies(dead).at(number).arrived_at == never;
 }
 
 void Books::expect_empty() const {

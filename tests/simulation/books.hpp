@@ -3,14 +3,16 @@
 // They are kept at the broker's end of the network: by what it has taken in and what it has sent.
 // Whatever is durable is durable in the order in which the broker was told. So after a crash there
 // is what the first k operations leave, with k at least the last one that was confirmed; a
-// transaction is one operation, and so is a dead letter's way from one queue to the other. Queues
-// of fuzzy knowledge give messages up by themselves: those are followed one by one.
+// transaction is one operation. A dead letter is in one of two queues, nobody knows in which until
+// it is seen in the second one: it may have to wait. Queues of fuzzy knowledge give messages up by
+// themselves: those are followed one by one.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -99,10 +101,13 @@ class Books {
   // Of all that is in the queue now, persistent or not, the next one to be delivered; 0 if it is
   // empty. Exact knowledge only.
   Number head(int queue) const;
+  // Whether it may be on its way to that queue still.
+  bool may_be_underway(int queue, Number number) const;
   // A message that is still there, though nothing should be.
   void expect_empty() const;
 
  private:
+  static constexpr Operation never = std::numeric_limits<Operation>::max();
   struct Copy {
     std::uint64_t place = 0;
     std::uint8_t priority = 0;
@@ -111,6 +116,9 @@ class Books {
     bool delivered = false;
     bool in_doubt = false;
     bool persistent = false;
+    // Of a dead letter: where it was dropped, and where it was in this queue for certain.
+    Operation dropped_at = never;
+    Operation arrived_at = never;
   };
   // A message that was published to a queue of fuzzy knowledge, or went on from there.
   struct Wanderer {
@@ -138,7 +146,10 @@ class Books {
     Operation last = 0;
   };
   static Key definition_key(Key kind, int index) { return (kind << 60) | static_cast<Key>(index); }
-  static Key copy_key(int queue, Number number) { return (static_cast<Key>(queue) << 32) | number; }
+  // A dead letter has one key on all of its way.
+  static Key copy_key(int queue, Number number) {
+    return (static_cast<Key>(queue == dead ? rej : queue) << 32) | number;
+  }
   std::map<Number, Copy>& copies(int queue) { return copies_[static_cast<std::size_t>(queue)]; }
   const std::map<Number, Copy>& copies(int queue) const {
     return copies_[static_cast<std::size_t>(queue)];
@@ -151,6 +162,7 @@ class Books {
   void route(int exchange, const std::string& key, std::set<int>& targets) const;
   void add(Operation operation, int queue, const Message& message);
   void remove(Operation operation, int queue, Number number, Copy& copy);
+  void drop_letter(Operation operation, Number number, Copy& copy);
   Operation settle_wanderer(int queue, Number number, How how);
   void deliver_wanderer(int queue, Number number, bool for_good);
 
@@ -158,6 +170,7 @@ class Books {
   Match match(const Found& found) const;
   [[noreturn]] void explain(const std::unordered_set<Key>& found) const;
   void check_order(int queue, const std::vector<Found::Copy>& found) const;
+  void check_letters(const Found& found, const Match& match) const;
   void check_wanderers(const Found& found, const Match& match);
   void check_wanderer(Number number, const Wanderer& wanderer, int place, const Match& match) const;
   void take_over(int queue, const std::vector<Found::Copy>& found, bool clean);

@@ -110,6 +110,18 @@ void Books::check_order(int index, const std::vector<Found::Copy>& found) const 
   }
 }
 
+void Books::check_letters(const Found& found, const Match& match) const {
+  for (const Found::Copy& copy : found.copies[dead]) {
+    if (copies(dead).at(copy.number).dropped_at <= match.last) continue;
+    throw Violation{"not-a-prefix", describe(copy_key(dead, copy.number))};
+  }
+  for (const Found::Copy& copy : found.copies[rej]) {
+    const auto letter = copies(dead).find(copy.number);
+    if (letter == copies(dead).end() || letter->second.arrived_at > match.first) continue;
+    throw Violation{"letter-is-back", describe(copy_key(rej, copy.number))};
+  }
+}
+
 void Books::check_wanderers(const Found& found, const Match& match) {
   std::map<Number, int> places;
   for (int index = 0; index < static_cast<int>(queue_count); ++index) {
@@ -126,6 +138,10 @@ void Books::check_wanderers(const Found& found, const Match& match) {
     wanderer.returned_before += static_cast<std::size_t>(std::ranges::count_if(
         wanderer.returned, [&](Operation each) { return each <= match.first; }));
     wanderer.returned.clear();
+    // Once too often: it was on its way when the broker went, and has one more try.
+    if (is_there && place->second == tries) {
+      wanderer.returned_before = std::min(wanderer.returned_before, tries_max);
+    }
     wanderer.published = 0;
     wanderer.settled = 0;
     wanderer.gone = !is_there;
@@ -171,6 +187,7 @@ void Books::take_over(int index, const std::vector<Found::Copy>& found, bool cle
     const auto mark = marks.find(number);
     copy.present = mark != marks.end();
     copy.held = false;
+    if (index == dead) copy.dropped_at = copy.arrived_at = copy.present ? 0 : never;
     if (!copy.present) continue;
     const bool redelivered = mark->second;
     if (!redelivered && (copy.delivered || !clean)) {
@@ -200,7 +217,11 @@ void Books::recovered(const Found& found) {
     const auto& copies = found.copies[static_cast<std::size_t>(index)];
     if (!is_exact(index)) continue;
     check_order(index, copies);
-    take_over(index, copies, found.clean);
+  }
+  check_letters(found, match);
+  for (int index = 0; index < static_cast<int>(queue_count); ++index) {
+    if (is_exact(index))
+      take_over(index, found.copies[static_cast<std::size_t>(index)], found.clean);
   }
   check_wanderers(found, match);
   base_ = live_ = found.definitions;

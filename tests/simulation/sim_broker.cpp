@@ -46,16 +46,17 @@ session::Settings settings_for(const BrokerLimits& limits) {
 }
 
 std::unique_ptr<log::Log> make_log(test::MemFileSystem& files, const BrokerLimits& limits,
-                                   bool& advanced, bool& failed) {
+                                   bool& advanced, std::string& failure) {
   return std::make_unique<log::Log>(
       files, "log", test::directory_id,
       log::LogOptions{.segment_size = limits.segment_size,
                       .ring_size = limits.ring_size(),
                       .reserve_size = limits.reserve_size(),
+                      .pending_max_bytes = limits.pending_max_bytes,
                       .portion_size = limits.portion_size,
                       .threaded = false,
                       .on_durable = [&advanced] { advanced = true; },
-                      .on_failure = [&failed](const std::string&) { failed = true; }});
+                      .on_failure = [&failure](const std::string& text) { failure = text; }});
 }
 
 }  // namespace
@@ -138,10 +139,9 @@ void SimBroker::Connection::cut() {
 SimBroker::SimBroker(test::MemFileSystem& files, const Clock& clock, const BrokerLimits& limits)
     : clock_(clock),
       settings_(settings_for(limits)),
-      vhost_("/", wire_, make_log(files, limits, advanced_, failed_),
+      vhost_("/", wire_, make_log(files, limits, advanced_, failure_),
              {.pressure = {.memory_max_bytes = limits.memory_max_bytes,
-                           .unacked_max_when_low = limits.unacked_max_when_low,
-                           .pending_max_bytes = limits.pending_max_bytes},
+                           .unacked_max_when_low = limits.unacked_max_when_low},
               .queue_memory_bytes = limits.movable_max_bytes}) {
   vhost_.engine().work().set_units_per_turn(limits.work_units);
 }

@@ -39,7 +39,7 @@ struct BrokerLimits {
 
   std::uint64_t ring_size() const { return std::uint64_t{segment_size} * ring_segments; }
   // Clients say more before they wait than so small a ring would have room for.
-  std::uint64_t reserve_size() const { return 2 * ring_size() + 150'000; }
+  std::uint64_t reserve_size() const { return 2 * ring_size() + 80'000; }
 };
 
 class SimBroker {
@@ -77,6 +77,7 @@ class SimBroker {
       broker_.vhost_.set_memory_elsewhere(broker_.memory_.bytes());
       return broker_.vhost_.holds_publishers();
     }
+    std::uint64_t disk_room() override { return broker_.vhost_.disk_room(); }
     engine::Engine* find_vhost(std::string_view) override { return &broker_.engine(); }
     std::string unique_name() override { return "n" + std::to_string(++broker_.names_); }
     void output_ready() override {}
@@ -122,7 +123,9 @@ class SimBroker {
   // No session is left, and nothing may be called afterwards. False: it could not be written.
   bool close_clean() { return vhost_.close_clean(); }
 
-  bool has_failed() const { return failed_; }
+  bool has_failed() const { return !failure_.empty(); }
+  // Why the log has given up; empty as long as it has not.
+  const std::string& failure() const { return failure_; }
   engine::Engine& engine() { return vhost_.engine(); }
   const log::Log& log() const { return *vhost_.log(); }
 
@@ -134,7 +137,7 @@ class SimBroker {
   session::SessionMemory memory_;
   session::WireFormat wire_;
   bool advanced_ = false;
-  bool failed_ = false;
+  std::string failure_;
   std::uint64_t names_ = 0;
   engine::OwnerId last_owner_ = 0;
   vhost::Vhost vhost_;

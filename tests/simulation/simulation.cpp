@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <utility>
 
 #include "engine/invariant.hpp"
@@ -187,7 +188,8 @@ void Simulation::work(std::size_t steps) {
 // The core hears of the log's failure a little later.
 void Simulation::fail() {
   events_.add("the log failed");
-  if (!files_.has_failed()) throw Violation{"stopped", "though no call has failed"};
+  if (!files_.has_failed())
+    throw Violation{"stopped", "though no call has failed: " + broker_->failure()};
   const engine::LogPosition durable = broker_->log().durable();
   for (std::size_t i = random_.below(30); i > 0; --i)
     step();
@@ -219,9 +221,20 @@ void Simulation::stop_clean() {
 void Simulation::audit() {
   while (!lines_.empty())
     cut(*lines_.back());
+  // What waits for room on the disk has to arrive.
+  files_.set_capacity(std::numeric_limits<std::uint64_t>::max());
+  for (int i = 0; i < 2; ++i) {
+    clock_.now_ms += 1000;
+    turn();
+    step_log();
+  }
   Line& line = connect(client_count);
   const auto pump = [&] {
+    int rounds_left = 100'000;
     for (bool is_quiet = false; !is_quiet;) {
+      if (--rounds_left == 0) {
+        throw Violation{"never-quiet", std::to_string(line.to_broker.size()) + " bytes wait"};
+      }
       line.to_broker += line.client.take_output();
       feed(line, line.to_broker.size());
       turn();

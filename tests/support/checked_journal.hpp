@@ -124,6 +124,7 @@ class CheckedJournal final : public engine::Journal {
   }
   // A few copies a turn, so that much happens in the middle of a move.
   bool takes_more() const override { return portion_size_ < 4; }
+  bool keeps_up() const override { return true; }
   engine::StoredId store(const engine::CopyToStore& copy) override {
     ++end_;
     ++portion_size_;

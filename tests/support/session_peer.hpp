@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,7 @@ struct TestBroker {
   std::uint64_t names = 0;  // given out by unique_name()
   session::SessionMemory memory;
   bool holds_publishers_back = false;
+  std::uint64_t disk_room = std::numeric_limits<std::uint64_t>::max();
   // There is no memory for the next output that begins.
   bool is_out_of_memory = false;
   bool answers_logins_later = false;
@@ -253,6 +255,7 @@ class SessionPeer : private session::Host {
   }
   session::SessionMemory& memory() override { return broker_.memory; }
   bool holds_publishers_back() override { return broker_.holds_publishers_back; }
+  std::uint64_t disk_room() override { return broker_.disk_room; }
   engine::Engine* find_vhost(std::string_view name) override {
     return name == "/" ? &broker_.engine : nullptr;
   }

@@ -15,6 +15,7 @@ class TestJournal final : public engine::UnboundedJournal {
     durable_ = end_;
   }
   void release() { held_ = false; }
+  bool is_behind = false;
 
   void declare_exchange(const engine::ExchangeDefinition&) override { ++end_; }
   void delete_exchange(std::string_view) override { ++end_; }
@@ -40,6 +41,7 @@ class TestJournal final : public engine::UnboundedJournal {
   void begin_group() override { ++groups; }
   void end_group() override {}
   int groups = 0;
+  bool keeps_up() const override { return !is_behind; }
   engine::LogPosition end() const override { return end_; }
   engine::LogPosition durable() const override { return held_ ? durable_ : end_; }
 

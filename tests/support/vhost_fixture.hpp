@@ -60,13 +60,13 @@ struct VhostFixture {
   }
   void publish(const std::string& queue, const std::string& body, bool persistent = true,
                std::uint8_t priority = 0) {
-    const engine::PublishResult result =
-        engine().publish({.message = {.exchange = "",
-                                      .routing_key = queue,
-                                      .properties = std::string_view("\0\0", 2),
-                                      .body = body},
-                          .traits = {.persistent = persistent, .priority = priority},
-                          .headers = {}});
+    // Flags, and the delivery mode.
+    const std::string_view properties =
+        persistent ? std::string_view("\x10\0\2", 3) : std::string_view("\0\0", 2);
+    const engine::PublishResult result = engine().publish(
+        {.message = {.exchange = "", .routing_key = queue, .properties = properties, .body = body},
+         .traits = {.persistent = persistent, .priority = priority},
+         .headers = {}});
     REQUIRE_FALSE(result.error);
   }
   void publish_numbers(const std::string& queue, int first, int end) {

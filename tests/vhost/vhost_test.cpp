@@ -41,7 +41,7 @@ struct Fixture : test::VhostFixture {
 
 TEST_CASE("publishers that wait for the log go on when it has written") {
   Fixture fixture;
-  fixture.limits.pressure.pending_max_bytes = 500;
+  fixture.options.pending_max_bytes = 500;
   fixture.open();
   fixture.declare("q");
   fixture.publish("q", std::string(600, 'x'));
@@ -60,7 +60,7 @@ TEST_CASE("publishers that wait for the log go on when it has written") {
 TEST_CASE(
     "when one that goes on makes it too much again, the others wait on, and come first then") {
   Fixture fixture;
-  fixture.limits.pressure.pending_max_bytes = 500;
+  fixture.options.pending_max_bytes = 500;
   fixture.open();
   fixture.declare("q");
   fixture.sync();
@@ -82,7 +82,8 @@ TEST_CASE(
 
 TEST_CASE("whoever is paused is told of an alarm that comes later") {
   Fixture fixture;
-  fixture.limits.pressure = {.memory_max_bytes = 10'000, .pending_max_bytes = 500};
+  fixture.limits.pressure.memory_max_bytes = 10'000;
+  fixture.options.pending_max_bytes = 500;
   fixture.open();
   fixture.declare("q");
   fixture.publish("q", std::string(600, 'x'));
@@ -124,7 +125,7 @@ TEST_CASE("who waits for something else is asked when that has changed, whatever
 
 TEST_CASE("those who have gone are forgotten when the paused are looked after") {
   Fixture fixture;
-  fixture.limits.pressure.pending_max_bytes = 0;
+  fixture.options.pending_max_bytes = 0;
   fixture.open();
   const auto gone = fixture.participant("a");
   fixture.host().pause(gone);
