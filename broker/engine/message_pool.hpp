@@ -8,7 +8,7 @@
 
 namespace haypile::engine {
 
-// For messages up to 1 KiB; larger ones come from the system and go back to it. Belongs to one
+// For messages up to 4 KiB; larger ones come from the system and go back to it. Belongs to one
 // thread, and outlives what was taken from it. Under AddressSanitizer nothing is kept, so that use
 // after free is still found.
 class MessagePool {
@@ -38,8 +38,8 @@ class MessagePool {
   // What is free and not the system's.
   std::size_t kept_bytes() const { return kept_bytes_; }
 
-  static constexpr std::size_t pooled_size_max = 1024;
-  static constexpr std::size_t kept_max_bytes = 1u << 20;
+  static constexpr std::size_t pooled_size_max = 4096;
+  static constexpr std::size_t kept_max_bytes = 4u << 20;
 #if defined(__SANITIZE_ADDRESS__)
   static constexpr bool keeps = false;
 #elif defined(__has_feature)

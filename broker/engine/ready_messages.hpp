@@ -210,6 +210,9 @@ class ReadyMessages : public MoveListItem {
       if (HAYPILE_CANARY(read_ahead_first)) return read.empty();
       return first_place(first_returned()) < first_place(read);
     }
+    bool is_read_first() const {
+      return returned.empty() && unsaved.empty() && first_place(read) < unread_place;
+    }
     // The lowest place of all; the level is not empty.
     std::uint64_t next_place() {
       return std::min(
@@ -262,6 +265,8 @@ class ReadyMessages : public MoveListItem {
   bool take_front(Level& level, Entry& out) {
     if (level.is_plain()) {
       take_fresh(level, out);
+    } else if (level.is_read_first()) {
+      level.read.pop(out);
     } else if (!take_other(level, out)) {
       return false;
     }

@@ -30,10 +30,11 @@ class Ring {
   const T& operator[](std::size_t i) const { return slot(first_ + i); }
   T& front() { return slot(first_); }
 
-  void push_back(T&& element) {
+  void push_back(T&& element) { extend() = std::move(element); }
+  // Adds one as the default has it.
+  T& extend() {
     if (first_ + size_ == capacity()) blocks_.push_back(std::make_unique<Block>());
-    slot(first_ + size_) = std::move(element);
-    ++size_;
+    return slot(first_ + size_++);
   }
   void pop_front() {
     assert(size_ > 0);

@@ -32,7 +32,10 @@ class Unacked {
  public:
   // Returns the message's delivery tag.
   std::uint64_t add(Entry&& entry, Queue& queue, Consumer* consumer) {
-    window_.push_back({std::move(entry), &queue, consumer});
+    UnackedMessage& message = window_.extend();
+    message.entry = std::move(entry);
+    message.queue = &queue;
+    message.consumer = consumer;
     ++in_window_;
     return last_tag();
   }
