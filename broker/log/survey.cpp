@@ -107,9 +107,9 @@ void Survey::read_newest() {
   has_newest_ = std::ranges::binary_search(names_, newest_name);
   if (!has_newest_) return;
   const auto read = read_file(newest_name, newest_size_max);
-  if (!read) return;
-  newest_ = decode_newest(read->bytes, id_);
-  if (newest_) return;
+  if (read) newest_ = decode_newest(read->bytes, id_);
+  is_newest_lost_ = !newest_;
+  if (newest_ || !read) return;
   add_damage({.file = path(newest_name), .what = "is damaged: no slot of it is whole"});
 }
 
@@ -171,6 +171,7 @@ void Survey::find_segments() {
     return head.result.error.empty() && head.result.header.version >= 5;
   });
   if (is_version_5 && !has_newest_) {
+    is_newest_lost_ = true;
     add_damage({.file = path(newest_name), .what = "is missing"});
   }
   const bool has_begun = newest_.value_or(0) != 0 || position_ != 0;
@@ -333,9 +334,10 @@ void Survey::break_off(Records& records) {
   if (is_noting_) copies_->break_group();
 }
 
-// Whether more was durable than what is before `end`. It may have had the end of a group.
+// Whether more was durable than what is before `end`, or nothing says that it was not. It may have
+// had the end of a group.
 bool Survey::is_end_lost(LogPosition end) const {
-  return end < position_ || newest_.value_or(0) > numbers_.back() ||
+  return end < position_ || newest_.value_or(0) > numbers_.back() || is_newest_lost_ ||
          report_.segments.back().version == 0;
 }
 

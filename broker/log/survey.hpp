@@ -159,6 +159,7 @@ class Survey {
   bool has_checkpoint_ = false;
   std::optional<std::uint64_t> newest_;
   bool has_newest_ = false;
+  bool is_newest_lost_ = false;
   bool is_head_lost_ = false;  // there has to be a checkpoint, and it cannot be read
   std::uint64_t first_segment_ = 1;
   LogPosition position_ = 0;  // of the checkpoint

@@ -130,6 +130,12 @@ TEST_CASE("a group whose end is in a segment that is missing keeps its messages"
     CHECK(survey.report().damages.size() == 1);
     CHECK(survey.report().queues.at("q1").in_log == 3);
   }
+  // Without the file that tells the last segment, nothing says that there was one more.
+  fixture.files.drop(path);
+  fixture.files.drop("log/newest");
+  log::Survey survey(fixture.files, "log", test::directory_id);
+  survey.run();
+  CHECK(survey.report().queues.at("q1").in_log == 3);
 }
 
 TEST_CASE("a group that is damaged keeps its messages") {
