@@ -105,11 +105,9 @@ void Copies::break_group() {
 }
 
 void Copies::change(const Change& change) {
-  if (in_group_) {
-    group_.push_back(change);
-  } else {
-    perform(change);
-  }
+  if (in_group_) return group_.push_back(change);
+  group_.clear();  // the segment before ended with a group that does not go on
+  perform(change);
 }
 
 // Acks of what a crash left in a pile that was never finished, or of a deleted one, find nothing.

@@ -23,6 +23,9 @@ class Copies {
   // if it came in several.
   void apply(LogPosition position, const Record& record);
 
+  // The next record is in another segment. A group that goes on there begins with a mark again; so
+  // what a segment says does not depend on those before it, which may be given up any time.
+  void begin_segment() { in_group_ = false; }
   // Something of the log is missing here. Of an open group its messages stay, whatever became of
   // it; what it acknowledged comes back.
   void break_group();

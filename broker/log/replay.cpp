@@ -65,14 +65,18 @@ class Replay {
 // Leftovers of a recycling that a crash cut short are older than the checkpoint wants, and the
 // first bytes of the last segment may not have got to the disk.
 void Replay::find_segments() {
+  bool has_piles = false;
   for (const std::string& name : files_.list(directory_)) {
     const auto number = segment_number(name);
     if (number && *number >= state_.first_segment) numbers_.push_back(*number);
+    has_piles = has_piles || pile_number(name).has_value();
   }
   std::ranges::sort(numbers_);
   if (!numbers_.empty() && header_of(numbers_.back()).blank) numbers_.pop_back();
   check_newest(numbers_.empty() ? 0 : numbers_.back());
-  if (numbers_.empty() && definitions_from_ != 0) refuse(state_.first_segment, "is missing");
+  if (numbers_.empty() && (definitions_from_ != 0 || (has_piles && !state_.has_checkpoint))) {
+    refuse(state_.first_segment, "is missing");
+  }
   for (std::size_t i = 0; i < numbers_.size(); ++i) {
     const std::uint64_t expected = state_.first_segment + i;
     if (numbers_[i] != expected) refuse(expected, "is missing");
@@ -122,6 +126,7 @@ void Replay::each_record(const Visit& visit, bool check_ends) {
     const std::string_view bytes = read_segment(number, state_.segment_size);
     SegmentReader reader(bytes, number, state_.segment_size, state_.epoch, id_);
     records.unseal();
+    if (check_ends) copies_->begin_segment();
     Batch batch;
     while (!records.sealed() && reader.next(batch)) {
       const std::string error = records.read(batch.records, batch.position, visit);

@@ -281,6 +281,7 @@ void Survey::each_record(const Records::Visit& visit) {
     if (i > 0 && numbers_[i - 1] + 1 != number) break_off(records);
     SegmentReader reader(read_segment(number), number, segment_size_, epoch, id_);
     records.unseal();
+    if (is_noting_) copies_->begin_segment();
     do {
       Batch batch;
       while (!records.sealed() && reader.next(batch))

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/canary.hpp"
+#include "log/checkpoint.hpp"
 #include "log/survey.hpp"
 
 namespace haypile::log {
@@ -34,11 +35,11 @@ bool Survey::has_pile(LogPosition file) {
   return is_known;
 }
 
-// Without the checkpoint, all piles count that are there.
+// Without the checkpoint, all piles count that are there: there was one, unless the log has its
+// first segment.
 void Survey::find_piles() {
-  const bool is_lost =
-      is_head_lost_ || (!has_checkpoint_ && !numbers_.empty() && numbers_.front() > 1);
-  if (!is_lost) return;
+  const bool has_beginning = !numbers_.empty() && numbers_.front() == 1;
+  if (!is_head_lost_ && (has_checkpoint_ || has_beginning)) return;
   std::vector<LogPosition> numbers;
   for (const std::string& name : names_) {
     const auto number = pile_number(name);
@@ -48,6 +49,9 @@ void Survey::find_piles() {
     } else {
       add_pile_damage(*number, {.what = "has an impossible number"});
     }
+  }
+  if (numbers_.empty() && !numbers.empty() && !has_checkpoint_ && !has_newest_) {
+    add_damage({.file = path(checkpoint_name), .what = "is missing"});
   }
   std::ranges::sort(numbers);
   // Of a pile that was being thinned there are two files, and only the older one is certain.

@@ -178,6 +178,13 @@ inline std::vector<DamageKind> damage_kinds_of_piles() {
          v.flip(path, 17);
          return ExpectedDamage{path, 0, "belongs to another data directory", 300};
        }},
+      {"all but the piles",
+       [](V& v) {
+         for (const auto& [path, bytes] : v.bytes()) {
+           if (!path.ends_with(".pile")) v.files().drop(path);
+         }
+         return ExpectedDamage{"log/checkpoint", 0, "is missing", 200};
+       }},
       {"a truncated pile",
        [](V& v) {
          const std::string path = v.piles()[1];
