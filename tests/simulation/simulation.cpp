@@ -240,7 +240,8 @@ void Simulation::audit() {
       turn();
       step_log();
       hear_of_log();
-      is_quiet = line.to_broker.empty() && line.to_client.empty() && !broker_->is_due();
+      is_quiet = line.to_broker.empty() && line.to_client.empty() && !broker_->is_due() &&
+                 broker_->log().keeps_up();  // or dead letters wait for it
       line.connection->output_sent(line.to_client.size());
       line.client.receive(std::exchange(line.to_client, {}));
       collect(&line);
