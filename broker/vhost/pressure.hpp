@@ -27,10 +27,10 @@ struct Alarms {
   bool operator==(const Alarms&) const = default;
 };
 
-// Publishers and declarers wait as long as anything is short; acknowledgements, commits and
-// heartbeats never do. Consumers wait only if memory is low and they have much in hand, until they
-// have acknowledged some of it. An alarm stays until there is clearly more room than when it began,
-// or publishers would be stopped and started in turns. Knows numbers only.
+// Publishers and declarers wait as long as anything is short; acknowledgements and heartbeats never
+// do, commits only if the disk is full. Consumers wait only if memory is low and they have much in
+// hand, until they have acknowledged some of it. An alarm stays until there is clearly more room
+// than when it began, or publishers would be stopped and started in turns. Knows numbers only.
 class Pressure {
  public:
   explicit Pressure(const PressureLimits& limits) : limits_(limits) {}

@@ -119,6 +119,7 @@ TEST_CASE("dead letters wait until the disk has room") {
     pass_time();
   CHECK(fixture.failure.empty());
   CHECK(fixture.log().is_out_of_space());
+  CHECK_FALSE(fixture.log().keeps_up());
   fixture.files.set_capacity(10 * capacity);
   engine::Queue* dead = nullptr;
   REQUIRE_FALSE(fixture.engine().find_queue("dead", 0, dead));
@@ -126,4 +127,43 @@ TEST_CASE("dead letters wait until the disk has room") {
     pass_time();
   CHECK(dead->ready_count() == count);
   CHECK(fixture.failure.empty());
+}
+
+TEST_CASE("a log keeps up with as much as it may have to write, and no more") {
+  VhostFixture fixture;
+  fixture.open();
+  fixture.declare("q");
+  fixture.sync();
+  fixture.publish("q", std::string(600, 'x'));
+  const std::uint64_t pending = fixture.log().pending_bytes();
+  for (const std::uint64_t max : {pending, pending - 1}) {
+    VhostFixture other;
+    other.options.pending_max_bytes = max;
+    other.open();
+    other.declare("q");
+    other.sync();
+    other.publish("q", std::string(600, 'x'));
+    REQUIRE(other.log().pending_bytes() == pending);
+    CHECK(other.log().keeps_up() == (max == pending));
+    other.sync();
+    CHECK(other.log().keeps_up());
+  }
+}
+
+TEST_CASE("a log with more segments than its ring does not keep up, until they have moved") {
+  VhostFixture fixture;
+  fixture.open();
+  fixture.declare("q");
+  for (int i = 0; i < 20; ++i) {
+    fixture.publish("q", std::string(3000, 'x'));
+    fixture.log().flush();  // and no turn that would move some of it
+    fixture.log().step();
+  }
+  REQUIRE(fixture.log().segment_count() > 16);
+  CHECK(fixture.log().pending_bytes() == 0);
+  CHECK_FALSE(fixture.log().is_out_of_space());
+  CHECK_FALSE(fixture.log().keeps_up());
+  fixture.sync();
+  fixture.sync();
+  CHECK(fixture.log().keeps_up());
 }

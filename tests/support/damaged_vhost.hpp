@@ -50,6 +50,11 @@ class DamagedVhost {
   }
   std::vector<std::string> segments() const { return paths(".seg"); }
   std::vector<std::string> piles() const { return paths(".pile"); }
+  void leave_piles_only() {
+    for (const std::string& path : files().paths()) {
+      if (!path.ends_with(".pile")) files().drop(path);
+    }
+  }
   void flip(const std::string& path, std::size_t at) {
     std::string& bytes = files().bytes(path);
     bytes[at] = static_cast<char>(bytes[at] ^ 1);
@@ -180,9 +185,7 @@ inline std::vector<DamageKind> damage_kinds_of_piles() {
        }},
       {"all but the piles",
        [](V& v) {
-         for (const auto& [path, bytes] : v.bytes()) {
-           if (!path.ends_with(".pile")) v.files().drop(path);
-         }
+         v.leave_piles_only();
          return ExpectedDamage{"log/checkpoint", 0, "is missing", 200};
        }},
       {"a truncated pile",
