@@ -11,7 +11,7 @@
 namespace haypile::engine {
 
 // A message in one queue that leaves the log, and mostly memory too.
-struct CopyToStore {
+struct MessageToStore {
   QueueId queue = 0;
   LogPosition position = 0;  // of the message; never 0
   std::uint8_t priority = 0;

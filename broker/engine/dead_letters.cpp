@@ -23,7 +23,7 @@ void DeadLetters::line_up(std::deque<DeadLetter>::const_iterator before) {
   fresh_.clear();
 }
 
-std::string to_text(const CutLetters& cut) {
+std::string to_text(const StoppedLetters& cut) {
   std::string text = "dead letters dropped: " + std::to_string(cut.by_hops) + " after " +
                      std::to_string(DeadLetterLimits::hops_max) + " queues, " +
                      std::to_string(cut.by_copies) + " beyond " +
@@ -35,7 +35,7 @@ std::string to_text(const CutLetters& cut) {
 
 bool DeadLetterLimits::may_go_on(std::size_t hops, const std::string& queue) {
   if (hops <= hops_max) return true;
-  ++cut_.by_hops;
+  ++stopped_.by_hops;
   note(queue);
   return false;
 }
@@ -50,7 +50,7 @@ std::size_t DeadLetterLimits::grant_copies(std::size_t wanted, CopyMark& mark, T
   count += granted;
   mark.count = count;
   if (granted < wanted) {
-    cut_.by_copies += wanted - granted;
+    stopped_.by_copies += wanted - granted;
     note(queue);
   }
   return granted;
@@ -75,12 +75,12 @@ std::uint64_t& DeadLetterLimits::count_of(CopyMark& mark, TimeMs now) {
 }
 
 void DeadLetterLimits::note(const std::string& queue) {
-  if (cut_.queues.size() >= names_max || std::ranges::count(cut_.queues, queue) > 0) return;
-  cut_.queues.push_back(queue);
+  if (stopped_.queues.size() >= names_max || std::ranges::count(stopped_.queues, queue) > 0) return;
+  stopped_.queues.push_back(queue);
 }
 
-CutLetters DeadLetterLimits::take_cut() {
-  return std::exchange(cut_, {});
+StoppedLetters DeadLetterLimits::take_stopped() {
+  return std::exchange(stopped_, {});
 }
 
 }  // namespace haypile::engine

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/message.hpp"
-#include "engine/wire.hpp"
+#include "engine/property_codec.hpp"
 
 namespace haypile::engine {
 
@@ -19,7 +19,7 @@ class Queue;
 // then the journal has it in that queue.
 struct DeadLetter {
   Queue* queue = nullptr;
-  Entry entry;
+  QueuedMessage entry;
   DeathReason reason = DeathReason::rejected;
 };
 
@@ -60,7 +60,7 @@ class DeadLetters {
 };
 
 // Dead letters that went no further, since somebody asked last.
-struct CutLetters {
+struct StoppedLetters {
   std::uint64_t by_hops = 0;    // messages
   std::uint64_t by_copies = 0;  // copies that were not made
   // Of the queues that gave them up; some, if there are many.
@@ -69,7 +69,7 @@ struct CutLetters {
 };
 
 // For the log of the broker.
-std::string to_text(const CutLetters& cut);
+std::string to_text(const StoppedLetters& cut);
 
 // A message may go through so many queues, and be copied so often, without a consumer that rejects
 // it in between. A topology that leads on and on ends here, whoever has made it.
@@ -84,7 +84,7 @@ class DeadLetterLimits {
   // that of the copies afterwards.
   std::size_t grant_copies(std::size_t wanted, CopyMark& mark, TimeMs now,
                            const std::string& queue);
-  CutLetters take_cut();
+  StoppedLetters take_stopped();
 
  private:
   std::uint64_t& count_of(CopyMark& mark, TimeMs now);
@@ -97,7 +97,7 @@ class DeadLetterLimits {
   std::unordered_map<std::uint64_t, std::uint64_t> counts_;  // by original
   std::deque<std::uint64_t> originals_;                      // the oldest first
   std::uint64_t last_original_ = 0;
-  CutLetters cut_;
+  StoppedLetters stopped_;
 };
 
 }  // namespace haypile::engine

@@ -61,7 +61,7 @@ struct BindingDefinition {
 };
 
 // A message in one queue.
-struct Copy {
+struct QueuedRef {
   QueueId queue = 0;
   LogPosition message = 0;  // 0: not known, of one that has left memory
   StoredId stored = 0;

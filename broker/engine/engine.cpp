@@ -34,14 +34,15 @@ std::string text(bool value) {
 
 }  // namespace
 
-Engine::Engine(std::string vhost, Journal& journal, const Wire& wire, std::uint64_t hash_seed)
+Engine::Engine(std::string vhost, Journal& journal, const PropertyCodec& property_codec,
+               std::uint64_t hash_seed)
     : vhost_(std::move(vhost)),
-      surroundings_{journal, wire},
-      exchange_context_(TextHash(hash_seed), surroundings_.memory),
+      context_{journal, property_codec},
+      exchange_context_(TextHash(hash_seed), context_.memory),
       queues_(0, exchange_context_.hash),
       exchanges_(0, exchange_context_.hash),
-      router_(wire, exchange_context_, exchanges_),
-      reply_channels_(0, exchange_context_.hash) {
+      router_(property_codec, exchange_context_, exchanges_),
+      reply_receivers_(0, exchange_context_.hash) {
   create_predeclared();
 }
 
@@ -84,7 +85,7 @@ Exchange* Engine::find_exchange(std::string_view name) const {
 }
 
 Error Engine::read_alternate(const ExchangeDefinition& definition, std::string& alternate) const {
-  const auto value = surroundings_.wire.find(definition.arguments, "alternate-exchange");
+  const auto value = context_.property_codec.find(definition.arguments, "alternate-exchange");
   if (!value) return {};
   if (value->kind != TableValue::Kind::text) {
     return {ErrorCode::precondition_failed, "invalid arg 'alternate-exchange' for exchange '" +
@@ -126,7 +127,7 @@ Error Engine::declare_exchange(const ExchangeDefinition& wanted) {
   work().spend(definition_units);
   exchanges_.emplace(wanted.name,
                      std::make_unique<Exchange>(wanted, std::move(alternate), exchange_context_));
-  if (wanted.durable) surroundings_.journal.declare_exchange(wanted);
+  if (wanted.durable) context_.journal.declare_exchange(wanted);
   return {};
 }
 
@@ -151,14 +152,14 @@ Error Engine::delete_exchange(std::string_view name, bool if_unused, bool& is_do
   is_done = !if_unused || !exchange->in_use();
   if (!is_done) return {};
   remove_exchange(*exchange);
-  go_on_unbinding(portion, others);
+  continue_unbinding(portion, others);
   return {};
 }
 
 // The caller goes on with unbinding it.
 void Engine::remove_exchange(Exchange& exchange) {
   work().spend(definition_units);
-  if (exchange.definition().durable) surroundings_.journal.delete_exchange(exchange.name());
+  if (exchange.definition().durable) context_.journal.delete_exchange(exchange.name());
   if (last_exchange_ == &exchange) last_exchange_ = nullptr;
   auto node = exchanges_.extract(exchanges_.find(exchange.name()));
   exchange.close();
@@ -191,8 +192,8 @@ Error Engine::check_same(const Queue& queue, const QueueDefinition& wanted, Owne
     const auto found = std::ranges::find(all, name, &EffectiveArgument::name);
     return found == all.end() ? std::string("none") : found->value;
   };
-  const auto received = effective_arguments(surroundings_.wire, wanted.arguments);
-  const auto has = effective_arguments(surroundings_.wire, current.arguments);
+  const auto received = effective_arguments(context_.property_codec, wanted.arguments);
+  const auto has = effective_arguments(context_.property_codec, current.arguments);
   for (const auto* side : {&received, &has}) {
     for (const EffectiveArgument& argument : *side) {
       const std::string in_wanted = value_in(received, argument.name);
@@ -212,25 +213,26 @@ Error Engine::declare_queue(const QueueDefinition& wanted, OwnerId owner, OwnerI
   if (!has_queue(wanted.name)) return create_queue(std::move(definition), owner, queue);
   if (Error error = find_queue(wanted.name, requester, queue)) return error;
   if (Error error = check_same(*queue, definition, owner)) return error;
-  queue->touch();
+  queue->note_use();
   return {};
 }
 
 Error Engine::create_queue(QueueDefinition definition, OwnerId owner, Queue*& queue) {
   const std::string place = "for queue '" + definition.name + "' in vhost '" + vhost_ + "'";
   QueueOptions options;
-  if (Error error = read_queue_options(surroundings_.wire, definition, owner != 0, place, options))
+  if (Error error =
+          read_queue_options(context_.property_codec, definition, owner != 0, place, options))
     return error;
   // A position is never used twice, so neither is an id made of it.
-  definition.id = surroundings_.journal.end() + 1;
+  definition.id = context_.journal.end() + 1;
   auto created =
-      std::make_unique<Queue>(std::move(definition), std::move(options), owner, surroundings_);
+      std::make_unique<Queue>(std::move(definition), std::move(options), owner, context_);
   queue = created.get();
   queues_.emplace(queue->name(), std::move(created));
   work().spend(definition_units);
   if (owner != 0) exclusive_[owner].emplace(queue->name(), queue);
-  if (queue->durable()) surroundings_.journal.declare_queue(queue->definition());
-  queue->touch();
+  if (queue->durable()) context_.journal.declare_queue(queue->definition());
+  queue->note_use();
   return {};
 }
 
@@ -278,20 +280,20 @@ void Engine::remove_queue(Queue& queue) {
   auto node = queues_.extract(queues_.find(queue.name()));
   if (last_named_ == &queue) last_named_ = nullptr;
   const std::vector<Consumer*> consumers = queue.close();  // as long as its backlogs are there
-  if (queue.durable()) surroundings_.journal.delete_queue(queue.definition().id);
+  if (queue.durable()) context_.journal.delete_queue(queue.definition().id);
   for (Consumer* consumer : consumers)
-    consumer->channel().queue_deleted(*consumer);
+    consumer->subscriptions().queue_deleted(*consumer);
   if (queue.owner() != 0) {
     const auto owned = exclusive_.find(queue.owner());
     owned->second.erase(queue.name());
     if (owned->second.empty()) exclusive_.erase(owned);
   }
   deleted_.emplace(&queue, std::move(node.mapped()));
-  if (queue.ready_count() > 0) emptying_.push_back(&queue);
+  if (queue.ready_count() > 0) discarding_.push_back(&queue);
   const std::size_t others = unbinding_.size();
   unbinding_.push_back({.queue = &queue});
-  go_on_unbinding(Portion(work(), units_at_once), others);
-  if (emptying_.size() == 1) go_on_emptying(Portion(work(), units_at_once));
+  continue_unbinding(Portion(work(), units_at_once), others);
+  if (discarding_.size() == 1) continue_discarding(Portion(work(), units_at_once));
 }
 
 void Engine::consumer_left(Queue& queue) {
@@ -328,7 +330,7 @@ Error Engine::resolve(const BindingDefinition& definition, OwnerId requester, Bi
   source = find_exchange(definition.source);
   if (!source) return missing_exchange(definition.source);
   if (source->definition().type == ExchangeType::headers) {
-    auto match = HeadersMatch::from_arguments(surroundings_.wire, definition.arguments);
+    auto match = HeadersMatch::from_arguments(context_.property_codec, definition.arguments);
     if (!match) {
       return {ErrorCode::precondition_failed, "invalid x-match for a binding to exchange '" +
                                                   definition.source +
@@ -343,7 +345,8 @@ Error Engine::resolve(const BindingDefinition& definition, OwnerId requester, Bi
 
 BindingDefinition Engine::with_arguments_in_order(const BindingDefinition& given) const {
   BindingDefinition definition = given;
-  if (!given.arguments.empty()) definition.arguments = surroundings_.wire.in_order(given.arguments);
+  if (!given.arguments.empty())
+    definition.arguments = context_.property_codec.in_order(given.arguments);
   return definition;
 }
 
@@ -364,7 +367,7 @@ Error Engine::bind(const BindingDefinition& given, OwnerId requester) {
   Binding* same = source->find(definition);
   if (same && same->is_gone()) drop(*same);
   const bool durable = binding->is_durable();
-  if (source->bind(std::move(binding), headers) && durable) surroundings_.journal.bind(definition);
+  if (source->bind(std::move(binding), headers) && durable) context_.journal.bind(definition);
   return {};
 }
 
@@ -385,28 +388,28 @@ Error Engine::unbind(const BindingDefinition& given, OwnerId requester) {
   }
   const bool durable = wanted.is_durable();
   if (!source->unbind(definition)) return {};
-  if (durable) surroundings_.journal.unbind(definition);
+  if (durable) context_.journal.unbind(definition);
   const std::size_t others = unbinding_.size();
   binding_left(*source);
-  go_on_unbinding(Portion(work(), units_at_once), others);
+  continue_unbinding(Portion(work(), units_at_once), others);
   return {};
 }
 
 void Engine::connection_closed(OwnerId owner) {
   if (!exclusive_.contains(owner)) return;
   gone_owners_.push_back(owner);
-  go_on_removing(Portion(work(), units_at_once));
+  continue_removing(Portion(work(), units_at_once));
 }
 
 void Engine::mark_delivered() {
-  while (!settlings_.empty())
-    go_on_settling(Portion(work(), units_at_once));
-  for (int i = 0; i < 100 && !surroundings_.letters.empty(); ++i)
+  while (!settling_jobs_.empty())
+    continue_settling(Portion(work(), units_at_once));
+  for (int i = 0; i < 100 && !context_.letters.empty(); ++i)
     pass_on_letters(units_at_once);
   for (const auto& [name, queue] : queues_)
     queue->mark_delivered();
   // Those that are left when this was not enough are in their old queues again at the next start.
-  surroundings_.letters.each([](DeadLetter& letter) {
+  context_.letters.each([](DeadLetter& letter) {
     if (letter.reason == DeathReason::rejected) letter.entry.redelivered = true;
     letter.queue->mark_delivered(letter.entry);
   });

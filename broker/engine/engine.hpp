@@ -14,17 +14,17 @@
 #include <unordered_set>
 #include <vector>
 
-#include "engine/channel.hpp"
 #include "engine/definitions.hpp"
 #include "engine/draft.hpp"
 #include "engine/error.hpp"
 #include "engine/exchange.hpp"
 #include "engine/journal.hpp"
+#include "engine/property_codec.hpp"
 #include "engine/queue.hpp"
+#include "engine/queue_context.hpp"
 #include "engine/router.hpp"
-#include "engine/settling.hpp"
-#include "engine/surroundings.hpp"
-#include "engine/wire.hpp"
+#include "engine/settling_job.hpp"
+#include "engine/subscriptions.hpp"
 
 namespace haypile::engine {
 
@@ -57,7 +57,7 @@ struct PublishResult {
 struct UnackedMax {
   // Whoever has so many gets no more before it has settled half of them. At least 1.
   std::size_t to_consumers = std::numeric_limits<std::size_t>::max();
-  // Channel::should_put_off_get()
+  // Subscriptions::should_put_off_get()
   std::size_t to_gets = std::numeric_limits<std::size_t>::max();
 
   bool operator==(const UnackedMax&) const = default;
@@ -68,36 +68,37 @@ struct UnackedMax {
 // be told only when the journal is durable that far (Journal::end() after the call).
 class Engine {
  public:
-  // Journal and wire outlive the engine. `vhost` is for the texts of errors. `hash_seed` is a
+  // Journal and codec outlive the engine. `vhost` is for the texts of errors. `hash_seed` is a
   // random number that no client knows, where clients are not trusted.
-  Engine(std::string vhost, Journal& journal, const Wire& wire, std::uint64_t hash_seed = 0);
+  Engine(std::string vhost, Journal& journal, const PropertyCodec& property_codec,
+         std::uint64_t hash_seed = 0);
   // All channels are gone before.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   const std::string& vhost() const { return vhost_; }
-  Journal& journal() { return surroundings_.journal; }
+  Journal& journal() { return context_.journal; }
   // What is done in this turn; whoever calls the engine begins turns and shares.
-  WorkBudget& work() { return surroundings_.work; }
-  const WorkBudget& work() const { return surroundings_.work; }
+  WorkBudget& work() { return context_.work; }
+  const WorkBudget& work() const { return context_.work; }
   // What its messages take in memory.
-  std::size_t memory_bytes() const { return surroundings_.memory.bytes; }
+  std::size_t memory_bytes() const { return context_.memory.bytes; }
   // What its queues, exchanges, bindings, consumers and channels take besides.
-  std::size_t definition_bytes() const { return surroundings_.memory.definition_bytes; }
+  std::size_t definition_bytes() const { return context_.memory.definition_bytes; }
   // Of memory_bytes(), what is ready in queues and could be moved to disk: persistent, in durable
   // queues.
-  std::size_t movable_bytes() const { return surroundings_.movable_bytes; }
+  std::size_t movable_bytes() const { return context_.movable_bytes; }
 
   // What counts as now until the next call; going back is passed over.
-  void set_now(TimeMs now) { surroundings_.now = std::max(surroundings_.now, now); }
-  TimeMs now() const { return surroundings_.now; }
+  void set_now(TimeMs now) { context_.now = std::max(context_.now, now); }
+  TimeMs now() const { return context_.now; }
   // What has to be added to that for the time on the wall, which is what messages tell of.
-  void set_wall_offset(std::int64_t offset_ms) { surroundings_.wall_offset_ms = offset_ms; }
+  void set_wall_offset(std::int64_t offset_ms) { context_.wall_offset_ms = offset_ms; }
   // When advance() wants to be called next; no_deadline if nothing is waited for.
   TimeMs next_deadline() const {
-    if (has_work_left()) return surroundings_.now;
-    return std::min(surroundings_.timers.next_deadline(), next_move());
+    if (has_work_left()) return context_.now;
+    return std::min(context_.timers.next_deadline(), next_move());
   }
   // Goes on with what is left to do, a share of a turn at a time: dead letters, messages and queues
   // that are due by now. next_deadline() may have come already.
@@ -127,21 +128,21 @@ class Engine {
 
   PublishResult publish(const PublishRequest& request);
   // Keeps a message, in no queue, to be published later.
-  Draft keep(const PublishRequest& request) {
-    Draft draft = begin(request, request.message.body.size());
+  Draft make_draft(const PublishRequest& request) {
+    Draft draft = begin_draft(request, request.message.body.size());
     draft.append(request.message.body);
     return draft;
   }
   // Keeps a message of which the body, of that size, is yet to come.
-  Draft begin(const PublishRequest& request, std::size_t body_size) {
-    return {request.message, body_size, request.traits, surroundings_.memory};
+  Draft begin_draft(const PublishRequest& request, std::size_t body_size) {
+    return {request.message, body_size, request.traits, context_.memory};
   }
   // Only spends the work that it would be to bring the message to its queues.
   void try_route(const PublishRequest& request);
   // What publish() would refuse of a message to that exchange.
   Error check_publish(std::string_view exchange) const;
-  // Whether a channel takes replies under that name (Channel::consume_replies()).
-  bool has_reply_channel(std::string_view name) const { return reply_channels_.contains(name); }
+  // Whether a channel takes replies under that name (Subscriptions::consume_replies()).
+  bool has_reply_channel(std::string_view name) const { return reply_receivers_.contains(name); }
 
   // The connection's exclusive queues are gone. Its channels are closed already.
   void connection_closed(OwnerId owner);
@@ -149,15 +150,15 @@ class Engine {
   // ready in queues takes more memory than movable_max_bytes, or what is held besides takes more
   // than held_max_bytes, and more than before: a share of a turn at a time, until is_moving() is
   // false. Not while a group is open. True if there was anything to do.
-  bool make_room();
-  bool is_moving() const { return surroundings_.moves.boundary != 0; }
+  bool move_old_messages();
+  bool is_moving() const { return context_.moves.boundary != 0; }
   void set_movable_max_bytes(std::size_t bytes) { movable_max_bytes_ = bytes; }
   void set_held_max_bytes(std::size_t bytes) { held_max_bytes_ = bytes; }
   // Where memory is low, a channel without a prefetch must not take all there is.
   void set_unacked_max(const UnackedMax& count);
 
   // The dead letters that went no further since it was called last.
-  CutLetters take_cut_letters() { return letter_limits_.take_cut(); }
+  StoppedLetters take_stopped_letters() { return letter_limits_.take_stopped(); }
 
   // At a clean stop, after all channels are closed.
   void mark_delivered();
@@ -168,37 +169,37 @@ class Engine {
   void check_invariants();
 
  private:
-  friend class Channel;
+  friend class Subscriptions;
   friend class Group;
   friend class Restore;
 
   // Calls back from channels.
-  void add_reply_channel(const std::string& name, Channel& channel) {
-    reply_channels_.emplace(name, &channel);
+  void add_reply_channel(const std::string& name, Subscriptions& channel) {
+    reply_receivers_.emplace(name, &channel);
   }
-  void remove_reply_channel(const std::string& name) { reply_channels_.erase(name); }
+  void remove_reply_channel(const std::string& name) { reply_receivers_.erase(name); }
   // Passes on what queues have given up; before each return to the outside.
-  void bury() {
-    if (surroundings_.letters.has_fresh()) bury_fresh();
+  void pass_on_fresh_letters() {
+    if (context_.letters.has_fresh()) pass_on_own_letters();
   }
-  void settle_later(Settling settling) { settlings_.push_back(std::move(settling)); }
+  void settle_later(SettlingJob settling) { settling_jobs_.push_back(std::move(settling)); }
   // The channel closes: what it left to be settled goes on without it.
-  void orphan_settlings(Channel& channel);
+  void detach_settling_jobs(Subscriptions& channel);
   // They wait while the journal does not keep up: what was given up is safe where it is.
   bool has_letters_to_pass_on() const {
-    return !surroundings_.letters.empty() && surroundings_.journal.keeps_up();
+    return !context_.letters.empty() && context_.journal.keeps_up();
   }
   bool has_work_left() const {
-    return has_letters_to_pass_on() || !settlings_.empty() || !emptying_.empty() ||
-           !gone_owners_.empty() || !unbinding_.empty() || !no_longer_limited_.empty();
+    return has_letters_to_pass_on() || !settling_jobs_.empty() || !discarding_.empty() ||
+           !gone_owners_.empty() || !unbinding_.empty() || !limits_to_lift_.empty();
   }
-  void go_on_settling(const Portion& portion);
-  void go_on_without_channel(Settling& settling, const Portion& portion);
-  void go_on_emptying(const Portion& portion);
-  void go_on_removing(const Portion& portion);
-  void go_on_ending_limits(const Portion& portion);
+  void continue_settling(const Portion& portion);
+  void continue_without_channel(SettlingJob& settling, const Portion& portion);
+  void continue_discarding(const Portion& portion);
+  void continue_removing(const Portion& portion);
+  void continue_lifting_limits(const Portion& portion);
   // Down to that many of unbinding_: the last ones are first.
-  void go_on_unbinding(const Portion& portion, std::size_t count_left = 0);
+  void continue_unbinding(const Portion& portion, std::size_t count_left = 0);
   void drop(Binding& binding);
   bool is_in_use(Exchange& exchange, const Portion& portion);
   // Whether anything stands under that name. What belongs to a connection that has gone does not,
@@ -206,8 +207,8 @@ class Engine {
   bool has_queue(std::string_view name);
   void consumer_left(Queue& queue);  // may delete it
   // Frees a deleted one when nothing of it is left, nor in anybody's hands.
-  void reap(Queue& queue) {
-    if (queue.is_over()) deleted_.erase(&queue);
+  void free_if_finished(Queue& queue) {
+    if (queue.is_finished()) deleted_.erase(&queue);
   }
 
   void create_predeclared();
@@ -234,27 +235,25 @@ class Engine {
     return last_exchange_;
   }
   void deliver_reply(const PublishRequest& request, PublishResult& result);
-  bool apply_rules(const PublishRequest& request);
-  bool store(const PublishRequest& request);
-  void bury_fresh();
+  bool remove_refusing_targets(const PublishRequest& request);
+  bool enqueue(const PublishRequest& request);
+  void pass_on_own_letters();
   void pass_on_letters(std::uint64_t units);
-  void look_after(Queue& queue);
-  void bury(DeadLetter& letter);
-  void pass_on(const DeadLetter& letter);
-  void leave_out(const std::vector<std::string>& names);
-  TimeMs wall_time() const {
-    return surroundings_.now + static_cast<TimeMs>(surroundings_.wall_offset_ms);
-  }
+  void handle_deadline(Queue& queue);
+  void pass_on_fresh_letters(DeadLetter& letter);
+  void republish(const DeadLetter& letter);
+  void remove_targets(const std::vector<std::string>& names);
+  TimeMs wall_time() const { return context_.now + static_cast<TimeMs>(context_.wall_offset_ms); }
   // When make_room() wants to go on.
   TimeMs next_move() const {
     if (!is_moving()) return no_deadline;
-    return surroundings_.now + (surroundings_.journal.takes_more() ? 0 : 1);
+    return context_.now + (context_.journal.takes_more() ? 0 : 1);
   }
   std::size_t held_bytes() const;
   bool holds_more();
   void move_some();
-  class InHand;
-  bool move_in_hand(std::size_t& copies_left);
+  class UnackedInOrder;
+  bool move_unacked(std::size_t& copies_left);
   // `headers` is what its arguments ask for, if the source is a headers exchange.
   Error resolve(const BindingDefinition& definition, OwnerId requester, Binding& binding,
                 HeadersMatch& headers, Exchange*& source);
@@ -266,10 +265,10 @@ class Engine {
   void binding_left(Exchange& source);
 
   std::string vhost_;
-  Surroundings surroundings_;
+  QueueContext context_;
   ExchangeContext exchange_context_;
   // Deleted, and has or had bindings.
-  struct Unbinding {
+  struct UnbindingJob {
     Queue* queue = nullptr;  // of deleted_
     std::unique_ptr<Exchange> exchange{};
   };
@@ -282,19 +281,19 @@ class Engine {
   Router router_;
   // By connection and name.
   std::unordered_map<OwnerId, std::map<std::string_view, Queue*>> exclusive_;
-  std::vector<Unbinding> unbinding_;
-  StringMap<Channel*> reply_channels_;
-  std::unordered_set<Channel*> channels_;
+  std::vector<UnbindingJob> unbinding_;
+  StringMap<Subscriptions*> reply_receivers_;
+  std::unordered_set<Subscriptions*> subscriptions_;
   UnackedMax unacked_max_;
   // Those whose consumers get nothing because of that, and of these those that may have more again.
-  std::unordered_set<Channel*> limited_;
-  std::unordered_set<Channel*> no_longer_limited_;
+  std::unordered_set<Subscriptions*> limited_;
+  std::unordered_set<Subscriptions*> limits_to_lift_;
   std::size_t movable_max_bytes_ = 8u << 20;
   std::size_t held_max_bytes_ = std::numeric_limits<std::size_t>::max();
   std::size_t least_held_bytes_ = 0;  // since the last move
   DeadLetterLimits letter_limits_;
-  std::deque<Settling> settlings_;
-  std::deque<Queue*> emptying_;      // of deleted_: queues with messages left
+  std::deque<SettlingJob> settling_jobs_;
+  std::deque<Queue*> discarding_;    // of deleted_: queues with messages left
   std::deque<OwnerId> gone_owners_;  // of exclusive_
   unsigned group_depth_ = 0;
   Queue* last_named_ = nullptr;        // found by name last

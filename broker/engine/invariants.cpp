@@ -12,7 +12,7 @@ namespace {
 // Goes through all that there is, and adds it up.
 class Count {
  public:
-  void add(const Entry& entry) {
+  void add(const QueuedMessage& entry) {
     expect_invariant(static_cast<bool>(entry.message), "an entry has a message");
     bytes_ += MessagePtr::entry_bytes;
     if (entry.message->is_absent()) return;
@@ -43,26 +43,26 @@ void Engine::check_invariants() {
   Count count;
   const auto add_unacked = [&](const UnackedMessage& message) { count.add_unacked(message); };
   std::size_t limited_count = 0;
-  for (Channel* channel : channels_) {
+  for (Subscriptions* channel : subscriptions_) {
     channel->check_invariants();
     if (channel->is_limited_) ++limited_count;
     channel->each_in_hand(add_unacked);
   }
-  for (Settling& settling : settlings_) {
+  for (SettlingJob& settling : settling_jobs_) {
     settling.messages.check_invariants();
     settling.messages.each(add_unacked);
   }
-  surroundings_.letters.each([&](const DeadLetter& letter) { count.add_letter(letter); });
+  context_.letters.each([&](const DeadLetter& letter) { count.add_letter(letter); });
   const auto check = [&](Queue& queue) {
     queue.check_invariants(count.unacked(queue), count.letters(queue));
-    queue.each_ready([&](const Entry& entry) { count.add(entry); });
+    queue.each_ready([&](const QueuedMessage& entry) { count.add(entry); });
   };
   for (const auto& [name, queue] : queues_) {
     expect_invariant(!queue->closed() && queue->name() == name, "a queue is known by its name");
     check(*queue);
   }
   for (const auto& [pointer, queue] : deleted_) {
-    expect_invariant(queue->closed() && !queue->is_over(),
+    expect_invariant(queue->closed() && !queue->is_finished(),
                      "a deleted queue is kept as long as something of it is left, and no longer");
     check(*queue);
   }
@@ -70,11 +70,11 @@ void Engine::check_invariants() {
     expect_invariant(!exchange->closed() && exchange->name() == name,
                      "an exchange is known by its name");
   }
-  for (const Unbinding& each : unbinding_) {
+  for (const UnbindingJob& each : unbinding_) {
     expect_invariant(each.queue ? deleted_.contains(each.queue) : each.exchange->closed(),
                      "what is deleted is unbound");
   }
-  expect_invariant(limited_count == limited_.size() + no_longer_limited_.size(),
+  expect_invariant(limited_count == limited_.size() + limits_to_lift_.size(),
                    "who has enough in hand is known");
   // Sessions may hold more.
   expect_invariant(count.bytes() <= memory_bytes(), "what is held is counted");

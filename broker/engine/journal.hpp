@@ -41,17 +41,17 @@ class Journal {
   virtual LogPosition publish(const MessageView& message, std::span<const QueueId> queues) = 0;
 
   // The message left its queue for good: acknowledged, dropped, purged.
-  virtual void ack(const Copy& copy) = 0;
+  virtual void ack(const QueuedRef& copy) = 0;
 
   // One queue less holds the message; the queue was deleted, so no record is needed.
-  virtual void release(const Copy& copy) = 0;
+  virtual void release(const QueuedRef& copy) = 0;
 
   // The message was given to a consumer and came back. Written at a clean stop only: after an
   // unclean one every message counts as delivered.
-  virtual void mark_delivered(const Copy& copy) = 0;
+  virtual void mark_delivered(const QueuedRef& copy) = 0;
 
   // The message came back to its queue for the `count`th time; replaces what was said before.
-  virtual void set_delivery_count(const Copy& copy, std::uint32_t count) = 0;
+  virtual void set_delivery_count(const QueuedRef& copy, std::uint32_t count) = 0;
 
   // Since when nobody has used the queue (x-expires); 0: it is in use. Of queues that have been
   // declared and not deleted.
@@ -76,7 +76,7 @@ class Journal {
   virtual void begin_move(LogPosition boundary) = 0;
   // Whether this turn may go on: it is not much yet, and what came before is being written.
   virtual bool takes_more() const = 0;
-  virtual StoredId store(const CopyToStore& copy) = 0;
+  virtual StoredId store(const MessageToStore& copy) = 0;
   // What was stored, and did not stay in memory, is in the backlogs from now on.
   virtual void end_portion() = 0;
   virtual void end_move() = 0;
@@ -100,7 +100,7 @@ class UnboundedJournal : public Journal {
   LogPosition move_boundary(bool) const override { return 0; }
   void begin_move(LogPosition) override {}
   bool takes_more() const override { return false; }
-  StoredId store(const CopyToStore&) override { return 0; }
+  StoredId store(const MessageToStore&) override { return 0; }
   void end_portion() override {}
   void end_move() override {}
   Backlog& backlog(QueueId, std::uint8_t) override { throw std::logic_error("nothing is stored"); }
@@ -118,10 +118,10 @@ class NullJournal final : public UnboundedJournal {
   void bind(const BindingDefinition&) override {}
   void unbind(const BindingDefinition&) override {}
   LogPosition publish(const MessageView&, std::span<const QueueId>) override { return ++end_; }
-  void ack(const Copy&) override {}
-  void release(const Copy&) override {}
-  void mark_delivered(const Copy&) override {}
-  void set_delivery_count(const Copy&, std::uint32_t) override {}
+  void ack(const QueuedRef&) override {}
+  void release(const QueuedRef&) override {}
+  void mark_delivered(const QueuedRef&) override {}
+  void set_delivery_count(const QueuedRef&, std::uint32_t) override {}
   void set_unused_since(QueueId, TimeMs) override {}
   void begin_group() override {}
   void end_group() override {}
@@ -133,7 +133,7 @@ class NullJournal final : public UnboundedJournal {
 };
 
 // A message in one queue, as recovery found it.
-struct RecoveredCopy {
+struct RecoveredRef {
   QueueId queue = 0;
   bool redelivered = false;  // it had been delivered, or may have been
   std::uint32_t delivery_count = 0;
@@ -160,7 +160,7 @@ class Recovery {
   virtual void backlog(QueueId queue, std::uint8_t priority, Backlog& backlog) = 0;
   // `copies`: one for each queue that still holds the message; never empty, all queues known.
   virtual void message(LogPosition position, const MessageView& message,
-                       std::span<const RecoveredCopy> copies) = 0;
+                       std::span<const RecoveredRef> copies) = 0;
 };
 
 }  // namespace haypile::engine

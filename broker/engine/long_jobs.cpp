@@ -11,59 +11,59 @@ constexpr std::uint64_t unbind_units = 2;
 constexpr std::uint64_t release_units = 3;
 }  // namespace
 
-void Engine::orphan_settlings(Channel& channel) {
-  for (Settling& settling : settlings_) {
+void Engine::detach_settling_jobs(Subscriptions& channel) {
+  for (SettlingJob& settling : settling_jobs_) {
     if (settling.channel == &channel) settling.channel = nullptr;
   }
 }
 
 // One after another: what was said first is done first.
-void Engine::go_on_settling(const Portion& portion) {
-  while (!settlings_.empty() && !portion.is_used_up()) {
-    Settling& settling = settlings_.front();
+void Engine::continue_settling(const Portion& portion) {
+  while (!settling_jobs_.empty() && !portion.is_used_up()) {
+    SettlingJob& settling = settling_jobs_.front();
     if (settling.channel) {
-      settling.channel->go_on_settling(settling, portion);
+      settling.channel->continue_settling(settling, portion);
     } else {
-      go_on_without_channel(settling, portion);
+      continue_without_channel(settling, portion);
     }
     if (settling.messages.size() > 0) return;
-    const Settling done = std::move(settling);
-    settlings_.pop_front();
+    const SettlingJob done = std::move(settling);
+    settling_jobs_.pop_front();
     for (Queue* queue : done.paused_queues) {
-      queue->resume();
-      bury();
-      reap(*queue);
+      queue->resume_dispatch();
+      pass_on_fresh_letters();
+      free_if_finished(*queue);
     }
   }
 }
 
-void Engine::go_on_without_channel(Settling& settling, const Portion& portion) {
-  Touched touched;
-  TakenMessage message;
+void Engine::continue_without_channel(SettlingJob& settling, const Portion& portion) {
+  Affected touched;
+  TaggedMessage message;
   while (!portion.is_used_up() &&
          settling.messages.take_first(settling.messages.last_tag(), message)) {
     touched.add(message.queue, nullptr);
     work().spend(1);
-    message.queue->take_back(std::move(message.entry), settling.how);
+    message.queue->settle(std::move(message.entry), settling.how);
   }
   for (Queue* queue : touched.queues())
     queue->dispatch();
-  bury();
+  pass_on_fresh_letters();
   for (Queue* queue : touched.queues())
-    reap(*queue);
+    free_if_finished(*queue);
 }
 
-void Engine::go_on_emptying(const Portion& portion) {
-  while (!emptying_.empty() && !portion.is_used_up()) {
-    Queue& queue = *emptying_.front();
-    queue.empty_some(portion);
+void Engine::continue_discarding(const Portion& portion) {
+  while (!discarding_.empty() && !portion.is_used_up()) {
+    Queue& queue = *discarding_.front();
+    queue.discard_ready(portion);
     if (queue.ready_count() > 0) return;
-    emptying_.pop_front();
-    reap(queue);
+    discarding_.pop_front();
+    free_if_finished(queue);
   }
 }
 
-void Engine::go_on_removing(const Portion& portion) {
+void Engine::continue_removing(const Portion& portion) {
   while (!gone_owners_.empty()) {
     const auto owned = exclusive_.find(gone_owners_.front());
     if (owned == exclusive_.end()) {
@@ -77,16 +77,16 @@ void Engine::go_on_removing(const Portion& portion) {
 
 void Engine::set_unacked_max(const UnackedMax& count) {
   const UnackedMax before = std::exchange(unacked_max_, count);
-  if (count.to_consumers > before.to_consumers) no_longer_limited_.merge(limited_);
+  if (count.to_consumers > before.to_consumers) limits_to_lift_.merge(limited_);
 }
 
-void Engine::go_on_ending_limits(const Portion& portion) {
-  while (!no_longer_limited_.empty() && !portion.is_used_up()) {
+void Engine::continue_lifting_limits(const Portion& portion) {
+  while (!limits_to_lift_.empty() && !portion.is_used_up()) {
     work().spend(1);
-    Channel& channel = **no_longer_limited_.begin();
-    channel.end_limit();
-    channel.wake_consumers();
-    bury();
+    Subscriptions& channel = **limits_to_lift_.begin();
+    channel.lift_limit();
+    channel.resume_parked();
+    pass_on_fresh_letters();
   }
 }
 
@@ -101,9 +101,9 @@ Binding* next_binding(Queue* queue, Exchange* exchange) {
 
 }  // namespace
 
-void Engine::go_on_unbinding(const Portion& portion, std::size_t count_left) {
+void Engine::continue_unbinding(const Portion& portion, std::size_t count_left) {
   while (unbinding_.size() > count_left && !portion.is_used_up()) {
-    Unbinding& last = unbinding_.back();
+    UnbindingJob& last = unbinding_.back();
     if (Binding* binding = next_binding(last.queue, last.exchange.get())) {
       Exchange& source = *binding->source;
       drop(*binding);
@@ -111,11 +111,11 @@ void Engine::go_on_unbinding(const Portion& portion, std::size_t count_left) {
       continue;
     }
     work().spend(1);
-    const Unbinding done = std::move(last);
+    const UnbindingJob done = std::move(last);
     unbinding_.pop_back();
     if (!done.queue) continue;
     done.queue->set_unbound();
-    reap(*done.queue);
+    free_if_finished(*done.queue);
   }
 }
 
@@ -124,7 +124,7 @@ void Engine::drop(Binding& binding) {
   work().spend(unbind_units);
   if (binding.is_durable()) {
     work().spend(release_units);
-    surroundings_.journal.release_binding(binding.definition);
+    context_.journal.release_binding(binding.definition);
   }
   binding.source->remove(binding);
 }

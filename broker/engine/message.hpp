@@ -186,7 +186,7 @@ class MessagePtr {
 };
 
 // A message's place in one queue.
-struct Entry {
+struct QueuedMessage {
   MessagePtr message{};           // the absent one if it has left memory
   std::uint64_t place = 0;        // rises with each message of the queue; a requeue keeps it
   StoredId stored = 0;            // since it has left the log

@@ -22,9 +22,9 @@ constexpr std::size_t growth_share = 8;
 }  // namespace
 
 // What consumers have in hand that is before the boundary and has not been stored yet.
-class Engine::InHand {
+class Engine::UnackedInOrder {
  public:
-  InHand(LogPosition boundary, std::size_t copies_max)
+  UnackedInOrder(LogPosition boundary, std::size_t copies_max)
       : boundary_(boundary), copies_max_(copies_max) {}
 
   // Goes on with the walk over them.
@@ -38,7 +38,7 @@ class Engine::InHand {
     walks_.emplace_back(&messages, place);
     is_all_ = is_all_ && place > messages.last_tag();
   }
-  void add(Queue* queue, Entry& entry) {
+  void add(Queue* queue, QueuedMessage& entry) {
     const LogPosition position = entry.message->position();
     if (!queue->durable() || position == 0 || position >= boundary_ || entry.stored != 0) return;
     is_all_ = is_all_ && has_room();
@@ -56,7 +56,7 @@ class Engine::InHand {
   bool store(MayGoOn may_go_on) {
     for (const Found& each : found_) {
       if (!may_go_on()) return false;
-      each.queue->move_in_hand(*each.entry);
+      each.queue->store_unacked(*each.entry);
     }
     for (const auto& [messages, place] : walks_)
       messages->go_to(place);
@@ -66,7 +66,7 @@ class Engine::InHand {
  private:
   struct Found {
     Queue* queue;
-    Entry* entry;
+    QueuedMessage* entry;
   };
   bool has_room() const { return found_.size() < copies_max_; }
 
@@ -90,28 +90,28 @@ bool Engine::holds_more() {
   return held > held_max_bytes_ && held - least_held_bytes_ > held_max_bytes_ / growth_share;
 }
 
-bool Engine::make_room() {
-  Moves& moves = surroundings_.moves;
+bool Engine::move_old_messages() {
+  Moves& moves = context_.moves;
   if (!is_moving()) {
     const bool is_memory_short = holds_more() || movable_bytes() > movable_max_bytes_;
-    const LogPosition boundary = surroundings_.journal.move_boundary(is_memory_short);
+    const LogPosition boundary = context_.journal.move_boundary(is_memory_short);
     if (boundary == 0) return false;
-    surroundings_.journal.begin_move(boundary);
+    context_.journal.begin_move(boundary);
     moves.begin(boundary);
-    for (Channel* channel : channels_)
+    for (Subscriptions* channel : subscriptions_)
       channel->unacked_.begin_walk();
-    for (Settling& settling : settlings_)
+    for (SettlingJob& settling : settling_jobs_)
       settling.messages.begin_walk();
   }
-  if (!surroundings_.journal.takes_more()) return false;
+  if (!context_.journal.takes_more()) return false;
   move_some();
   return true;
 }
 
 // Queues first. What is popped meanwhile, or comes back, is found at the end.
 void Engine::move_some() {
-  Moves& moves = surroundings_.moves;
-  Journal& journal = surroundings_.journal;
+  Moves& moves = context_.moves;
+  Journal& journal = context_.journal;
   std::size_t copies_left = copies_per_turn;
   std::vector<ReadyMessages*> moved;
   while (!moves.due.empty() && copies_left > 0 && journal.takes_more()) {
@@ -122,11 +122,11 @@ void Engine::move_some() {
     queue.unlink();
     if (queue.has_movable()) moves.later.add(queue);
   }
-  const bool is_done = moves.due.empty() && move_in_hand(copies_left);
+  const bool is_done = moves.due.empty() && move_unacked(copies_left);
   journal.end_portion();
   for (ReadyMessages* queue : moved)
     queue->moved_out();
-  surroundings_.work.spend((copies_per_turn - copies_left) / copies_per_unit);
+  context_.work.spend((copies_per_turn - copies_left) / copies_per_unit);
   if (!is_done) return;
   journal.end_move();
   moves.end();
@@ -134,18 +134,18 @@ void Engine::move_some() {
 }
 
 // Channels know what their consumers have in hand, queues do not. True if all of it is stored.
-bool Engine::move_in_hand(std::size_t& copies_left) {
-  InHand in_hand(surroundings_.moves.boundary, copies_left);
-  for (Channel* channel : channels_) {
+bool Engine::move_unacked(std::size_t& copies_left) {
+  UnackedInOrder in_hand(context_.moves.boundary, copies_left);
+  for (Subscriptions* channel : subscriptions_) {
     channel->each_held([&](UnackedMessage& message) { in_hand.add(message.queue, message.entry); });
     in_hand.look_at(channel->unacked_);
   }
-  for (Settling& settling : settlings_)
+  for (SettlingJob& settling : settling_jobs_)
     in_hand.look_at(settling.messages);
-  surroundings_.letters.each([&](DeadLetter& letter) { in_hand.add(letter.queue, letter.entry); });
+  context_.letters.each([&](DeadLetter& letter) { in_hand.add(letter.queue, letter.entry); });
   in_hand.sort();
   return in_hand.store([&] {
-    if (copies_left == 0 || !surroundings_.journal.takes_more()) return false;
+    if (copies_left == 0 || !context_.journal.takes_more()) return false;
     --copies_left;
     return true;
   });

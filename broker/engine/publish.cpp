@@ -54,11 +54,11 @@ PublishResult Engine::publish(const PublishRequest& request) {
     result.rejected = true;
     return result;
   }
-  if (!reply_channels_.empty() && !exchange) deliver_reply(request, result);
+  if (!reply_receivers_.empty() && !exchange) deliver_reply(request, result);
   result.queue_count += targets_.size();
   if (targets_.empty()) return result;
-  result.rejected = !store(request);
-  bury();
+  result.rejected = !enqueue(request);
+  pass_on_fresh_letters();
   return result;
 }
 
@@ -79,12 +79,12 @@ bool Engine::route_through(Exchange& exchange, const PublishRequest& request) {
   keys_.assign(1, request.message.routing_key);
   keys_.insert(keys_.end(), request.more_keys.begin(), request.more_keys.end());
   const bool is_complete = router_.route(exchange, keys_, request.headers, targets_);
-  surroundings_.work.spend(router_.steps() / Router::steps_per_unit);
+  context_.work.spend(router_.steps() / Router::steps_per_unit);
   return is_complete;
 }
 
 void Engine::route_by_names(const PublishRequest& request) {
-  surroundings_.work.spend(request.more_keys.size() / Router::steps_per_unit);
+  context_.work.spend(request.more_keys.size() / Router::steps_per_unit);
   router_.begin();
   if (Queue* queue = named_queue(request.message.routing_key)) router_.add(*queue, targets_);
   for (const std::string_view key : request.more_keys) {
@@ -99,21 +99,21 @@ Queue* Engine::look_up(std::string_view name) {
 }
 
 void Engine::deliver_reply(const PublishRequest& request, PublishResult& result) {
-  const auto found = reply_channels_.find(request.message.routing_key);
-  if (found == reply_channels_.end()) return;
+  const auto found = reply_receivers_.find(request.message.routing_key);
+  if (found == reply_receivers_.end()) return;
   const MessagePtr message =
       request.draft ? request.draft->message()
-                    : Message::make(request.message, request.traits, 0, surroundings_.memory);
+                    : Message::make(request.message, request.traits, 0, context_.memory);
   if (found->second->deliver_reply(message)) result.queue_count = 1;
 }
 
 // Takes the queues out of targets_ that refuse the message; true if there are any.
-bool Engine::apply_rules(const PublishRequest& request) {
+bool Engine::remove_refusing_targets(const PublishRequest& request) {
   const auto refuses = [&](Queue* queue) {
     if (!queue->refuses(request.message.body.size())) return false;
     if (queue->options().overflow == Overflow::reject_publish_dlx &&
         queue->options().dead_letter_exchange) {
-      queue->refuse({keep(request).message()});
+      queue->refuse({make_draft(request).message()});
     }
     return true;
   };
@@ -122,17 +122,17 @@ bool Engine::apply_rules(const PublishRequest& request) {
 
 // Into targets_: one record in the journal for all of them, one message in memory. False if one of
 // them refuses the message.
-bool Engine::store(const PublishRequest& request) {
+bool Engine::enqueue(const PublishRequest& request) {
   bool rejected = false;
   bool has_rules = false;
   for (const Queue* queue : targets_)
-    has_rules = has_rules || queue->has_rules();
+    has_rules = has_rules || queue->may_refuse();
   if (has_rules) {
-    rejected = apply_rules(request);
+    rejected = remove_refusing_targets(request);
     if (targets_.empty()) return false;
   }
   MessageView view = request.message;
-  view.published_at = surroundings_.now;
+  view.published_at = context_.now;
   durable_targets_.clear();
   if (request.traits.persistent || HAYPILE_CANARY(transient_logged)) {
     for (const Queue* queue : targets_) {
@@ -140,10 +140,10 @@ bool Engine::store(const PublishRequest& request) {
     }
   }
   const LogPosition position =
-      durable_targets_.empty() ? 0 : surroundings_.journal.publish(view, durable_targets_);
-  const MessagePtr message =
-      request.draft ? request.draft->finish(position, view.published_at)
-                    : Message::make(view, request.traits, position, surroundings_.memory);
+      durable_targets_.empty() ? 0 : context_.journal.publish(view, durable_targets_);
+  const MessagePtr message = request.draft
+                                 ? request.draft->finish(position, view.published_at)
+                                 : Message::make(view, request.traits, position, context_.memory);
   work().spend(targets_.size(), message->payload_size());
   for (Queue* queue : targets_)
     queue->push(message);
@@ -152,8 +152,8 @@ bool Engine::store(const PublishRequest& request) {
 
 // The letters of others are not for this call to pass on. Whoever causes more than can be passed on
 // goes on in the next turn.
-void Engine::bury_fresh() {
-  DeadLetters& letters = surroundings_.letters;
+void Engine::pass_on_own_letters() {
+  DeadLetters& letters = context_.letters;
   const bool others_wait = letters.has_waiting();
   letters.line_up_last();
   if (!others_wait) pass_on_letters(letter_units_per_call);
@@ -162,26 +162,26 @@ void Engine::bury_fresh() {
 
 void Engine::pass_on_letters(std::uint64_t units) {
   const Portion portion(work(), units);
-  DeadLetters& letters = surroundings_.letters;
+  DeadLetters& letters = context_.letters;
   DeadLetter letter;
-  while (!portion.is_used_up() && surroundings_.journal.keeps_up() && letters.take(letter)) {
-    bury(letter);
+  while (!portion.is_used_up() && context_.journal.keeps_up() && letters.take(letter)) {
+    pass_on_fresh_letters(letter);
     letters.line_up_first();
   }
 }
 
-void Engine::bury(DeadLetter& letter) {
+void Engine::pass_on_fresh_letters(DeadLetter& letter) {
   Queue& queue = *letter.queue;
   {
     const Group group(*this);
-    if (!queue.closed() && queue.read_back(letter.entry)) pass_on(letter);
-    queue.bury(letter.entry);
+    if (!queue.closed() && queue.read_back(letter.entry)) republish(letter);
+    queue.letter_passed_on(letter.entry);
   }
-  reap(queue);
+  free_if_finished(queue);
 }
 
 // Without an exchange, or a queue, that takes it a dead letter is dropped, as in RabbitMQ.
-void Engine::pass_on(const DeadLetter& letter) {
+void Engine::republish(const DeadLetter& letter) {
   const QueueOptions& options = letter.queue->options();
   const std::string& name = letter.queue->name();
   const Message& message = *letter.entry.message;
@@ -189,12 +189,12 @@ void Engine::pass_on(const DeadLetter& letter) {
   work().spend_decoding(message.properties().size());
   Exchange* exchange = find_exchange(*options.dead_letter_exchange);
   if (!exchange && !options.dead_letter_exchange->empty()) return;
-  DeadMessage dead = surroundings_.wire.after_death(
+  DeadMessage dead = context_.property_codec.after_death(
       message.view(), {.queue = name,
                        .reason = letter.reason,
                        .wall_time = wall_time(),
                        .keys_replaced = options.dead_letter_routing_key.has_value()});
-  if (dead.properties.empty() || !letter_limits_.may_go_on(dead.stations.size(), name)) return;
+  if (dead.properties.empty() || !letter_limits_.may_go_on(dead.queues_passed.size(), name)) return;
   const std::vector<std::string_view> more_keys(dead.carbon_copies.begin(),
                                                 dead.carbon_copies.end());
   PublishRequest request{
@@ -204,22 +204,22 @@ void Engine::pass_on(const DeadLetter& letter) {
                   .properties = dead.properties,
                   .body = message.body()},
       .traits = dead.traits,
-      .headers = exchange ? surroundings_.wire.headers(dead.properties) : std::string_view{},
+      .headers = exchange ? context_.property_codec.headers(dead.properties) : std::string_view{},
       .more_keys = more_keys};
   // A dead letter goes to those queues that are found: nobody could be told that some are missing.
   static_cast<void>(route(request, exchange));
-  leave_out(dead.stations);
-  targets_.resize(letter_limits_.grant_copies(targets_.size(), dead.mark, surroundings_.now, name));
+  remove_targets(dead.queues_passed);
+  targets_.resize(letter_limits_.grant_copies(targets_.size(), dead.mark, context_.now, name));
   if (targets_.empty()) return;
   if (dead.mark.original != 0) {
-    dead.properties = surroundings_.wire.with_mark(dead.properties, dead.mark);
+    dead.properties = context_.property_codec.with_mark(dead.properties, dead.mark);
     request.message.properties = dead.properties;
   }
-  store(request);
+  enqueue(request);
 }
 
 // Takes queues of those names out of targets_.
-void Engine::leave_out(const std::vector<std::string>& names) {
+void Engine::remove_targets(const std::vector<std::string>& names) {
   if (names.empty()) return;
   std::vector<const Queue*> queues;
   for (const std::string& name : names) {
@@ -238,23 +238,23 @@ void Engine::advance(TimeMs now) {
   const Portion portion(work(), units_per_advance);
   while (!portion.is_used_up() && !work().is_share_used_up()) {
     pass_on_letters(units_per_job);
-    go_on_settling(Portion(work(), units_per_job));
-    go_on_emptying(Portion(work(), units_per_job));
-    go_on_removing(Portion(work(), units_per_job));
-    go_on_unbinding(Portion(work(), units_per_job));
-    go_on_ending_limits(Portion(work(), units_per_job));
-    if (Queue* queue = surroundings_.timers.due(surroundings_.now)) {
-      look_after(*queue);
+    continue_settling(Portion(work(), units_per_job));
+    continue_discarding(Portion(work(), units_per_job));
+    continue_removing(Portion(work(), units_per_job));
+    continue_unbinding(Portion(work(), units_per_job));
+    continue_lifting_limits(Portion(work(), units_per_job));
+    if (Queue* queue = context_.timers.due(context_.now)) {
+      handle_deadline(*queue);
     } else if (!has_work_left()) {
       return;
     }
   }
 }
 
-void Engine::look_after(Queue& queue) {
+void Engine::handle_deadline(Queue& queue) {
   work().spend(1);
   queue.on_deadline();
-  bury();
+  pass_on_fresh_letters();
   if (queue.is_overdue()) remove_queue(queue);
 }
 

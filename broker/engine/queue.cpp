@@ -4,8 +4,8 @@
 #include <limits>
 #include <utility>
 
-#include "engine/channel.hpp"
 #include "engine/invariant.hpp"
+#include "engine/subscriptions.hpp"
 
 namespace haypile::engine {
 
@@ -32,96 +32,96 @@ std::size_t memory_of(const QueueDefinition& definition) {
 
 }  // namespace
 
-Queue::Queue(QueueDefinition definition, QueueOptions options, OwnerId owner,
-             Surroundings& surroundings)
+Queue::Queue(QueueDefinition definition, QueueOptions options, OwnerId owner, QueueContext& context)
     : Destination(true),
       definition_(std::move(definition)),
       options_(std::move(options)),
       owner_(owner),
-      surroundings_(surroundings),
-      memory_(surroundings.memory, memory_of(definition_)),
-      ready_(definition_.id, options_.priority_max, definition_.durable, surroundings),
-      has_rules_(options_.overflow != Overflow::drop_head),
-      guarded_(options_.is_limited() || is_timed()) {}
+      context_(context),
+      memory_(context.memory, memory_of(definition_)),
+      ready_(definition_.id, options_.priority_max, definition_.durable, context),
+      may_refuse_(options_.overflow != Overflow::drop_head),
+      may_drop_(options_.is_limited() || is_timed()) {}
 
 void Queue::push(const MessagePtr& message) {
-  if (message->has_ttl()) guarded_ = true;
-  if (guarded_) drop_expired();
-  Entry entry{.message = message, .place = next_place_++};
+  if (message->has_ttl()) may_drop_ = true;
+  if (may_drop_) drop_expired();
+  QueuedMessage entry{.message = message, .place = next_place_++};
   if (!ready_.has_for_all()) {
     if (Consumer* consumer = next_consumer()) {
       ++unacked_count_;
-      if (!give(*consumer, std::move(entry))) dispatch();
+      if (!deliver_to(*consumer, std::move(entry))) dispatch();
       return;
     }
   }
   // With something ready nobody has credit: whoever got some would have been given it.
   ready_.push(std::move(entry));
-  if (!guarded_) return;
+  if (!may_drop_) return;
   drop_excess();
   drop_expired();
   arm();
 }
 
 void Queue::restore(MessagePtr message, bool redelivered, std::uint32_t delivery_count) {
-  if (message->has_ttl()) guarded_ = true;
-  Entry entry{.message = std::move(message), .place = next_place_++, .redelivered = redelivered};
+  if (message->has_ttl()) may_drop_ = true;
+  QueuedMessage entry{
+      .message = std::move(message), .place = next_place_++, .redelivered = redelivered};
   entry.set_delivery_count(delivery_count);
   ready_.push(std::move(entry));
-  if (guarded_) arm();
+  if (may_drop_) arm();
 }
 
-bool Queue::pop(std::size_t properties_max, Entry& out) {
+bool Queue::pop(std::size_t properties_max, QueuedMessage& out) {
   // What is behind more than a portion of what has expired is not to be had yet.
-  if (guarded_ && !drop_expired()) {
+  if (may_drop_ && !drop_expired()) {
     arm();
     return false;
   }
-  if (pauses_ > 0 || !ready_.pop(properties_max, out)) return false;
+  if (dispatch_holds_ > 0 || !ready_.pop(properties_max, out)) return false;
   ++unacked_count_;
-  if (guarded_) {
+  if (may_drop_) {
     drop_expired();
     arm();
   }
   return true;
 }
 
-void Queue::requeue(Entry entry) {
+void Queue::requeue(QueuedMessage entry) {
   --unacked_count_;
-  if (closed()) return forget(entry);
+  if (closed()) return release(entry);
   entry.redelivered = true;
   if (options_.counts_deliveries()) {
     entry.set_delivery_count(entry.delivery_count + 1);
     if (options_.delivery_limit && entry.delivery_count > *options_.delivery_limit) {
-      return drop(entry, DeathReason::delivery_limit);
+      return give_up(entry, DeathReason::delivery_limit);
     }
     if (durable() && entry.is_logged()) {
-      surroundings_.journal.set_delivery_count(copy_of(entry), entry.delivery_count);
+      context_.journal.set_delivery_count(ref_of(entry), entry.delivery_count);
     }
   }
   ready_.put_back(std::move(entry));
 }
 
-void Queue::withhold(Entry&& entry, std::size_t needed) {
+void Queue::withhold(QueuedMessage&& entry, std::size_t needed) {
   --unacked_count_;
   may_offer_withheld_ = true;
   ready_.withhold(std::move(entry), needed);
 }
 
-void Queue::settle(const Entry& entry) {
+void Queue::acknowledge(const QueuedMessage& entry) {
   --unacked_count_;
-  forget(entry);
+  release(entry);
 }
 
-void Queue::reject(const Entry& entry) {
+void Queue::reject(const QueuedMessage& entry) {
   --unacked_count_;
-  drop(entry, DeathReason::rejected);
+  give_up(entry, DeathReason::rejected);
 }
 
-void Queue::take_back(Entry&& entry, Settlement how) {
+void Queue::settle(QueuedMessage&& entry, Settlement how) {
   switch (how) {
     case Settlement::ack:
-      return settle(entry);
+      return acknowledge(entry);
     case Settlement::drop:
       return reject(entry);
     case Settlement::requeue:
@@ -129,138 +129,139 @@ void Queue::take_back(Entry&& entry, Settlement how) {
   }
 }
 
-void Queue::resume() {
-  if (--pauses_ == 0 && !closed()) dispatch();
+void Queue::resume_dispatch() {
+  if (--dispatch_holds_ == 0 && !closed()) dispatch();
 }
 
 std::size_t Queue::purge(std::size_t count_max, const Portion& portion) {
   const std::size_t before = ready_.size();
   ready_.drop_backlogs();
-  empty_some(portion, count_max);
+  discard_ready(portion, count_max);
   return before - ready_.size();
 }
 
-void Queue::empty_some(const Portion& portion, std::size_t count_max) {
-  Entry entry;
+void Queue::discard_ready(const Portion& portion, std::size_t count_max) {
+  QueuedMessage entry;
   for (; count_max > 0 && !portion.is_used_up() && !ready_.empty(); --count_max) {
     if (!ready_.take(entry)) return;
-    surroundings_.work.spend(1);
-    forget(entry);
+    context_.work.spend(1);
+    release(entry);
   }
 }
 
-void Queue::forget(const Entry& entry) {
+void Queue::release(const QueuedMessage& entry) {
   if (!durable() || !entry.is_logged() || entry.stored == released) return;
   if (closed()) {
-    surroundings_.journal.release(copy_of(entry));
+    context_.journal.release(ref_of(entry));
   } else {
-    surroundings_.journal.ack(copy_of(entry));
+    context_.journal.ack(ref_of(entry));
   }
 }
 
 void Queue::restore_backlog(std::uint8_t priority, Backlog& backlog) {
   next_place_ = std::max(next_place_, backlog.last_place() + 1);
   ready_.add_backlog(priority, backlog);
-  guarded_ = guarded_ || backlog.is_timed();
-  if (guarded_) arm();
+  may_drop_ = may_drop_ || backlog.is_timed();
+  if (may_drop_) arm();
 }
 
-void Queue::move_in_hand(Entry& entry) {
+void Queue::store_unacked(QueuedMessage& entry) {
   if (closed()) {
-    forget(entry);
+    release(entry);
     entry.stored = released;
-    entry.message = surroundings_.absent;
+    entry.message = context_.absent;
   } else {
     ready_.store_popped(entry);
   }
 }
 
 void Queue::add_consumer(Consumer& consumer) {
-  line_.add(consumer);
-  note_taker(consumer);
+  rotation_.add(consumer);
+  note_candidate(consumer);
   exclusive_consumer_ = consumer.options().exclusive;
   if (options_.single_active_consumer && !active_) active_ = &consumer;
-  if (options_.expires_ms && line_.size() == 1 && durable()) {
+  if (options_.expires_ms && rotation_.size() == 1 && durable()) {
     logged_use_ = 0;
-    surroundings_.journal.set_unused_since(definition_.id, 0);
+    context_.journal.set_unused_since(definition_.id, 0);
   }
 }
 
 void Queue::remove_consumer(Consumer& consumer) {
-  line_.remove(consumer);
+  rotation_.remove(consumer);
   if (consumer.options().exclusive) exclusive_consumer_ = false;
   if (&consumer == active_) {
-    active_ = line_.front();
-    if (active_) note_taker(*active_);
+    active_ = rotation_.next();
+    if (active_) note_candidate(*active_);
   }
-  if (line_.size() == 0) touch();
+  if (rotation_.size() == 0) note_use();
 }
 
-void Queue::wake(Consumer& consumer) {
-  if (!consumer.in_line() && consumer.has_credit()) line_.rejoin(consumer);
-  if (ready_.has_withheld()) note_taker(consumer);
+void Queue::credit_returned(Consumer& consumer) {
+  if (!consumer.takes_turns() && consumer.has_credit()) rotation_.bring_back(consumer);
+  if (ready_.has_withheld()) note_candidate(consumer);
 }
 
 // First in line, so that it is found among the first that are looked at.
-void Queue::note_taker(Consumer& consumer) {
-  if (!ready_.has_withheld_for(consumer.channel().properties_max())) return;
+void Queue::note_candidate(Consumer& consumer) {
+  if (!ready_.has_withheld_for(consumer.subscriptions().properties_max())) return;
   may_offer_withheld_ = true;
-  if (consumer.in_line() && !options_.single_active_consumer) line_.to_front(consumer);
+  if (consumer.takes_turns() && !options_.single_active_consumer) rotation_.to_front(consumer);
 }
 
 Consumer* Queue::next_consumer() {
-  if (pauses_ > 0) return nullptr;
+  if (dispatch_holds_ > 0) return nullptr;
   if (options_.single_active_consumer) {
     if (!active_ || active_->has_credit()) return active_;
-    active_->channel().park(*active_);
+    active_->subscriptions().park(*active_);
     return nullptr;
   }
-  while (Consumer* consumer = line_.front()) {
+  while (Consumer* consumer = rotation_.next()) {
     if (consumer->has_credit()) return consumer;
-    step_aside(*consumer);
+    set_aside(*consumer);
   }
   return nullptr;
 }
 
 // It has no credit.
-void Queue::step_aside(Consumer& consumer) {
-  line_.leave(consumer);
-  consumer.channel().park(consumer);
+void Queue::set_aside(Consumer& consumer) {
+  rotation_.set_aside(consumer);
+  consumer.subscriptions().park(consumer);
 }
 
 // `consumer` is in line, or the active one. False if it cannot be sent the message, which is then
 // withheld; nor is it given any other one: its channel is about to be closed.
-bool Queue::give(Consumer& consumer, Entry&& entry) {
-  Channel& channel = consumer.channel();
-  const std::size_t needed = channel.properties_size(*entry.message);
-  const bool is_sendable = needed <= channel.properties_max();
+bool Queue::deliver_to(Consumer& consumer, QueuedMessage&& entry) {
+  Subscriptions& subscriptions = consumer.subscriptions();
+  const std::size_t needed = subscriptions.properties_size(*entry.message);
+  const bool is_sendable = needed <= subscriptions.properties_max();
   if (is_sendable) {
-    channel.deliver(consumer, std::move(entry));
+    subscriptions.deliver(consumer, std::move(entry));
   } else {
     withhold(std::move(entry), needed);
-    channel.refuse(needed);
+    subscriptions.refuse(needed);
   }
   if (options_.single_active_consumer) return is_sendable;
   if (consumer.has_credit()) {
-    line_.rotate(consumer);
+    rotation_.rotate(consumer);
   } else {
-    step_aside(consumer);
+    set_aside(consumer);
   }
   return is_sendable;
 }
 
 // Not all of a long line are looked at. Those who are missed get it when they have settled
 // something, or when it is their turn.
-std::vector<Consumer*> Queue::who_might_take_withheld() {
+std::vector<Consumer*> Queue::candidates_for_withheld() {
   std::vector<Consumer*> takers;
   const auto look_at = [&](Consumer& consumer) {
-    if (consumer.has_credit() && ready_.has_withheld_for(consumer.channel().properties_max())) {
+    if (consumer.has_credit() &&
+        ready_.has_withheld_for(consumer.subscriptions().properties_max())) {
       takers.push_back(&consumer);
     }
   };
   if (!options_.single_active_consumer) {
-    const std::size_t count = line_.each_in_line(looked_at_max, look_at);
-    surroundings_.work.spend(count / looked_at_per_unit);
+    const std::size_t count = rotation_.each_in_turn(looked_at_max, look_at);
+    context_.work.spend(count / looked_at_per_unit);
   } else if (active_) {
     look_at(*active_);
   }
@@ -270,31 +271,31 @@ std::vector<Consumer*> Queue::who_might_take_withheld() {
 // Until somebody is refused: then who might take it has to be found out anew.
 void Queue::offer_withheld() {
   may_offer_withheld_ = false;
-  for (Consumer* consumer : who_might_take_withheld()) {
-    const std::size_t properties_max = consumer->channel().properties_max();
+  for (Consumer* consumer : candidates_for_withheld()) {
+    const std::size_t properties_max = consumer->subscriptions().properties_max();
     while (consumer->has_credit() && ready_.has_withheld_for(properties_max)) {
-      if (guarded_ && !drop_expired()) {
+      if (may_drop_ && !drop_expired()) {
         may_offer_withheld_ = is_interrupted_ = true;
         return;
       }
-      Entry entry;
+      QueuedMessage entry;
       if (!ready_.pop(properties_max, entry)) return;
       ++unacked_count_;
-      if (!give(*consumer, std::move(entry))) return;
+      if (!deliver_to(*consumer, std::move(entry))) return;
     }
   }
 }
 
 void Queue::dispatch() {
-  if (guarded_ && !(drop_excess() && drop_expired())) return arm();
-  if (may_offer_withheld_ || ready_.has_for_all()) give_out();
-  if (guarded_ || is_interrupted_) arm();
+  if (may_drop_ && !(drop_excess() && drop_expired())) return arm();
+  if (may_offer_withheld_ || ready_.has_for_all()) deliver_ready();
+  if (may_drop_ || is_interrupted_) arm();
 }
 
-void Queue::give_out() {
+void Queue::deliver_ready() {
   is_interrupted_ = false;
-  if (pauses_ > 0) return;
-  const Portion portion(surroundings_.work, portion_units);
+  if (dispatch_holds_ > 0) return;
+  const Portion portion(context_.work, portion_units);
   while (may_offer_withheld_ || ready_.has_for_all()) {
     if (may_offer_withheld_) {
       is_interrupted_ = portion.is_used_up();
@@ -304,11 +305,11 @@ void Queue::give_out() {
     }
     Consumer* consumer = next_consumer();
     if (!consumer) return;
-    Entry entry;
-    if (!ready_.pop(consumer->channel().properties_max(), entry)) return;
+    QueuedMessage entry;
+    if (!ready_.pop(consumer->subscriptions().properties_max(), entry)) return;
     ++unacked_count_;
-    give(*consumer, std::move(entry));
-    if (guarded_ && !drop_expired()) return;
+    deliver_to(*consumer, std::move(entry));
+    if (may_drop_ && !drop_expired()) return;
   }
 }
 
@@ -328,20 +329,20 @@ TimeMs Queue::expiry(const MessageTimes& times) const {
 }
 
 // Dead letters are given up no faster than they are passed on.
-bool Queue::may_give_up() const {
-  return !options_.dead_letter_exchange || !surroundings_.letters.is_full();
+bool Queue::may_dead_letter() const {
+  return !options_.dead_letter_exchange || !context_.letters.is_full();
 }
 
 bool Queue::drop_expired() {
-  const Portion portion(surroundings_.work, portion_units);
+  const Portion portion(context_.work, portion_units);
   bool is_done = true;
   ready_.take_while(
       [&](const MessageTimes& times) {
-        if (expiry(times) > surroundings_.now) return false;
-        is_done = may_give_up() && !portion.is_used_up();
+        if (expiry(times) > context_.now) return false;
+        is_done = may_dead_letter() && !portion.is_used_up();
         return is_done;
       },
-      [&](const Entry& entry) { drop(entry, DeathReason::expired); });
+      [&](const QueuedMessage& entry) { give_up(entry, DeathReason::expired); });
   return is_done;
 }
 
@@ -355,112 +356,113 @@ bool Queue::is_too_long() const {
 
 // While messages come back, the head is not known yet.
 bool Queue::drop_excess() {
-  if (pauses_ > 0) return true;
-  const Portion portion(surroundings_.work, portion_units);
+  if (dispatch_holds_ > 0) return true;
+  const Portion portion(context_.work, portion_units);
   while (is_too_long()) {
-    if (!may_give_up() || portion.is_used_up()) return false;
-    Entry entry;
+    if (!may_dead_letter() || portion.is_used_up()) return false;
+    QueuedMessage entry;
     if (!ready_.take(entry)) return true;
-    drop(entry, DeathReason::maxlen);
+    give_up(entry, DeathReason::maxlen);
   }
   return true;
 }
 
-void Queue::drop(const Entry& entry, DeathReason reason) {
-  surroundings_.work.spend(1);
+void Queue::give_up(const QueuedMessage& entry, DeathReason reason) {
+  context_.work.spend(1);
   if (closed() || !options_.dead_letter_exchange) {
-    forget(entry);
+    release(entry);
   } else {
     ++letter_count_;
-    surroundings_.letters.add({this, entry, reason});
+    context_.letters.add({this, entry, reason});
   }
 }
 
-void Queue::refuse(Entry entry) {
+void Queue::refuse(QueuedMessage entry) {
   ++letter_count_;
-  surroundings_.letters.add({this, std::move(entry), DeathReason::maxlen});
+  context_.letters.add({this, std::move(entry), DeathReason::maxlen});
 }
 
-void Queue::bury(const Entry& entry) {
+void Queue::letter_passed_on(const QueuedMessage& entry) {
   --letter_count_;
-  forget(entry);
+  release(entry);
 }
 
 void Queue::arm() {
   if (closed()) return;
   // Too long: it could not give up all that is too much at once.
-  const bool is_late = is_interrupted_ || (is_too_long() && pauses_ == 0);
-  TimeMs deadline = is_late ? surroundings_.now : no_deadline;
+  const bool is_late = is_interrupted_ || (is_too_long() && dispatch_holds_ == 0);
+  TimeMs deadline = is_late ? context_.now : no_deadline;
   ready_.each_front(
       [&](const MessageTimes& times) { deadline = std::min(deadline, expiry(times)); });
-  if (options_.expires_ms && line_.size() == 0) {
+  if (options_.expires_ms && rotation_.size() == 0) {
     deadline = std::min(deadline, used_at_ + *options_.expires_ms);
   }
   // Who is late is no more urgent than who is due now: they take turns. Nothing tells when the
   // journal keeps up again, so that the queue looks now and then.
-  const bool waits_for_journal = !may_give_up() && !surroundings_.journal.keeps_up();
-  const TimeMs soonest = surroundings_.now + (waits_for_journal ? journal_look_interval_ms : 0);
-  surroundings_.timers.arm(*this, timer_, std::max(deadline, soonest));
+  const bool waits_for_journal = !may_dead_letter() && !context_.journal.keeps_up();
+  const TimeMs soonest = context_.now + (waits_for_journal ? journal_look_interval_ms : 0);
+  context_.timers.arm(*this, timer_, std::max(deadline, soonest));
 }
 
-void Queue::note_use() {
+void Queue::record_use() {
   if (closed()) return;
-  used_at_ = surroundings_.now;
-  if (durable() && line_.size() == 0 && used_at_ > logged_use_) {
+  used_at_ = context_.now;
+  if (durable() && rotation_.size() == 0 && used_at_ > logged_use_) {
     logged_use_ = used_at_ + *options_.expires_ms / use_log_share;
-    surroundings_.journal.set_unused_since(definition_.id, logged_use_);
+    context_.journal.set_unused_since(definition_.id, logged_use_);
   }
   arm();
 }
 
 void Queue::restore_unused_since(TimeMs time) {
   if (!options_.expires_ms) return;
-  used_at_ = time != 0 ? time : surroundings_.now;
+  used_at_ = time != 0 ? time : context_.now;
   logged_use_ = time;
   arm();
 }
 
 void Queue::on_deadline() {
-  surroundings_.timers.disarm(*this, timer_);
+  context_.timers.disarm(*this, timer_);
   is_interrupted_ = false;
   dispatch();
   arm();
 }
 
 bool Queue::is_overdue() const {
-  return options_.expires_ms && line_.size() == 0 &&
-         used_at_ + *options_.expires_ms <= surroundings_.now;
+  return options_.expires_ms && rotation_.size() == 0 &&
+         used_at_ + *options_.expires_ms <= context_.now;
 }
 
 std::vector<Consumer*> Queue::close() {
   set_closed();
   ready_.forget_backlogs();
-  surroundings_.timers.disarm(*this, timer_);
+  context_.timers.disarm(*this, timer_);
   active_ = nullptr;
-  return line_.take_all();
+  return rotation_.take_all();
 }
 
 void Queue::check_invariants(std::size_t unacked_count, std::size_t letter_count) const {
   expect_invariant(unacked_count == unacked_count_, "a queue knows how many are unacked");
   expect_invariant(letter_count == letter_count_, "a queue knows how many it has given up");
   std::size_t in_memory = 0;
-  ready_.each_in_memory([&](const Entry& entry) {
+  ready_.each_in_memory([&](const QueuedMessage& entry) {
     expect_invariant(entry.place < next_place_, "places rise");
     ++in_memory;
   });
   expect_invariant(in_memory <= ready_.size(), "what is in memory is part of what is ready");
   const char* broken = closed() ? nullptr : ready_.broken_invariant();
   expect_invariant(!broken, broken ? broken : "what is ready is in order");
-  expect_invariant(!closed() || line_.size() == 0, "nobody consumes from a deleted queue");
+  expect_invariant(!closed() || rotation_.size() == 0, "nobody consumes from a deleted queue");
 }
 
 void Queue::mark_delivered() {
-  if (durable()) ready_.each_in_memory([this](const Entry& entry) { mark_delivered(entry); });
+  if (durable())
+    ready_.each_in_memory([this](const QueuedMessage& entry) { mark_delivered(entry); });
 }
 
-void Queue::mark_delivered(const Entry& entry) {
+void Queue::mark_delivered(const QueuedMessage& entry) {
   if (!durable() || !entry.redelivered || !entry.is_logged()) return;
-  surroundings_.journal.mark_delivered(copy_of(entry));
+  context_.journal.mark_delivered(ref_of(entry));
 }
 
 }  // namespace haypile::engine

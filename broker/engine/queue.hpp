@@ -9,32 +9,31 @@
 #include <vector>
 
 #include "engine/consumer.hpp"
+#include "engine/consumer_rotation.hpp"
 #include "engine/definitions.hpp"
 #include "engine/destination.hpp"
-#include "engine/line.hpp"
 #include "engine/message.hpp"
+#include "engine/queue_context.hpp"
 #include "engine/queue_options.hpp"
 #include "engine/ready_messages.hpp"
 #include "engine/settlement.hpp"
-#include "engine/surroundings.hpp"
 
 namespace haypile::engine {
 
 // Names a client connection, for exclusive queues; 0 is none.
 using OwnerId = std::uint64_t;
 
-// Dispatch: the head of the line of consumers with credit gets the head of the queue and goes to
-// the end of the line. Who has no credit leaves the line, and rejoins at its end when it has credit
-// again. With a single active consumer all others stand in line until it is gone.
+// Dispatch: the first of the consumers with credit gets the head of the queue and becomes the last
+// of them. A consumer without credit is set aside, and comes back as the last one when it has
+// credit again. With a single active consumer all others wait until it is gone.
 //
 // Messages that the queue gives up (expired, over its length, rejected, delivered too often) are
-// left in the surroundings' dead letters if it has a dead-letter exchange.
+// left in the context's dead letters if it has a dead-letter exchange.
 class Queue final : public Destination {
  public:
-  // The surroundings outlive the queue. `owner` is the connection that an exclusive queue belongs
+  // The context outlives the queue. `owner` is the connection that an exclusive queue belongs
   // to.
-  Queue(QueueDefinition definition, QueueOptions options, OwnerId owner,
-        Surroundings& surroundings);
+  Queue(QueueDefinition definition, QueueOptions options, OwnerId owner, QueueContext& context);
 
   const QueueDefinition& definition() const { return definition_; }
   const QueueOptions& options() const { return options_; }
@@ -44,11 +43,11 @@ class Queue final : public Destination {
 
   std::size_t ready_count() const { return ready_.size(); }
   std::size_t unacked_count() const { return unacked_count_; }
-  std::size_t consumer_count() const { return line_.size(); }
+  std::size_t consumer_count() const { return rotation_.size(); }
   bool has_exclusive_consumer() const { return exclusive_consumer_; }
 
   // Whether refuses() has to be asked before a message is pushed.
-  bool has_rules() const { return has_rules_; }
+  bool may_refuse() const { return may_refuse_; }
   // Whether it matters for all of its messages when they came.
   bool is_timed() const { return options_.message_ttl_ms.has_value(); }
   // Whether a message of that size has to be refused (x-overflow=reject-publish).
@@ -60,33 +59,35 @@ class Queue final : public Destination {
   // A message that recovery found; nobody consumes yet.
   void restore(MessagePtr message, bool redelivered, std::uint32_t delivery_count);
 
-  // Takes the head of the queue, for somebody who can be sent so much (Channel::properties_max());
-  // false when nothing is ready. It counts as unacked until it is settled, rejected, requeued or
-  // withheld.
-  bool pop(std::size_t properties_max, Entry& out);
+  // Takes the head of the queue, for somebody who can be sent so much
+  // (Subscriptions::properties_max()); false when nothing is ready. It counts as unacked until it
+  // is settled, rejected, requeued or withheld.
+  bool pop(std::size_t properties_max, QueuedMessage& out);
   // A popped entry was not given to anybody: it is for those only who can be sent as much as it
   // needs. Call dispatch() afterwards.
-  void withhold(Entry&& entry, std::size_t needed);
+  void withhold(QueuedMessage&& entry, std::size_t needed);
   // A popped entry comes back to its own place. Call dispatch() when all are back.
-  void requeue(Entry entry);
+  void requeue(QueuedMessage entry);
   // A popped entry is gone for good.
-  void settle(const Entry& entry);
+  void acknowledge(const QueuedMessage& entry);
   // A consumer does not want it.
-  void reject(const Entry& entry);
+  void reject(const QueuedMessage& entry);
   // One of these three.
-  void take_back(Entry&& entry, Settlement how);
-  // Messages are coming back to it: until resume(), which says that all are there, it gives out
-  // nothing. May be nested.
-  void pause() { ++pauses_; }
-  void resume();
+  void settle(QueuedMessage&& entry, Settlement how);
+  // Messages are coming back to it: until resume_dispatch(), which says that all are there, it
+  // gives out nothing. May be nested.
+  void hold_dispatch() { ++dispatch_holds_; }
+  void resume_dispatch();
   // Gives up a message that never was in it (x-overflow=reject-publish-dlx).
-  void refuse(Entry entry);
+  void refuse(QueuedMessage entry);
   // What it gave up has been passed on, and is gone for good.
-  void bury(const Entry& entry);
+  void letter_passed_on(const QueuedMessage& entry);
   // Whether anything that came out of it is not gone for good: unacked, or a dead letter.
-  bool is_held() const { return unacked_count_ + letter_count_ + pauses_ > 0; }
+  bool has_outstanding() const { return unacked_count_ + letter_count_ + dispatch_holds_ > 0; }
   // Whether nothing is left of a deleted queue.
-  bool is_over() const { return closed() && !is_bound_ && !is_held() && ready_count() == 0; }
+  bool is_finished() const {
+    return closed() && !is_bound_ && !has_outstanding() && ready_count() == 0;
+  }
   // Drops what is ready, `count_max` at most, without dead-lettering; returns how many. What is not
   // in memory goes at once, and the rest as the portion has room for.
   std::size_t purge(std::size_t count_max, const Portion& portion);
@@ -94,13 +95,13 @@ class Queue final : public Destination {
   void add_consumer(Consumer& consumer);
   void remove_consumer(Consumer& consumer);
   // The consumer may have credit again.
-  void wake(Consumer& consumer);
+  void credit_returned(Consumer& consumer);
   // Gives out what is ready to those who have credit.
   void dispatch();
 
   // Counts as use of a queue that expires when nobody uses it.
-  void touch() {
-    if (options_.expires_ms) note_use();
+  void note_use() {
+    if (options_.expires_ms) record_use();
   }
   // As recovery found it; 0: it was in use, or never said to be.
   void restore_unused_since(TimeMs time);
@@ -110,27 +111,27 @@ class Queue final : public Destination {
   bool is_overdue() const;
 
   // The journal need not remember the message in this queue any longer.
-  void forget(const Entry& entry);
+  void release(const QueuedMessage& entry);
   // What recovery found of it on disk; before its messages in memory.
   void restore_backlog(std::uint8_t priority, Backlog& backlog);
   // Of a durable queue, in a move: stores a message that was popped and not settled.
-  void move_in_hand(Entry& entry);
+  void store_unacked(QueuedMessage& entry);
   // In which order those are to come.
-  std::pair<std::uint8_t, std::uint64_t> order_of(const Entry& entry) const {
+  std::pair<std::uint8_t, std::uint64_t> order_of(const QueuedMessage& entry) const {
     return {ready_.level_of(entry), entry.place};
   }
   // Somebody has got the message that was popped: it need not be in memory if it is on disk.
-  void leave_memory(Entry& entry) const { ready_.leave_memory(entry); }
+  void leave_memory(QueuedMessage& entry) const { ready_.leave_memory(entry); }
   // Puts it into memory again. False if it cannot be read: the journal is at its end.
-  bool read_back(Entry& entry) const { return ready_.read_back(entry); }
+  bool read_back(QueuedMessage& entry) const { return ready_.read_back(entry); }
   // Takes no more messages; unacked ones are settled by their channels, ready ones are left for
-  // empty_some(), and bindings to be removed: then set_unbound().
+  // discard_ready(), and bindings to be removed: then set_unbound().
   // Returns the consumers that were left; they are no longer the queue's.
   std::vector<Consumer*> close();
   void set_unbound() { is_bound_ = false; }
   // Lets go of ready messages, as many as the portion has room for.
-  void empty_some(const Portion& portion,
-                  std::size_t count_max = std::numeric_limits<std::size_t>::max());
+  void discard_ready(const Portion& portion,
+                     std::size_t count_max = std::numeric_limits<std::size_t>::max());
 
   // Throws std::logic_error if its books do not agree, or if others hold another number of its
   // messages unacked, or as dead letters.
@@ -143,16 +144,16 @@ class Queue final : public Destination {
   // At a clean stop: notes in the journal which of the ready messages had been delivered.
   void mark_delivered();
   // The same for one that is in nobody's hands.
-  void mark_delivered(const Entry& entry);
+  void mark_delivered(const QueuedMessage& entry);
 
  private:
   Consumer* next_consumer();
-  void step_aside(Consumer& consumer);
-  bool give(Consumer& consumer, Entry&& entry);
-  void give_out();
+  void set_aside(Consumer& consumer);
+  bool deliver_to(Consumer& consumer, QueuedMessage&& entry);
+  void deliver_ready();
   void offer_withheld();
-  std::vector<Consumer*> who_might_take_withheld();
-  void note_taker(Consumer& consumer);
+  std::vector<Consumer*> candidates_for_withheld();
+  void note_candidate(Consumer& consumer);
   bool is_full_for(std::size_t body_size);
   TimeMs expiry(const MessageTimes& times) const;
   // False if there is more to drop than should be done in one go: on_deadline() will.
@@ -160,9 +161,9 @@ class Queue final : public Destination {
   // The same for what is too much.
   bool drop_excess();
   bool is_too_long() const;
-  bool may_give_up() const;
-  void drop(const Entry& entry, DeathReason reason);
-  Copy copy_of(const Entry& entry) const {
+  bool may_dead_letter() const;
+  void give_up(const QueuedMessage& entry, DeathReason reason);
+  QueuedRef ref_of(const QueuedMessage& entry) const {
     const Message& message = *entry.message;
     if (message.is_absent()) {
       return {.queue = definition_.id, .stored = entry.stored, .body_size = entry.absent_size};
@@ -171,17 +172,17 @@ class Queue final : public Destination {
             message.body().size()};
   }
   void arm();
-  void note_use();
+  void record_use();
 
   QueueDefinition definition_;
   const QueueOptions options_;
   OwnerId owner_;
-  Surroundings& surroundings_;
+  QueueContext& context_;
   MemoryShare memory_;
   ReadyMessages ready_;
-  const bool has_rules_;
+  const bool may_refuse_;
   // Has limits, or messages that expire: those of any other queue need no looking after.
-  bool guarded_;
+  bool may_drop_;
   bool exclusive_consumer_ = false;
   bool is_bound_ = true;  // or may be
   // Somebody in line might take what is withheld.
@@ -190,9 +191,9 @@ class Queue final : public Destination {
   bool is_interrupted_ = false;
   std::uint64_t next_place_ = 1;
   std::size_t unacked_count_ = 0;
-  std::size_t pauses_ = 0;
+  std::size_t dispatch_holds_ = 0;
   std::size_t letter_count_ = 0;  // given up, and not passed on yet
-  Line line_;
+  ConsumerRotation rotation_;
   Consumer* active_ = nullptr;  // the single active consumer
   Timer timer_;
   TimeMs used_at_ = 0;     // kept if the queue expires

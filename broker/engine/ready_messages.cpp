@@ -22,7 +22,7 @@ ReadyMessages::Level& ReadyMessages::use_level(std::uint8_t priority) {
   return *level;
 }
 
-bool ReadyMessages::take_other(Level& level, Entry& out) {
+bool ReadyMessages::take_other(Level& level, QueuedMessage& out) {
   read_on(level);
   if (level.is_plain()) {
     if (level.fresh.empty()) return false;
@@ -37,27 +37,27 @@ bool ReadyMessages::take_other(Level& level, Entry& out) {
   return true;
 }
 
-void ReadyMessages::keep_returned(Level& level, Entry&& entry) {
+void ReadyMessages::keep_returned(Level& level, QueuedMessage&& entry) {
   if (!is_unsaved(entry)) return level.returned.push(std::move(entry));
   add_movable(entry);
-  surroundings_.moves.note(*this, entry.message->position());
+  context_.moves.note(*this, entry.message->position());
   level.unsaved.push(std::move(entry));
 }
 
-void ReadyMessages::withhold(Entry&& entry, std::size_t needed) {
+void ReadyMessages::withhold(QueuedMessage&& entry, std::size_t needed) {
   const std::uint8_t level = level_of(entry);
   const MessageTimes times = entry.message->times();
   const bool is_unsaved = this->is_unsaved(entry);
   if (is_unsaved) {
     add_movable(entry);
-    surroundings_.moves.note(*this, entry.message->position());
+    context_.moves.note(*this, entry.message->position());
   }
   leave_memory(entry);
-  if (!withheld_) withheld_ = std::make_unique<Withheld>(surroundings_.memory);
+  if (!withheld_) withheld_ = std::make_unique<Withheld>(context_.memory);
   withheld_->add(level, std::move(entry), times, needed, is_unsaved);
 }
 
-bool ReadyMessages::take_withheld_if_next(std::size_t properties_max, Entry& out) {
+bool ReadyMessages::take_withheld_if_next(std::size_t properties_max, QueuedMessage& out) {
   const auto standing = withheld_->next_for(properties_max);
   if (!standing) return false;
   if (size_ != 0) {
@@ -68,20 +68,20 @@ bool ReadyMessages::take_withheld_if_next(std::size_t properties_max, Entry& out
   return true;
 }
 
-void ReadyMessages::take_withheld(const Standing& standing, Entry& out) {
+void ReadyMessages::take_withheld(const Standing& standing, QueuedMessage& out) {
   withheld_->take(standing, out);
   if (is_unsaved(out)) remove_movable(out);
   if (withheld_->empty()) withheld_.reset();
 }
 
-void ReadyMessages::make_absent(Entry& entry) const {
+void ReadyMessages::make_absent(QueuedMessage& entry) const {
   entry.absent_level = level_of(entry);
   entry.absent_size = static_cast<std::uint32_t>(entry.message->body().size());
-  entry.message = surroundings_.absent;
+  entry.message = context_.absent;
 }
 
-bool ReadyMessages::read_absent(Entry& entry) const {
-  return surroundings_.journal.read(
+bool ReadyMessages::read_absent(QueuedMessage& entry) const {
+  return context_.journal.read(
       entry.stored, [&](const StoredMessage& stored) { entry.message = entry_of(stored).message; });
 }
 
@@ -97,7 +97,7 @@ void ReadyMessages::read(Level& level) {
   std::size_t count = 0;
   level.backlog->read(
       [&](const StoredMessage& stored) {
-        Entry entry = entry_of(stored);
+        QueuedMessage entry = entry_of(stored);
         bytes_ += entry.body_size();
         ++count;
         if (level.read.is_behind(entry)) {
@@ -111,15 +111,16 @@ void ReadyMessages::read(Level& level) {
   backlog_changed(level, unread_before - count);
 }
 
-Entry ReadyMessages::entry_of(const StoredMessage& stored) const {
-  const MessageTraits traits = surroundings_.wire.traits(stored.message.properties);
-  MemoryUse& memory = surroundings_.memory;
-  Entry entry{.message = stored.is_shared
-                             ? Message::make_shared(stored.message, traits, stored.position, memory)
-                             : Message::make(stored.message, traits, stored.position, memory),
-              .place = stored.place,
-              .stored = stored.id,
-              .redelivered = stored.redelivered};
+QueuedMessage ReadyMessages::entry_of(const StoredMessage& stored) const {
+  const MessageTraits traits = context_.property_codec.traits(stored.message.properties);
+  MemoryUse& memory = context_.memory;
+  QueuedMessage entry{
+      .message = stored.is_shared
+                     ? Message::make_shared(stored.message, traits, stored.position, memory)
+                     : Message::make(stored.message, traits, stored.position, memory),
+      .place = stored.place,
+      .stored = stored.id,
+      .redelivered = stored.redelivered};
   entry.set_delivery_count(stored.delivery_count);
   return entry;
 }
@@ -128,7 +129,7 @@ void ReadyMessages::peek(Level& level) {
   const std::size_t unread_before = level.backlog->unread_count();
   std::optional<MessageTimes> times;
   level.backlog->peek([&](const StoredMessage& stored) {
-    const MessageTraits traits = surroundings_.wire.traits(stored.message.properties);
+    const MessageTraits traits = context_.property_codec.traits(stored.message.properties);
     times = {.published_at = stored.message.published_at,
              .expires_at = traits.ttl_ms == MessageTraits::no_ttl
                                ? std::numeric_limits<TimeMs>::max()
@@ -151,17 +152,17 @@ std::optional<MessageTimes> ReadyMessages::front_times(unsigned priority) {
     if (level.unread_times) return level.unread_times;
     peek(level);
   }
-  const Entry* entry = front(level);
+  const QueuedMessage* entry = front(level);
   note_if_empty(priority);
   if (!entry) return std::nullopt;
   return entry->message->times();
 }
 
 // What is in front is in memory from now on; null if nothing is there, or it cannot be read.
-const Entry* ReadyMessages::front(Level& level) {
+const QueuedMessage* ReadyMessages::front(Level& level) {
   if (level.is_plain()) return level.fresh.empty() ? nullptr : &level.fresh.front();
   if (!level.returned_is_first()) return &level.read.front();
-  Entry& entry = level.first_returned().front();
+  QueuedMessage& entry = level.first_returned().front();
   return read_back(entry) ? &entry : nullptr;
 }
 
@@ -209,7 +210,7 @@ void ReadyMessages::forget_backlogs() {
 void ReadyMessages::clear() {
   for_each_used([this](unsigned priority) {
     Level& level = this->level(priority);
-    for (const Entry& entry : level.unsaved)
+    for (const QueuedMessage& entry : level.unsaved)
       remove_movable(entry);
     level.unsaved.clear();
     level.returned.clear();
@@ -217,7 +218,7 @@ void ReadyMessages::clear() {
     level.backlog = nullptr;
     level.unread_place = Backlog::no_place;
     level.unread_times.reset();
-    for (const Entry& entry : level.fresh) {
+    for (const QueuedMessage& entry : level.fresh) {
       if (is_loggable(entry)) remove_movable(entry);
     }
     level.fresh.clear();
@@ -226,22 +227,22 @@ void ReadyMessages::clear() {
   used_ = {};
   size_ = 0;
   bytes_ = 0;
-  Entry entry;
+  QueuedMessage entry;
   while (withheld_)
     take_withheld_if_next(std::numeric_limits<std::size_t>::max(), entry);
 }
 
-void ReadyMessages::store(Entry& entry, std::uint8_t priority, bool stays_in_memory) const {
-  entry.stored = surroundings_.journal.store({.queue = queue_,
-                                              .position = entry.message->position(),
-                                              .priority = priority,
-                                              .place = entry.place,
-                                              .delivery_count = entry.delivery_count,
-                                              .redelivered = entry.redelivered,
-                                              .stays_in_memory = stays_in_memory,
-                                              .is_timed = entry.message->has_ttl(),
-                                              .is_shared = !entry.message.is_only_one(),
-                                              .message = entry.message->view()});
+void ReadyMessages::store(QueuedMessage& entry, std::uint8_t priority, bool stays_in_memory) const {
+  entry.stored = context_.journal.store({.queue = queue_,
+                                         .position = entry.message->position(),
+                                         .priority = priority,
+                                         .place = entry.place,
+                                         .delivery_count = entry.delivery_count,
+                                         .redelivered = entry.redelivered,
+                                         .stays_in_memory = stays_in_memory,
+                                         .is_timed = entry.message->has_ttl(),
+                                         .is_shared = !entry.message.is_only_one(),
+                                         .message = entry.message->view()});
 }
 
 bool ReadyMessages::move_out(LogPosition boundary, std::size_t& copies_left) {
@@ -254,14 +255,14 @@ bool ReadyMessages::move_out(LogPosition boundary, std::size_t& copies_left) {
 }
 
 bool ReadyMessages::may_go_on(std::size_t& copies_left) const {
-  if (copies_left == 0 || !surroundings_.journal.takes_more()) return false;
+  if (copies_left == 0 || !context_.journal.takes_more()) return false;
   --copies_left;
   return true;
 }
 
 // They keep their places here, as what consumers have in hand does.
 bool ReadyMessages::move_withheld(LogPosition boundary, std::size_t& copies_left) {
-  while (Entry* entry = withheld_->first_unsaved(boundary)) {
+  while (QueuedMessage* entry = withheld_->first_unsaved(boundary)) {
     if (!may_go_on(copies_left)) return false;
     withheld_->saved_first();
     remove_movable(*entry);
@@ -274,7 +275,7 @@ bool ReadyMessages::move_withheld(LogPosition boundary, std::size_t& copies_left
 // now stand alone.
 bool ReadyMessages::move_out(Level& level, std::uint8_t priority, LogPosition boundary,
                              std::size_t& copies_left) {
-  Entry entry;
+  QueuedMessage entry;
   while (!level.unsaved.empty() && level.unsaved.front().message->position() < boundary) {
     if (!may_go_on(copies_left)) return false;
     level.unsaved.pop(entry);
@@ -293,10 +294,10 @@ bool ReadyMessages::move_out(Level& level, std::uint8_t priority, LogPosition bo
   return true;
 }
 
-void ReadyMessages::move_out(Level& level, std::uint8_t priority, Entry& entry) {
+void ReadyMessages::move_out(Level& level, std::uint8_t priority, QueuedMessage& entry) {
   bytes_ -= entry.body_size();
   store(entry, priority, false);
-  if (!level.backlog) level.backlog = &surroundings_.journal.backlog(queue_, priority);
+  if (!level.backlog) level.backlog = &context_.journal.backlog(queue_, priority);
 }
 
 void ReadyMessages::moved_out() {
@@ -335,7 +336,7 @@ const char* ReadyMessages::broken_invariant() const {
     if (const char* broken = level.backlog->broken_invariant()) return broken;
     size += level.backlog->unread_count();
   }
-  each_in_memory([&](const Entry& entry) { bytes += entry.body_size(); });
+  each_in_memory([&](const QueuedMessage& entry) { bytes += entry.body_size(); });
   if (withheld_ && withheld_->empty()) return "what is withheld";
   if (size != size_) return "count of ready messages";
   if (bytes != bytes_ + (withheld_ ? withheld_->bytes() : 0)) return "bytes of ready messages";
@@ -345,11 +346,11 @@ const char* ReadyMessages::broken_invariant() const {
 const char* ReadyMessages::broken_invariant(const Level& level) const {
   constexpr std::uint64_t none = Backlog::no_place;
   if (!level.unsaved.is_in_order() || !level.returned.is_in_order() ||
-      !std::ranges::is_sorted(level.read, {}, &Entry::place) ||
-      !std::ranges::is_sorted(level.fresh, {}, &Entry::place)) {
+      !std::ranges::is_sorted(level.read, {}, &QueuedMessage::place) ||
+      !std::ranges::is_sorted(level.fresh, {}, &QueuedMessage::place)) {
     return "order of places";
   }
-  const auto is_unstored = [&](const Entry& entry) { return is_unsaved(entry); };
+  const auto is_unstored = [&](const QueuedMessage& entry) { return is_unsaved(entry); };
   if (!std::ranges::all_of(level.unsaved, is_unstored) ||
       std::ranges::any_of(level.returned, is_unstored)) {
     return "what came back and was not stored";
@@ -358,7 +359,7 @@ const char* ReadyMessages::broken_invariant(const Level& level) const {
     return "place of what is unread";
   }
   const std::uint64_t fresh = level.fresh.empty() ? none : level.fresh.front().place;
-  const auto is_behind = [&](const Entry& entry) { return entry.place >= fresh; };
+  const auto is_behind = [&](const QueuedMessage& entry) { return entry.place >= fresh; };
   if ((level.unread_place != none && level.unread_place >= fresh) ||
       std::ranges::any_of(level.unsaved, is_behind) ||
       std::ranges::any_of(level.returned, is_behind) ||

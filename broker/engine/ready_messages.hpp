@@ -15,7 +15,7 @@
 #include "engine/message.hpp"
 #include "engine/moves.hpp"
 #include "engine/place_heap.hpp"
-#include "engine/surroundings.hpp"
+#include "engine/queue_context.hpp"
 #include "engine/withheld.hpp"
 
 namespace haypile::engine {
@@ -29,9 +29,9 @@ namespace haypile::engine {
 // What somebody was to have and could not be sent is withheld: it is ready, but not for all.
 class ReadyMessages : public MoveListItem {
  public:
-  // Messages of a higher priority count as `priority_max`. The surroundings outlive it.
-  ReadyMessages(QueueId queue, std::uint8_t priority_max, bool durable, Surroundings& surroundings)
-      : queue_(queue), durable_(durable), surroundings_(surroundings), higher_(priority_max) {}
+  // Messages of a higher priority count as `priority_max`. The context outlives it.
+  ReadyMessages(QueueId queue, std::uint8_t priority_max, bool durable, QueueContext& context)
+      : queue_(queue), durable_(durable), context_(context), higher_(priority_max) {}
   ~ReadyMessages() { clear(); }
 
   bool empty() const { return size() == 0; }
@@ -47,16 +47,16 @@ class ReadyMessages : public MoveListItem {
   std::size_t bytes() const;
 
   // At the end of its level; its place is above all that were pushed before.
-  void push(Entry&& entry) {
+  void push(QueuedMessage&& entry) {
     added(entry);
     if (is_loggable(entry)) {
       add_movable(entry);
-      if (!is_listed()) surroundings_.moves.later.add(*this);
+      if (!is_listed()) context_.moves.later.add(*this);
     }
     (has_levels() ? level_for(entry) : lowest_).fresh.push_back(std::move(entry));
   }
   // One that was popped, back to its place.
-  void put_back(Entry&& entry) {
+  void put_back(QueuedMessage&& entry) {
     if (HAYPILE_CANARY(requeue_to_tail)) return push(std::move(entry));
     leave_memory(entry);
     added(entry);
@@ -67,34 +67,36 @@ class ReadyMessages : public MoveListItem {
 
   // The head, for somebody who can be sent so much. False if there is none, or what is next cannot
   // be read: then that is lost, and the journal is at its end.
-  bool pop(std::size_t properties_max, Entry& out) {
+  bool pop(std::size_t properties_max, QueuedMessage& out) {
     return take(properties_max, out) && read_back(out);
   }
   // One that was popped is for those only who can be sent as much as it needs.
-  void withhold(Entry&& entry, std::size_t needed);
+  void withhold(QueuedMessage&& entry, std::size_t needed);
   // The head, but the message may have left memory.
-  bool take(Entry& out) { return take(std::numeric_limits<std::size_t>::max(), out); }
-  bool take(std::size_t properties_max, Entry& out) {
+  bool take(QueuedMessage& out) { return take(std::numeric_limits<std::size_t>::max(), out); }
+  bool take(std::size_t properties_max, QueuedMessage& out) {
     if (withheld_ && take_withheld_if_next(properties_max, out)) return true;
     if (size_ == 0) return false;
     return has_levels() ? take(top_priority(), out) : take_front(lowest_, out);
   }
   // Puts the message into memory again. False if it cannot be read.
-  bool read_back(Entry& entry) const { return !entry.message->is_absent() || read_absent(entry); }
+  bool read_back(QueuedMessage& entry) const {
+    return !entry.message->is_absent() || read_absent(entry);
+  }
   // Somebody has it in hand, or had it: if it is on disk, it need not be in memory.
-  void leave_memory(Entry& entry) const {
+  void leave_memory(QueuedMessage& entry) const {
     if (entry.stored != 0 && !entry.message->is_absent()) make_absent(entry);
   }
 
   // Takes the heads of each level for as long as `wanted(times)`: `visit(entry)`.
   template <class Wanted, class Visit>
   void take_while(Wanted wanted, Visit visit) {
-    Entry withheld;
+    QueuedMessage withheld;
     while (take_withheld_if(wanted, withheld))
       visit(withheld);
     for_each_used([&](unsigned priority) {
       while (const auto times = front_times(priority)) {
-        Entry entry;
+        QueuedMessage entry;
         if (!wanted(*times) || !take(priority, entry)) break;
         visit(entry);
       }
@@ -116,12 +118,12 @@ class ReadyMessages : public MoveListItem {
     if (withheld_) withheld_->each(visit);
     for_each_used([&](unsigned priority) {
       for (const PlaceHeap* heap : {&level(priority).unsaved, &level(priority).returned}) {
-        for (const Entry& entry : *heap)
+        for (const QueuedMessage& entry : *heap)
           visit(entry);
       }
-      for (const Entry& entry : level(priority).read)
+      for (const QueuedMessage& entry : level(priority).read)
         visit(entry);
-      for (const Entry& entry : level(priority).fresh)
+      for (const QueuedMessage& entry : level(priority).fresh)
         visit(entry);
     });
   }
@@ -133,7 +135,7 @@ class ReadyMessages : public MoveListItem {
   void clear();
 
   // The level that it goes to, by the message's priority.
-  std::uint8_t level_of(const Entry& entry) const {
+  std::uint8_t level_of(const QueuedMessage& entry) const {
     if (entry.message->is_absent()) return entry.absent_level;
     return static_cast<std::uint8_t>(
         std::min<std::size_t>(entry.message->priority(), higher_.size()));
@@ -148,7 +150,7 @@ class ReadyMessages : public MoveListItem {
   // There is something in memory that a later move might store.
   bool has_movable() const;
   // Stores one that was popped.
-  void store_popped(Entry& entry) const {
+  void store_popped(QueuedMessage& entry) const {
     store(entry, level_of(entry), true);
     leave_memory(entry);
   }
@@ -161,12 +163,12 @@ class ReadyMessages : public MoveListItem {
   class ReadAhead {
    public:
     bool empty() const { return next_ == entries_.size(); }
-    const Entry& front() const { return entries_[next_]; }
-    bool is_behind(const Entry& entry) const {
+    const QueuedMessage& front() const { return entries_[next_]; }
+    bool is_behind(const QueuedMessage& entry) const {
       return empty() || entries_.back().place < entry.place;
     }
-    void add(Entry&& entry) { entries_.push_back(std::move(entry)); }
-    void pop(Entry& out) {
+    void add(QueuedMessage&& entry) { entries_.push_back(std::move(entry)); }
+    void pop(QueuedMessage& out) {
       out = std::move(entries_[next_++]);
       if (empty()) clear();
     }
@@ -174,13 +176,13 @@ class ReadyMessages : public MoveListItem {
       entries_.clear();
       next_ = 0;
     }
-    std::vector<Entry>::const_iterator begin() const {
+    std::vector<QueuedMessage>::const_iterator begin() const {
       return entries_.begin() + static_cast<std::ptrdiff_t>(next_);
     }
-    std::vector<Entry>::const_iterator end() const { return entries_.end(); }
+    std::vector<QueuedMessage>::const_iterator end() const { return entries_.end(); }
 
    private:
-    std::vector<Entry> entries_;
+    std::vector<QueuedMessage> entries_;
     std::size_t next_ = 0;
   };
   struct Level {
@@ -192,7 +194,7 @@ class ReadyMessages : public MoveListItem {
     std::uint64_t unread_place = Backlog::no_place;  // Backlog::next_place()
     std::optional<MessageTimes> unread_times{};      // of the next one there, once it was looked at
     std::size_t read_bytes = read_bytes_min;         // how much is read next
-    LazyDeque<Entry> fresh;                          // behind all others
+    LazyDeque<QueuedMessage> fresh;                  // behind all others
     bool is_plain() const {
       return returned.empty() && unsaved.empty() && read.empty() &&
              unread_place == Backlog::no_place;
@@ -235,7 +237,7 @@ class ReadyMessages : public MoveListItem {
   // The highest that is not empty; 0 without levels.
   unsigned top_priority() const;
   // Of a queue with levels.
-  Level& level_for(const Entry& entry) { return use_level(level_of(entry)); }
+  Level& level_for(const QueuedMessage& entry) { return use_level(level_of(entry)); }
   Level& use_level(std::uint8_t priority);
   // To be called when a level may have become empty.
   void note_if_empty(unsigned priority) {
@@ -257,12 +259,12 @@ class ReadyMessages : public MoveListItem {
       }
     }
   }
-  bool take(unsigned priority, Entry& out) {
+  bool take(unsigned priority, QueuedMessage& out) {
     const bool is_there = take_front(level(priority), out);
     note_if_empty(priority);
     return is_there;
   }
-  bool take_front(Level& level, Entry& out) {
+  bool take_front(Level& level, QueuedMessage& out) {
     if (level.is_plain()) {
       take_fresh(level, out);
     } else if (level.is_read_first()) {
@@ -274,17 +276,17 @@ class ReadyMessages : public MoveListItem {
     bytes_ -= out.body_size();
     return true;
   }
-  void take_fresh(Level& level, Entry& out) {
+  void take_fresh(Level& level, QueuedMessage& out) {
     out = std::move(level.fresh.front());
     level.fresh.pop_front();
     if (is_loggable(out)) remove_movable(out);
   }
-  bool take_other(Level& level, Entry& out);
+  bool take_other(Level& level, QueuedMessage& out);
   // What somebody can have of it, if it comes before all that is for all.
-  bool take_withheld_if_next(std::size_t properties_max, Entry& out);
+  bool take_withheld_if_next(std::size_t properties_max, QueuedMessage& out);
   // The first one of a level, if it is wanted.
   template <class Wanted>
-  bool take_withheld_if(Wanted wanted, Entry& out) {
+  bool take_withheld_if(Wanted wanted, QueuedMessage& out) {
     if (!withheld_) return false;
     std::optional<Standing> found;
     withheld_->each_level([&](const Standing& standing, const MessageTimes& times) {
@@ -293,18 +295,20 @@ class ReadyMessages : public MoveListItem {
     if (found) take_withheld(*found, out);
     return found.has_value();
   }
-  void take_withheld(const Standing& standing, Entry& out);
-  bool is_unsaved(const Entry& entry) const { return is_loggable(entry) && entry.stored == 0; }
-  void keep_returned(Level& level, Entry&& entry);
+  void take_withheld(const Standing& standing, QueuedMessage& out);
+  bool is_unsaved(const QueuedMessage& entry) const {
+    return is_loggable(entry) && entry.stored == 0;
+  }
+  void keep_returned(Level& level, QueuedMessage&& entry);
   // Reads back until what is next is in memory.
   void read_on(Level& level);
   void read(Level& level);
-  Entry entry_of(const StoredMessage& stored) const;
-  void make_absent(Entry& entry) const;
-  bool read_absent(Entry& entry) const;
+  QueuedMessage entry_of(const StoredMessage& stored) const;
+  void make_absent(QueuedMessage& entry) const;
+  bool read_absent(QueuedMessage& entry) const;
   void peek(Level& level);
   std::optional<MessageTimes> front_times(unsigned priority);
-  const Entry* front(Level& level);
+  const QueuedMessage* front(Level& level);
   // To be called after what may have changed the backlog; `unread_before`: how many it had, without
   // those that it has handed over. What is missing could not be read.
   void backlog_changed(Level& level, std::size_t unread_before);
@@ -312,28 +316,28 @@ class ReadyMessages : public MoveListItem {
   bool move_out(Level& level, std::uint8_t priority, LogPosition boundary,
                 std::size_t& copies_left);
   bool move_withheld(LogPosition boundary, std::size_t& copies_left);
-  void move_out(Level& level, std::uint8_t priority, Entry& entry);
-  void store(Entry& entry, std::uint8_t priority, bool stays_in_memory) const;
+  void move_out(Level& level, std::uint8_t priority, QueuedMessage& entry);
+  void store(QueuedMessage& entry, std::uint8_t priority, bool stays_in_memory) const;
   const char* broken_invariant(const Level& level) const;
-  void added(const Entry& entry) {
+  void added(const QueuedMessage& entry) {
     ++size_;
     bytes_ += entry.body_size();
   }
-  bool is_loggable(const Entry& entry) const { return durable_ && entry.is_logged(); }
+  bool is_loggable(const QueuedMessage& entry) const { return durable_ && entry.is_logged(); }
   // What could leave memory counts as movable: of what is fresh, and all that is unsaved. A message
   // counts once, however many queues have it.
-  void add_movable(const Entry& entry) {
-    surroundings_.movable_bytes += sizeof(Entry);
-    if (entry.message->add_movable()) surroundings_.movable_bytes += entry.message->size();
+  void add_movable(const QueuedMessage& entry) {
+    context_.movable_bytes += sizeof(QueuedMessage);
+    if (entry.message->add_movable()) context_.movable_bytes += entry.message->size();
   }
-  void remove_movable(const Entry& entry) {
-    surroundings_.movable_bytes -= sizeof(Entry);
-    if (entry.message->remove_movable()) surroundings_.movable_bytes -= entry.message->size();
+  void remove_movable(const QueuedMessage& entry) {
+    context_.movable_bytes -= sizeof(QueuedMessage);
+    if (entry.message->remove_movable()) context_.movable_bytes -= entry.message->size();
   }
 
   const QueueId queue_;
   const bool durable_;
-  Surroundings& surroundings_;
+  QueueContext& context_;
   std::size_t size_ = 0;   // without what is withheld
   std::size_t bytes_ = 0;  // of the bodies that are not in a backlog, nor withheld
   Level lowest_;

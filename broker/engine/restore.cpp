@@ -14,9 +14,10 @@ void Restore::queue(const QueueDefinition& definition, TimeMs unused_since) {
   QueueOptions options;
   // What was accepted once is accepted again, but for an argument that this version cannot read:
   // such a queue goes on with those before it.
-  static_cast<void>(read_queue_options(engine_.surroundings_.wire, definition, false, "", options));
+  static_cast<void>(
+      read_queue_options(engine_.context_.property_codec, definition, false, "", options));
   auto& place = engine_.queues_[definition.name];
-  place = std::make_unique<Queue>(definition, std::move(options), 0, engine_.surroundings_);
+  place = std::make_unique<Queue>(definition, std::move(options), 0, engine_.context_);
   place->restore_unused_since(unused_since);
   by_id_[definition.id] = place.get();
 }
@@ -36,10 +37,11 @@ void Restore::backlog(QueueId id, std::uint8_t priority, Backlog& backlog) {
 }
 
 void Restore::message(LogPosition position, const MessageView& view,
-                      std::span<const RecoveredCopy> copies) {
-  const MessagePtr message = Message::make(view, engine_.surroundings_.wire.traits(view.properties),
-                                           position, engine_.surroundings_.memory);
-  for (const RecoveredCopy& copy : copies) {
+                      std::span<const RecoveredRef> copies) {
+  const MessagePtr message =
+      Message::make(view, engine_.context_.property_codec.traits(view.properties), position,
+                    engine_.context_.memory);
+  for (const RecoveredRef& copy : copies) {
     const auto queue = by_id_.find(copy.queue);
     if (queue == by_id_.end()) continue;
     queue->second->restore(message, copy.redelivered, copy.delivery_count);

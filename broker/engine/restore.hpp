@@ -18,7 +18,7 @@ class Restore final : public Recovery {
   void binding(const BindingDefinition& definition) override;
   void backlog(QueueId queue, std::uint8_t priority, Backlog& backlog) override;
   void message(LogPosition position, const MessageView& view,
-               std::span<const RecoveredCopy> copies) override;
+               std::span<const RecoveredRef> copies) override;
 
  private:
   Engine& engine_;

@@ -42,8 +42,8 @@ bool Unacked::contains(std::uint64_t delivery_tag) const {
   return delivery_tag <= last_tag() && window_[delivery_tag - first_tag_].queue;
 }
 
-std::vector<TakenMessage> Unacked::take_until(std::uint64_t delivery_tag) {
-  std::vector<TakenMessage> taken;
+std::vector<TaggedMessage> Unacked::take_until(std::uint64_t delivery_tag) {
+  std::vector<TaggedMessage> taken;
   const auto end = stragglers_.upper_bound(delivery_tag);
   for (auto it = stragglers_.begin(); it != end; ++it)
     taken.push_back({std::move(it->second), it->first});
@@ -76,7 +76,7 @@ bool Unacked::any_until(std::uint64_t last) const {
   return in_window_ > 0 && first_tag_ <= last;  // the first one of a window is never settled
 }
 
-bool Unacked::take_first(std::uint64_t last, TakenMessage& out) {
+bool Unacked::take_first(std::uint64_t last, TaggedMessage& out) {
   if (!any_until(last)) return false;
   if (!stragglers_.empty()) {
     auto node = stragglers_.extract(stragglers_.begin());
@@ -126,7 +126,7 @@ void Unacked::check_invariants() const {
                    "a window is not much longer than what is in it");
 }
 
-void Unacked::put_back(TakenMessage message) {
+void Unacked::put_back(TaggedMessage message) {
   walk_at_ = std::min(walk_at_, message.delivery_tag);
   if (message.delivery_tag < first_tag_) {
     stragglers_.emplace(message.delivery_tag, std::move(message));

@@ -16,12 +16,12 @@ class Consumer;
 class Queue;
 
 struct UnackedMessage {
-  Entry entry;
+  QueuedMessage entry;
   Queue* queue = nullptr;
   Consumer* consumer = nullptr;  // none after basic.get
 };
 
-struct TakenMessage : UnackedMessage {
+struct TaggedMessage : UnackedMessage {
   std::uint64_t delivery_tag = 0;
 };
 
@@ -31,7 +31,7 @@ struct TakenMessage : UnackedMessage {
 class Unacked {
  public:
   // Returns the message's delivery tag.
-  std::uint64_t add(Entry&& entry, Queue& queue, Consumer* consumer) {
+  std::uint64_t add(QueuedMessage&& entry, Queue& queue, Consumer* consumer) {
     UnackedMessage& message = window_.extend();
     message.entry = std::move(entry);
     message.queue = &queue;
@@ -47,7 +47,7 @@ class Unacked {
   // Takes out the message with that tag; false if there is none.
   bool take(std::uint64_t delivery_tag, UnackedMessage& out);
   // Takes out the first one, if its tag is not above that; false if there is none.
-  bool take_first(std::uint64_t last, TakenMessage& out);
+  bool take_first(std::uint64_t last, TaggedMessage& out);
   // Splits off all up to and including that tag; they keep their tags. All of them at once cost
   // nothing.
   Unacked split(std::uint64_t last);
@@ -56,10 +56,10 @@ class Unacked {
   // How many there are up to that tag; a number above `count_max` says that there are more.
   std::size_t count_until(std::uint64_t last, std::size_t count_max) const;
   // Takes out all up to and including that tag, in the order of their tags.
-  std::vector<TakenMessage> take_until(std::uint64_t delivery_tag);
-  std::vector<TakenMessage> take_all() { return take_until(last_tag()); }
+  std::vector<TaggedMessage> take_until(std::uint64_t delivery_tag);
+  std::vector<TaggedMessage> take_all() { return take_until(last_tag()); }
   // One that was taken is unacked again.
-  void put_back(TakenMessage message);
+  void put_back(TaggedMessage message);
 
   // Whether that tag was ever given out.
   bool was_given(std::uint64_t delivery_tag) const {

@@ -7,8 +7,8 @@ namespace {
 constexpr std::size_t bytes_beside_entry = 256;
 }  // namespace
 
-void Withheld::add(std::uint8_t level, Entry&& entry, const MessageTimes& times, std::size_t needed,
-                   bool is_unsaved) {
+void Withheld::add(std::uint8_t level, QueuedMessage&& entry, const MessageTimes& times,
+                   std::size_t needed, bool is_unsaved) {
   const Standing standing{level, entry.place};
   bytes_ += entry.body_size();
   by_need_.emplace(needed, standing);
@@ -24,7 +24,7 @@ std::optional<Standing> Withheld::next_for(std::size_t properties_max) const {
   return needed <= properties_max ? std::optional(standing) : std::nullopt;
 }
 
-void Withheld::take(const Standing& standing, Entry& out) {
+void Withheld::take(const Standing& standing, QueuedMessage& out) {
   const auto at = by_order_.find(standing);
   Message& message = at->second;
   bytes_ -= message.entry.body_size();
@@ -34,7 +34,7 @@ void Withheld::take(const Standing& standing, Entry& out) {
   by_order_.erase(at);
 }
 
-Entry* Withheld::first_unsaved(LogPosition boundary) {
+QueuedMessage* Withheld::first_unsaved(LogPosition boundary) {
   if (unsaved_.empty() || unsaved_.begin()->first >= boundary) return nullptr;
   return &by_order_.find(unsaved_.begin()->second)->second.entry;
 }

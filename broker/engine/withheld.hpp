@@ -39,13 +39,13 @@ class Withheld {
   }
 
   // `is_unsaved`: a move has to store it.
-  void add(std::uint8_t level, Entry&& entry, const MessageTimes& times, std::size_t needed,
+  void add(std::uint8_t level, QueuedMessage&& entry, const MessageTimes& times, std::size_t needed,
            bool is_unsaved);
   // Who can be sent so much gets the first one of all if it is not too large, otherwise the one
   // that needs least. Nothing if that is too large, too.
   std::optional<Standing> next_for(std::size_t properties_max) const;
   // Of one that is there.
-  void take(const Standing& standing, Entry& out);
+  void take(const Standing& standing, QueuedMessage& out);
 
   // Higher levels first: `visit(standing, times)` of the first one of each.
   template <class Visit>
@@ -62,7 +62,7 @@ class Withheld {
   }
 
   // The oldest one that a move has to store, null if none is before the boundary; and it has.
-  Entry* first_unsaved(LogPosition boundary);
+  QueuedMessage* first_unsaved(LogPosition boundary);
   void saved_first() { unsaved_.erase(unsaved_.begin()); }
   bool has_unsaved() const { return !unsaved_.empty(); }
 
@@ -75,7 +75,7 @@ class Withheld {
     }
   };
   struct Message {
-    Entry entry;
+    QueuedMessage entry;
     MessageTimes times;
     std::size_t needed;
     MemoryShare share;  // of what stands around it here

@@ -52,17 +52,17 @@ RecoveryReport Log::start(engine::Recovery& recovery, const OnClock& on_clock) {
   first_segment_ = state.first_segment;
   segments_.assign(state.segments.begin(), state.segments.end());
   for (const SegmentUse& segment : segments_)
-    copy_bytes_ += segment.copy_bytes;
+    pile_bytes_ += segment.pile_bytes;
   const std::uint64_t last = first_segment_ + segments_.size() - 1;
   base_ = last * segment_size_;
   offset_ = state.is_new ? segment_header_size : state.offset;
   end_ = base_ + offset_;
-  space_ = std::make_unique<Space>(files_, directory_, segment_size_, reserve_size());
-  space_->prepare(piles_, first_segment_);
-  keeper_ = std::make_unique<Keeper>(files_, directory_, id_, *space_);
+  disk_reserve_ = std::make_unique<DiskReserve>(files_, directory_, segment_size_, reserve_size());
+  disk_reserve_->prepare(piles_, first_segment_);
+  maintenance_ = std::make_unique<Maintenance>(files_, directory_, id_, *disk_reserve_);
   complete_files(state);
   writer_ = std::make_unique<Writer>(files_, directory_, id_, segment_size_,
-                                     state.is_new ? 0 : last, *space_, newest_);
+                                     state.is_new ? 0 : last, *disk_reserve_, newest_);
   // All that was read has been synced: the first batch says so, or damage right before it would
   // pass for a torn tail later.
   if (!state.is_new) writer_->set_durable(end_);
@@ -91,10 +91,10 @@ void Log::complete_files(const LogState& state) {
   if (!state.has_checkpoint) {
     Piles none;
     const std::string bytes = encode_checkpoint({.first_segment = first_segment_}, {}, none, id_);
-    space_->with_reserve([&] { replace_file(files_, directory_, checkpoint_name, bytes); });
+    disk_reserve_->with_reserve([&] { replace_file(files_, directory_, checkpoint_name, bytes); });
   }
   if (!state.newest) {
-    space_->with_reserve([&] { newest_.create(last); });
+    disk_reserve_->with_reserve([&] { newest_.create(last); });
   } else if (last > *state.newest) {
     newest_.set(last);
   }
@@ -261,8 +261,8 @@ LogPosition Log::publish(const engine::MessageView& message,
   SegmentUse& segment = segments_.back();  // where the record begins
   segment.live_count += HAYPILE_CANARY(one_copy_counted) ? 1 : queues.size();
   const std::uint64_t copy_bytes = pile_size_max(message, queues.size());
-  segment.copy_bytes += copy_bytes;
-  copy_bytes_ += copy_bytes;
+  segment.pile_bytes += copy_bytes;
+  pile_bytes_ += copy_bytes;
   if (is_split) {
     std::string record;
     append_publish(record, message, queues, 0);
@@ -273,7 +273,7 @@ LogPosition Log::publish(const engine::MessageView& message,
   return position;
 }
 
-void Log::ack(const engine::Copy& copy) {
+void Log::ack(const engine::QueuedRef& copy) {
   if (copy.stored != 0) return ack_stored(copy);
   if (group_ == Group::empty) {
     if (!has_room(message_record_size_max)) seal();
@@ -283,21 +283,21 @@ void Log::ack(const engine::Copy& copy) {
     make_room(message_record_size_max);
   }
   append_message_record(batch_, RecordType::ack, copy.queue, copy.message, next_position());
-  leave(copy.message);
+  release_in_segment(copy.message);
 }
 
-void Log::release(const engine::Copy& copy) {
-  if (copy.stored == 0) leave(copy.message);
+void Log::release(const engine::QueuedRef& copy) {
+  if (copy.stored == 0) release_in_segment(copy.message);
 }
 
-void Log::mark_delivered(const engine::Copy& copy) {
+void Log::mark_delivered(const engine::QueuedRef& copy) {
   if (copy.stored != 0) return mark_stored(copy);
   make_room(message_record_size_max);
   append_message_record(batch_, RecordType::mark_delivered, copy.queue, copy.message,
                         next_position());
 }
 
-void Log::set_delivery_count(const engine::Copy& copy, std::uint32_t count) {
+void Log::set_delivery_count(const engine::QueuedRef& copy, std::uint32_t count) {
   if (copy.stored != 0) return note_stored(copy, count);
   make_room(delivery_count_size_max);
   append_delivery_count(batch_, copy.queue, copy.message, count, next_position());
@@ -355,7 +355,7 @@ void Log::flush() {
 // appended has been handed over before, and has to be durable before the checkpoint is written.
 void Log::recycle() {
   if (!may_write_checkpoint()) return;
-  Recycle recycle;
+  InstallCheckpoint recycle;
   // The last one that is on disk once the log is durable up to end_ stays: a log is never without
   // a segment.
   const std::size_t kept_count = end_ > base_ ? 1 : 2;
@@ -387,7 +387,7 @@ void Log::recycle() {
 // wait either: it has to have all piles, since only they say who was given their messages.
 bool Log::may_write_checkpoint() {
   if (is_closing_) return true;
-  if (keeper_->checkpoint_count() != checkpoint_count_) return false;
+  if (maintenance_->checkpoint_count() != checkpoint_count_) return false;
   if (is_checkpoint_due_ || segments_.size() >= ring_segments() / 4 * 3) return true;
   std::uint64_t unused_bytes = 0;
   for (std::size_t i = 0; i + 1 < segments_.size() && segments_[i].live_count == 0; ++i)

@@ -22,7 +22,7 @@
 #include "log/catalog.hpp"
 #include "log/file_system.hpp"
 #include "log/format.hpp"
-#include "log/keeper.hpp"
+#include "log/maintenance.hpp"
 #include "log/newest.hpp"
 #include "log/queue_backlog.hpp"
 #include "log/replay.hpp"
@@ -43,7 +43,7 @@ struct LogOptions {
   std::uint64_t pending_max_bytes = 16u << 20;
   // What a move puts together for its pile at once, beyond what one message takes.
   std::size_t portion_size = 1u << 20;
-  // Whether threads of its own write and keep house; if not, step() does.
+  // Whether threads of its own write and maintain the log; if not, step() does.
   bool threaded = true;
   // durable() has risen, or room was made. Called by whoever did it.
   std::function<void()> on_durable{};
@@ -53,9 +53,9 @@ struct LogOptions {
 };
 
 // Appends go to a batch in memory, flush() hands it over, the writer's thread writes what has piled
-// up and syncs once; the keeper's thread does what can take longer. All calls but durable() belong
-// to one thread, the engine's.
-class Log final : public engine::Journal, private QueueBacklog::Host {
+// up and syncs once; the maintenance thread does what can take longer. All calls but durable()
+// belong to one thread, the engine's.
+class Log final : public engine::Journal, private QueueBacklog::Owner {
  public:
   // `files` outlives the log; `directory` exists.
   Log(FileSystem& files, std::string directory, const DirectoryId& id, LogOptions options);
@@ -89,17 +89,17 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
            unwritten_bytes_ + piles_.extent_count() * bytes_per_extent;
   }
   // The disk is full, and part of the reserve in use.
-  bool is_out_of_space() const { return !space_->has_reserve(); }
-  // Looks whether that is over, as soon as the keeper comes to it.
-  void look_for_space() { hand_over({RefillReserve{}, 0}); }
+  bool is_out_of_space() const { return !disk_reserve_->has_reserve(); }
+  // Looks whether that is over, as soon as maintenance comes to it.
+  void retry_reserve() { hand_over({RefillReserve{}, 0}); }
   std::uint64_t free_disk_bytes() const { return files_.free_bytes(directory_); }
-  // Without threads: does what was handed over, as the writer's and the keeper's would.
+  // Without threads: does what was handed over, as the two threads would.
   void step() {
     step_writer();
-    step_keeper();
+    step_maintenance();
   }
   void step_writer() { write_batches(); }
-  void step_keeper();
+  void step_maintenance();
   // Ends the log with the mark of a clean stop. False if it could not be written. Nothing may be
   // called afterwards.
   bool close_clean();
@@ -125,10 +125,10 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void release_binding(const engine::BindingDefinition& binding) override;
   LogPosition publish(const engine::MessageView& message,
                       std::span<const engine::QueueId> queues) override;
-  void ack(const engine::Copy& copy) override;
-  void release(const engine::Copy& copy) override;
-  void mark_delivered(const engine::Copy& copy) override;
-  void set_delivery_count(const engine::Copy& copy, std::uint32_t count) override;
+  void ack(const engine::QueuedRef& copy) override;
+  void release(const engine::QueuedRef& copy) override;
+  void mark_delivered(const engine::QueuedRef& copy) override;
+  void set_delivery_count(const engine::QueuedRef& copy, std::uint32_t count) override;
   void set_unused_since(engine::QueueId queue, engine::TimeMs time) override;
   void set_clock_offset(std::int64_t offset_ms) override;
   void begin_group() override;
@@ -136,7 +136,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   LogPosition move_boundary(bool is_memory_short) const override;
   void begin_move(LogPosition boundary) override;
   bool takes_more() const override;
-  engine::StoredId store(const engine::CopyToStore& copy) override;
+  engine::StoredId store(const engine::MessageToStore& copy) override;
   void end_portion() override;
   void end_move() override;
   engine::Backlog& backlog(engine::QueueId queue, std::uint8_t priority) override {
@@ -149,7 +149,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
 
  private:
   // What has been added to an extent since the last portion ended.
-  struct Portion {
+  struct UnstoredPart {
     std::size_t extent = 0;
     std::uint32_t first = 0;      // index
     QueueBacklog::Part unread{};  // those that leave memory
@@ -184,13 +184,13 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void hand_over();
   void start_batch();
   void next_segment();
-  void leave(LogPosition message) {
+  void release_in_segment(LogPosition message) {
     if (HAYPILE_CANARY(live_segment_recycled) && message < first_segment_ * segment_size_) return;
-    leave(segment_of(message), 1);
+    release_in_segment(segment_of(message), 1);
   }
-  void leave(SegmentUse& segment, std::uint64_t count) {
+  void release_in_segment(SegmentUse& segment, std::uint64_t count) {
     segment.live_count -= count;
-    if (segment.live_count == 0) copy_bytes_ -= std::exchange(segment.copy_bytes, 0);
+    if (segment.live_count == 0) pile_bytes_ -= std::exchange(segment.pile_bytes, 0);
   }
   std::uint64_t reserve_size() const {
     constexpr std::uint64_t more = 8u << 20;  // what comes before publishers are kept out
@@ -198,7 +198,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   }
   // More has been appended than the ring has room for, until what stays has been moved.
   bool is_overfull() const {
-    return segments_.size() > ring_segments() || copy_bytes_ + young_bytes() > reserve_size();
+    return segments_.size() > ring_segments() || pile_bytes_ + young_bytes() > reserve_size();
   }
   std::size_t ring_segments() const {
     return std::max<std::size_t>(4, static_cast<std::size_t>(options_.ring_size / segment_size_));
@@ -217,10 +217,10 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   void drop_stored(Piles::Slot slot, std::uint32_t first, std::uint32_t end, std::size_t size,
                    std::optional<std::uint64_t> body_bytes);
   void ack_unread(const Pile& pile, std::uint32_t first, std::uint32_t end);
-  LogPosition position_of(const engine::Copy& copy);
-  void ack_stored(const engine::Copy& copy);
-  void note_stored(const engine::Copy& copy, std::uint32_t count);
-  void mark_stored(const engine::Copy& copy);
+  LogPosition position_of(const engine::QueuedRef& copy);
+  void ack_stored(const engine::QueuedRef& copy);
+  void note_stored(const engine::QueuedRef& copy, std::uint32_t count);
+  void mark_stored(const engine::QueuedRef& copy);
   void mark_moved();
   void forget_queue(engine::QueueId queue);
   void drop(Piles::Slot slot, std::uint32_t first, std::uint32_t end, std::size_t size,
@@ -236,21 +236,21 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   // log_thin.cpp
   void thin_piles();
   std::optional<Piles::Slot> pile_to_thin();
-  void put_in_place(const Thinning& thinning);
+  void install(const Thinning& thinning);
   // log_threads.cpp
-  void hand_over(Chore chore);
+  void hand_over(MaintenanceTask task);
   void start_threads();
   void stop_threads();
   void run(void (Log::*thread)());
   void run_writer();
-  void run_keeper();
+  void run_maintenance();
   void write_batches();
-  void give_buffers_back();
-  bool has_chore() const {
-    return !chores_.empty() &&
-           (chores_.front().after <= durable() || HAYPILE_CANARY(checkpoint_ahead_of_log));
+  void return_buffers();
+  bool has_due_task() const {
+    return !tasks_.empty() &&
+           (tasks_.front().after <= durable() || HAYPILE_CANARY(checkpoint_ahead_of_log));
   }
-  void do_chore(std::unique_lock<std::mutex>& lock);
+  void perform_task(std::unique_lock<std::mutex>& lock);
   void make_spare();
   // Of the error that is being handled.
   void fail(const IoError& error) override;
@@ -265,7 +265,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::shared_ptr<const std::string> definitions_;  // the catalog, encoded; null if it has changed
   std::uint64_t first_segment_ = 1;
   std::deque<SegmentUse> segments_;
-  std::uint64_t copy_bytes_ = 0;   // of all of them
+  std::uint64_t pile_bytes_ = 0;   // of all of them
   std::uint64_t base_ = 0;         // position where the last segment begins
   std::uint64_t offset_ = 0;       // of the batch in it
   std::string batch_;              // with room for its header
@@ -286,7 +286,7 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::optional<PileBuilder> builder_;  // while moving, over several turns
   LogPosition boundary_ = 0;            // of the move
   Piles::Slot open_pile_ = 0;
-  std::vector<Portion> portion_;
+  std::vector<UnstoredPart> portion_;
   std::size_t part_size_ = 0;            // of the part that was handed over last
   std::deque<Piles::Slot> young_piles_;  // whole, but no checkpoint on disk names them
   std::uint64_t unwritten_bytes_ = 0;    // of all piles
@@ -295,30 +295,30 @@ class Log final : public engine::Journal, private QueueBacklog::Host {
   std::exception_ptr recovery_error_;
   std::vector<Piles::Slot> empty_piles_;  // to be removed with the next checkpoint
   std::uint64_t checkpoint_count_ = 0;    // handed over
-  std::shared_ptr<Thinning> thinning_;    // the keeper has it
+  std::shared_ptr<Thinning> thinning_;    // the maintenance thread has it
   std::uint64_t thinning_count_ = 0;      // handed over
   std::vector<LogPosition> old_files_;    // of piles that have new ones: until the next checkpoint
   // Since it was last looked for piles to thin.
   std::uint64_t dropped_bytes_ = 0;
   std::uint64_t looked_at_ = 0;  // the number of checkpoints then
-  std::unique_ptr<Space> space_;
-  std::unique_ptr<Keeper> keeper_;
+  std::unique_ptr<DiskReserve> disk_reserve_;
+  std::unique_ptr<Maintenance> maintenance_;
   std::unique_ptr<Writer> writer_;
 
   std::atomic<std::uint64_t> unwritten_batch_bytes_{0};  // handed over
 
   std::mutex mutex_;  // for what follows, down to failed_
   std::condition_variable writer_wake_;
-  std::condition_variable keeper_wake_;
+  std::condition_variable maintenance_wake_;
   std::vector<WriteBatch> batches_;
-  std::deque<Chore> chores_;
+  std::deque<MaintenanceTask> tasks_;
   std::vector<std::string> buffers_;  // to be used again
   bool writer_stops_ = false;
-  bool keeper_stops_ = false;
+  bool maintenance_stops_ = false;
   bool failed_ = false;
-  std::vector<WriteBatch> at_hand_;  // the writer's
+  std::vector<WriteBatch> current_batches_;  // the writer's
   std::thread writer_thread_;
-  std::thread keeper_thread_;
+  std::thread maintenance_thread_;
 };
 
 }  // namespace haypile::log

@@ -17,10 +17,10 @@ const char* Log::broken_invariant() const {
   if (unwritten_bytes != unwritten_bytes_) return "bytes that wait to be in a pile";
   std::uint64_t copy_bytes = 0;
   for (const SegmentUse& segment : segments_) {
-    if (segment.live_count == 0 && segment.copy_bytes != 0) return "room for an empty segment";
-    copy_bytes += segment.copy_bytes;
+    if (segment.live_count == 0 && segment.pile_bytes != 0) return "room for an empty segment";
+    copy_bytes += segment.pile_bytes;
   }
-  return copy_bytes == copy_bytes_ ? nullptr : "room that a move needs";
+  return copy_bytes == pile_bytes_ ? nullptr : "room that a move needs";
 }
 
 std::uint64_t Log::logged_count() const {

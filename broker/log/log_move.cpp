@@ -22,7 +22,7 @@ constexpr std::uint64_t move_size_min = 1u << 20;
 
 QueueBacklog& Log::backlog_of(engine::QueueId queue, std::uint8_t priority) {
   auto& place = backlogs_[{queue, priority}];
-  QueueBacklog::Host& host = *this;
+  QueueBacklog::Owner& host = *this;
   if (!place) place = std::make_unique<QueueBacklog>(piles_, pile_reader_, host);
   return *place;
 }
@@ -49,7 +49,7 @@ LogPosition Log::move_boundary(bool is_memory_short) const {
   const LogPosition durable_now = durable();
   const std::size_t ring = ring_segments();
   // What is there has to fit into the reserve as piles.
-  if (copy_bytes_ > reserve_size() / 4 * 3 && durable_now > moved_) return durable_now;
+  if (pile_bytes_ > reserve_size() / 4 * 3 && durable_now > moved_) return durable_now;
   // There is always one segment to go on with.
   if (segments_.size() + 1 >= ring && segments_.front().live_count != 0) {
     const LogPosition boundary = std::min(durable_now, (first_segment_ + ring / 4) * segment_size_);
@@ -77,7 +77,7 @@ bool Log::takes_more() const {
          unwritten_bytes_ < unwritten_portions_max * options_.portion_size;
 }
 
-engine::StoredId Log::store(const engine::CopyToStore& copy) {
+engine::StoredId Log::store(const engine::MessageToStore& copy) {
   const std::uint32_t index = builder_->add(copy);
   const std::size_t extent = builder_->extents().size() - 1;
   if (portion_.empty() || portion_.back().extent != extent) {
@@ -104,7 +104,7 @@ void Log::end_portion() {
   if (builder_->part_size() == 0 || builder_->count() == 0) return;
   store_part(false);
   piles_.grow(open_pile_, builder_->extents(), builder_->count());
-  for (const Portion& each : portion_) {
+  for (const UnstoredPart& each : portion_) {
     const Extent& extent = builder_->extents()[each.extent];
     backlog_of(extent.queue, extent.priority).add(open_pile_, each.first, extent, each.unread);
   }
@@ -125,7 +125,8 @@ void Log::store_part(bool is_last) {
   Unwritten::Part part = pile.unwritten.add(offset, builder_->take(std::move(buffer)));
   pile.size = builder_->size();
   unwritten_bytes_ += part->size();
-  hand_over({StorePile{pile.file, offset, std::move(part), pile.unwritten.written(), is_last}, 0});
+  hand_over(
+      {WritePilePart{pile.file, offset, std::move(part), pile.unwritten.written(), is_last}, 0});
   if (HAYPILE_CANARY(portion_written_early)) pile.unwritten.written()->store(pile.size);
 }
 
@@ -151,7 +152,7 @@ void Log::end_move() {
 // What has moved does not keep segments any more.
 void Log::leave_segments() {
   for (SegmentUse& segment : segments_)
-    leave(segment, std::exchange(segment.moved_count, 0));
+    release_in_segment(segment, std::exchange(segment.moved_count, 0));
 }
 
 // What has been written, and what a checkpoint on disk names, is read from disk from now on.
@@ -163,7 +164,7 @@ void Log::release_parts() {
   };
   if (builder_) trim(piles_.at(open_pile_));
   if (young_piles_.empty()) return;
-  const std::uint64_t done = keeper_->checkpoint_count();
+  const std::uint64_t done = maintenance_->checkpoint_count();
   std::erase_if(young_piles_, [&](Piles::Slot slot) {
     if (!piles_.has(slot)) return true;
     Pile& pile = piles_.at(slot);
@@ -234,7 +235,7 @@ bool Log::read(engine::StoredId id, const engine::Backlog::Take& take) {
 }
 
 // If it cannot be read nothing is kept any more.
-LogPosition Log::position_of(const engine::Copy& copy) {
+LogPosition Log::position_of(const engine::QueuedRef& copy) {
   LogPosition position = copy.message;
   if (position != 0) return position;
   read(copy.stored, [&](const engine::StoredMessage& message) { position = message.position; });
@@ -242,7 +243,7 @@ LogPosition Log::position_of(const engine::Copy& copy) {
 }
 
 // Until a checkpoint has the pile, a recovery finds the message in the log.
-void Log::ack_stored(const engine::Copy& copy) {
+void Log::ack_stored(const engine::QueuedRef& copy) {
   const Piles::Slot slot = Piles::slot_of(copy.stored);
   make_room(stored_size_max + message_record_size_max);
   if (piles_.at(slot).is_young && !HAYPILE_CANARY(young_ack_left_out)) {
@@ -252,7 +253,7 @@ void Log::ack_stored(const engine::Copy& copy) {
   drop_stored(slot, index, index + 1, copy.size, copy.body_size);
 }
 
-void Log::note_stored(const engine::Copy& copy, std::uint32_t count) {
+void Log::note_stored(const engine::QueuedRef& copy, std::uint32_t count) {
   Pile& pile = piles_.at(Piles::slot_of(copy.stored));
   const std::uint32_t index = Piles::index_of(copy.stored);
   pile.delivery_counts[index] = count;
@@ -268,7 +269,7 @@ void Log::note_stored(const engine::Copy& copy, std::uint32_t count) {
 }
 
 // Keeps what is known of how often it came back.
-void Log::mark_stored(const engine::Copy& copy) {
+void Log::mark_stored(const engine::QueuedRef& copy) {
   const Pile& pile = piles_.at(Piles::slot_of(copy.stored));
   const auto count = pile.delivery_counts.find(Piles::index_of(copy.stored));
   note_stored(copy, count == pile.delivery_counts.end() ? 0 : count->second);

@@ -20,10 +20,10 @@ constexpr std::uint64_t idle_checkpoints = 2;
 void Log::thin_piles() {
   bool is_look_due = looked_at_ != checkpoint_count_ || dropped_bytes_ >= segment_size_;
   if (thinning_) {
-    if (keeper_->thinning_count() != thinning_count_) return;
+    if (maintenance_->thinning_count() != thinning_count_) return;
     is_look_due =
         is_look_due || thinning_->is_done || thinning_->is_damaged || thinning_->is_too_large;
-    put_in_place(*std::exchange(thinning_, nullptr));
+    install(*std::exchange(thinning_, nullptr));
   }
   if (!is_look_due) return;
   looked_at_ = checkpoint_count_;
@@ -79,7 +79,7 @@ std::optional<Piles::Slot> Log::pile_to_thin() {
 }
 
 // The next checkpoint names the new file; only then the old one goes.
-void Log::put_in_place(const Thinning& thinning) {
+void Log::install(const Thinning& thinning) {
   if (piles_.has(thinning.slot)) {
     Pile& pile = piles_.at(thinning.slot);
     if (thinning.is_damaged) pile.is_damaged = true;

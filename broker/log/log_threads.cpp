@@ -1,4 +1,4 @@
-// Who does what was handed over: the writer's thread and the keeper's, or step().
+// Who does what was handed over: the writer's thread and the maintenance thread, or step().
 #include <exception>
 #include <string>
 #include <utility>
@@ -15,65 +15,65 @@ constexpr std::size_t buffer_count_max = 4;
 constexpr std::size_t buffer_size_max = 4u << 20;
 }  // namespace
 
-void Log::hand_over(Chore chore) {
+void Log::hand_over(MaintenanceTask task) {
   {
     const std::lock_guard lock(mutex_);
-    chores_.push_back(std::move(chore));
+    tasks_.push_back(std::move(task));
   }
-  keeper_wake_.notify_one();
+  maintenance_wake_.notify_one();
 }
 
-void Log::step_keeper() {
+void Log::step_maintenance() {
   std::unique_lock lock(mutex_);
-  while (!failed_ && has_chore())
-    do_chore(lock);
+  while (!failed_ && has_due_task())
+    perform_task(lock);
   lock.unlock();
-  if (!failed_ && space_->wants_spare()) make_spare();
+  if (!failed_ && disk_reserve_->wants_spare()) make_spare();
 }
 
 void Log::write_batches() {
   {
     const std::lock_guard lock(mutex_);
     if (failed_) return;
-    at_hand_.swap(batches_);
+    current_batches_.swap(batches_);
   }
   try {
-    writer_->run(at_hand_, [this] {
+    writer_->run(current_batches_, [this] {
       if (options_.on_durable) options_.on_durable();
-      // Between the keeper's look at durable() and its sleep the lock is held.
+      // Between the maintenance thread's look at durable() and its sleep the lock is held.
       bool has_work = false;
       {
         const std::lock_guard lock(mutex_);
-        has_work = has_chore() || space_->wants_spare();
+        has_work = has_due_task() || disk_reserve_->wants_spare();
       }
-      if (has_work) keeper_wake_.notify_one();
+      if (has_work) maintenance_wake_.notify_one();
     });
   } catch (const IoError& error) {
     if (!HAYPILE_CANARY(error_not_final)) fail(error);
   }
-  give_buffers_back();
+  return_buffers();
 }
 
-void Log::give_buffers_back() {
+void Log::return_buffers() {
   std::uint64_t size = 0;
   const std::lock_guard lock(mutex_);
-  for (WriteBatch& batch : at_hand_) {
+  for (WriteBatch& batch : current_batches_) {
     size += batch.bytes.size();
     if (buffers_.size() < buffer_count_max && batch.bytes.capacity() <= buffer_size_max) {
       buffers_.push_back(std::move(batch.bytes));
     }
   }
-  at_hand_.clear();
+  current_batches_.clear();
   unwritten_batch_bytes_.fetch_sub(size, std::memory_order_relaxed);
 }
 
 // The lock is held before and after.
-void Log::do_chore(std::unique_lock<std::mutex>& lock) {
-  const Chore chore = std::move(chores_.front());
-  chores_.pop_front();
+void Log::perform_task(std::unique_lock<std::mutex>& lock) {
+  const MaintenanceTask task = std::move(tasks_.front());
+  tasks_.pop_front();
   lock.unlock();
   try {
-    keeper_->perform(chore);
+    maintenance_->perform(task);
     if (options_.on_durable) options_.on_durable();
   } catch (const IoError& error) {
     fail(error);
@@ -83,7 +83,7 @@ void Log::do_chore(std::unique_lock<std::mutex>& lock) {
 
 void Log::make_spare() {
   try {
-    space_->zero_some();
+    disk_reserve_->zero_some();
   } catch (const IoError& error) {
     fail(error);
   }
@@ -100,15 +100,16 @@ void Log::run_writer() {
   }
 }
 
-void Log::run_keeper() {
+void Log::run_maintenance() {
   std::unique_lock lock(mutex_);
   while (true) {
-    keeper_wake_.wait(
-        lock, [this] { return failed_ || keeper_stops_ || has_chore() || space_->wants_spare(); });
+    maintenance_wake_.wait(lock, [this] {
+      return failed_ || maintenance_stops_ || has_due_task() || disk_reserve_->wants_spare();
+    });
     if (failed_) return;
-    if (has_chore()) {
-      do_chore(lock);
-    } else if (keeper_stops_) {
+    if (has_due_task()) {
+      perform_task(lock);
+    } else if (maintenance_stops_) {
       return;
     } else {
       lock.unlock();
@@ -121,7 +122,7 @@ void Log::run_keeper() {
 void Log::start_threads() {
   const SignalsBlocked blocked;
   writer_thread_ = std::thread([this] { run(&Log::run_writer); });
-  keeper_thread_ = std::thread([this] { run(&Log::run_keeper); });
+  maintenance_thread_ = std::thread([this] { run(&Log::run_maintenance); });
 }
 
 // A want of memory is as final as a write that has failed.
@@ -133,7 +134,7 @@ void Log::run(void (Log::*thread)()) {
   }
 }
 
-// The writer first: what it writes is what the keeper waits for.
+// The writer first: what it writes is what maintenance waits for.
 void Log::stop_threads() {
   if (!writer_thread_.joinable()) return;
   const auto stop = [this](bool& stops, std::condition_variable& wake, std::thread& thread) {
@@ -145,7 +146,7 @@ void Log::stop_threads() {
     thread.join();
   };
   stop(writer_stops_, writer_wake_, writer_thread_);
-  stop(keeper_stops_, keeper_wake_, keeper_thread_);
+  stop(maintenance_stops_, maintenance_wake_, maintenance_thread_);
 }
 
 void Log::fail(const IoError& error) {
@@ -157,7 +158,7 @@ void Log::fail(const IoError& error) {
     const std::lock_guard lock(mutex_);
     if (std::exchange(failed_, true)) return;
   }
-  keeper_wake_.notify_one();
+  maintenance_wake_.notify_one();
   writer_wake_.notify_one();
   if (options_.on_failure) options_.on_failure(error.what());
 }

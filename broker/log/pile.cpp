@@ -64,12 +64,12 @@ PileBuilder::PileBuilder(LogPosition pile, LogPosition file, const DirectoryId& 
   put_u64(bytes_, checksum(bytes_, id_, 0));
 }
 
-bool PileBuilder::continues_extent(const engine::CopyToStore& copy) const {
+bool PileBuilder::continues_extent(const engine::MessageToStore& copy) const {
   return !extents_.empty() && extents_.back().queue == copy.queue &&
          extents_.back().priority == copy.priority && copy.place > last_place_;
 }
 
-std::uint32_t PileBuilder::add(const engine::CopyToStore& copy) {
+std::uint32_t PileBuilder::add(const engine::MessageToStore& copy) {
   const auto& message = copy.message;
   const std::size_t weight = weight_of(message);
   if (block_ == 0 || !continues_extent(copy) || block_weight_ + weight > block_size) {
@@ -109,7 +109,7 @@ std::uint32_t PileBuilder::add(const engine::CopyToStore& copy) {
 
 // Whoever is the last to have it in memory does not know that it is shared. A block does not refer
 // to itself.
-const Home* PileBuilder::home_of(const engine::CopyToStore& copy) const {
+const Home* PileBuilder::home_of(const engine::MessageToStore& copy) const {
   if (homes_.empty()) return nullptr;
   auto found = homes_.find(copy.position);
   if (found != homes_.end() && HAYPILE_CANARY(wrong_home)) found = homes_.begin();
@@ -117,7 +117,7 @@ const Home* PileBuilder::home_of(const engine::CopyToStore& copy) const {
 }
 
 // The body is appended by itself: room for it would be filled with zeros first.
-void PileBuilder::append(const engine::CopyToStore& copy, std::uint8_t flags, const Home* home) {
+void PileBuilder::append(const engine::MessageToStore& copy, std::uint8_t flags, const Home* home) {
   const auto& message = copy.message;
   char* to = extend(bytes_, 1 + 5 * varint_size_max + strings_size_max(message));
   *to++ = static_cast<char>(flags);
@@ -134,7 +134,7 @@ void PileBuilder::append(const engine::CopyToStore& copy, std::uint8_t flags, co
   bytes_ += message.body;
 }
 
-void PileBuilder::open_block(const engine::CopyToStore& copy) {
+void PileBuilder::open_block(const engine::MessageToStore& copy) {
   close_block();
   block_ = size();
   bytes_.append(block_header_size, '\0');

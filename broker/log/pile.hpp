@@ -62,7 +62,7 @@ class PileBuilder {
   PileBuilder(LogPosition pile, LogPosition file, const DirectoryId& id, std::string buffer = {});
 
   // Returns the index.
-  std::uint32_t add(const engine::CopyToStore& copy);
+  std::uint32_t add(const engine::MessageToStore& copy);
   // The next one to be added has this index, which is not below count().
   void pass_to(std::uint32_t index) { count_ = index; }
   // Of indices.
@@ -78,11 +78,11 @@ class PileBuilder {
   const std::vector<Extent>& extents() const { return extents_; }
 
  private:
-  bool continues_extent(const engine::CopyToStore& copy) const;
-  void open_block(const engine::CopyToStore& copy);
+  bool continues_extent(const engine::MessageToStore& copy) const;
+  void open_block(const engine::MessageToStore& copy);
   void close_block();
-  const Home* home_of(const engine::CopyToStore& copy) const;
-  void append(const engine::CopyToStore& copy, std::uint8_t flags, const Home* home);
+  const Home* home_of(const engine::MessageToStore& copy) const;
+  void append(const engine::MessageToStore& copy, std::uint8_t flags, const Home* home);
 
   const LogPosition file_;
   const DirectoryId id_;

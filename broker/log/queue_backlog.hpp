@@ -115,9 +115,9 @@ class PileReader {
 
 class QueueBacklog final : public engine::Backlog {
  public:
-  class Host {
+  class Owner {
    public:
-    virtual ~Host() = default;
+    virtual ~Owner() = default;
     // `count` of those with that index and the following have left the queue, unread: the others
     // had left it before. Nothing is known of the bodies' size if it is not given.
     virtual void drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t end,
@@ -126,7 +126,7 @@ class QueueBacklog final : public engine::Backlog {
     virtual void fail(const IoError& error) = 0;
   };
   // All outlive it.
-  QueueBacklog(Piles& piles, PileReader& reader, Host& host)
+  QueueBacklog(Piles& piles, PileReader& reader, Owner& host)
       : piles_(piles), reader_(reader), host_(host) {}
 
   // Of an extent: what has not been read.
@@ -187,7 +187,7 @@ class QueueBacklog final : public engine::Backlog {
 
   Piles& piles_;
   PileReader& reader_;
-  Host& host_;
+  Owner& host_;
   std::vector<Range> ranges_;
   std::deque<Part> parts_;  // by their next places
   std::size_t unread_count_ = 0;

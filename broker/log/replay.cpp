@@ -7,7 +7,7 @@
 
 #include "engine/canary.hpp"
 #include "log/checkpoint.hpp"
-#include "log/copies.hpp"
+#include "log/live_messages.hpp"
 #include "log/records.hpp"
 #include "log/segment.hpp"
 
@@ -53,7 +53,7 @@ class Replay {
   std::vector<std::uint64_t> numbers_;
   LogPosition definitions_from_ = 0;
   LogState state_;
-  std::optional<Copies> copies_;
+  std::optional<LiveMessages> copies_;
   std::string segment_bytes_;  // of the one that is being read
   std::uint64_t record_count_ = 0;
   std::uint64_t torn_bytes_ = 0;
@@ -201,7 +201,7 @@ void Replay::hand_over(LogPosition position, const Record& record, engine::Recov
                        RecoveryReport& report) {
   const auto* publish = std::get_if<PublishRecord>(&record);
   if (!publish || position < state_.moved) return;
-  std::vector<engine::RecoveredCopy> copies;
+  std::vector<engine::RecoveredRef> copies;
   for (const engine::QueueId queue : publish->queues) {
     const auto copy = copies_->find(position, queue);
     if (!copy || !state_.catalog.has_queue(queue)) continue;
@@ -211,7 +211,7 @@ void Replay::hand_over(LogPosition position, const Record& record, engine::Recov
   if (copies.empty()) return;
   SegmentUse& use = state_.segments[position / state_.segment_size - state_.first_segment];
   use.live_count += copies.size();
-  use.copy_bytes += pile_size_max(publish->message, copies.size());
+  use.pile_bytes += pile_size_max(publish->message, copies.size());
   recovery.message(position, publish->message, copies);
 }
 

@@ -35,7 +35,7 @@ struct SegmentUse {
   std::uint64_t live_count = 0;   // copies of its messages in queues
   std::uint64_t moved_count = 0;  // of these, what the open pile has
   // At least what these would take in piles; 0 if there is none.
-  std::uint64_t copy_bytes = 0;
+  std::uint64_t pile_bytes = 0;
 };
 
 // Where a log goes on.

@@ -25,28 +25,28 @@ class Ignored final : public engine::Recovery {
   void binding(const engine::BindingDefinition&) override {}
   void backlog(engine::QueueId, std::uint8_t, engine::Backlog&) override {}
   void message(LogPosition, const engine::MessageView&,
-               std::span<const engine::RecoveredCopy>) override {}
+               std::span<const engine::RecoveredRef>) override {}
 };
 
 class Salvage {
  public:
-  Salvage(Survey& survey, FileSystem& files, const std::string& from, const std::string& to,
-          const DirectoryId& id, std::uint32_t segment_size_if_unknown)
-      : survey_(survey),
+  Salvage(LogInspector& inspector, FileSystem& files, const std::string& from,
+          const std::string& to, const DirectoryId& id, std::uint32_t segment_size_if_unknown)
+      : inspector_(inspector),
         files_(files),
         from_(from),
         to_(to),
         id_(id),
-        segment_size_(survey.segment_size()) {
+        segment_size_(inspector.segment_size()) {
     if (segment_size_ < segment_size_min || segment_size_ > UINT32_MAX) {
       segment_size_ = segment_size_if_unknown;
     }
   }
 
   void run() {
-    survey_.piles().each([this](Piles::Slot, const Pile& pile) {
+    inspector_.piles().each([this](Piles::Slot, const Pile& pile) {
       if (pile.live_count() == 0) return;
-      if (survey_.is_damaged(pile) && !HAYPILE_CANARY(salvage_copies_damage)) {
+      if (inspector_.is_damaged(pile) && !HAYPILE_CANARY(salvage_copies_damage)) {
         rewrite(pile);
       } else {
         copy(pile);
@@ -79,8 +79,8 @@ class Salvage {
   // Under the same numbers; indices change, but there is no log yet that has them.
   void rewrite(const Pile& pile) {
     PileBuilder builder(pile.number, pile.file, id_);
-    survey_.each_stored(pile, [&](engine::QueueId queue, std::uint8_t priority,
-                                  const engine::StoredMessage& stored) {
+    inspector_.each_stored(pile, [&](engine::QueueId queue, std::uint8_t priority,
+                                     const engine::StoredMessage& stored) {
       builder.add({.queue = queue,
                    .position = stored.position,
                    .priority = priority,
@@ -111,8 +111,8 @@ class Salvage {
   std::uint64_t first_free_segment() {
     std::uint64_t number = 1;
     if (HAYPILE_CANARY(salvage_repeats_positions)) return number;
-    if (survey_.last_segment() < position_max / segment_size_ / 2) {
-      number = survey_.last_segment() + 1;
+    if (inspector_.last_segment() < position_max / segment_size_ / 2) {
+      number = inspector_.last_segment() + 1;
     }
     piles_.each([&](Piles::Slot, const Pile& pile) {
       number = std::max(number, pile.file / segment_size_ + 1);
@@ -133,7 +133,7 @@ class Salvage {
     const LogPosition begin = number * segment_size_;
     replace_file(files_, to_, checkpoint_name,
                  encode_checkpoint({.first_segment = number, .position = begin, .moved = begin},
-                                   survey_.catalog(), piles_, id_));
+                                   inspector_.catalog(), piles_, id_));
   }
 
   void write_messages() {
@@ -151,13 +151,13 @@ class Salvage {
       log.step();
       if (!failure.empty()) throw IoError(failure);
     };
-    survey_.each_logged(
-        [&](const engine::MessageView& message, std::span<const engine::RecoveredCopy> copies) {
+    inspector_.each_logged(
+        [&](const engine::MessageView& message, std::span<const engine::RecoveredRef> copies) {
           std::vector<engine::QueueId> queues;
-          for (const engine::RecoveredCopy& copy : copies)
+          for (const engine::RecoveredRef& copy : copies)
             queues.push_back(copy.queue);
           const LogPosition position = log.publish(message, queues);
-          for (const engine::RecoveredCopy& copy : copies) {
+          for (const engine::RecoveredRef& copy : copies) {
             if (copy.delivery_count == 0) continue;
             log.set_delivery_count({.queue = copy.queue, .message = position}, copy.delivery_count);
           }
@@ -166,7 +166,7 @@ class Salvage {
     write();
   }
 
-  Survey& survey_;
+  LogInspector& inspector_;
   FileSystem& files_;
   const std::string from_;
   const std::string to_;
@@ -177,10 +177,10 @@ class Salvage {
 
 }  // namespace
 
-void write_salvaged(Survey& survey, FileSystem& files, const std::string& from,
+void write_salvaged(LogInspector& inspector, FileSystem& files, const std::string& from,
                     const std::string& to, const DirectoryId& id,
                     std::uint32_t segment_size_if_unknown) {
-  Salvage(survey, files, from, to, id, segment_size_if_unknown).run();
+  Salvage(inspector, files, from, to, id, segment_size_if_unknown).run();
 }
 
 }  // namespace haypile::log

@@ -11,7 +11,8 @@
 
 namespace haypile::log {
 
-// One pile's: made by the engine's thread, carried out by the keeper's, and then put in place.
+// One pile's: made by the engine's thread, carried out by the maintenance thread, and then put in
+// place.
 struct Thinning {
   Piles::Slot slot = 0;
   LogPosition pile = 0;

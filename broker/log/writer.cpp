@@ -8,7 +8,8 @@
 namespace haypile::log {
 
 Writer::Writer(FileSystem& files, std::string directory, const DirectoryId& id,
-               std::uint64_t segment_size, std::uint64_t segment, Space& space, Newest& newest)
+               std::uint64_t segment_size, std::uint64_t segment, DiskReserve& space,
+               Newest& newest)
     : files_(files),
       directory_(std::move(directory)),
       id_(id),

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "log/disk_reserve.hpp"
 #include "log/file_system.hpp"
 #include "log/format.hpp"
 #include "log/newest.hpp"
-#include "log/space.hpp"
 
 namespace haypile::log {
 
@@ -28,7 +28,7 @@ class Writer {
  public:
   // `segment` is the one to go on with; 0 if there is none yet. All outlive the writer.
   Writer(FileSystem& files, std::string directory, const DirectoryId& id,
-         std::uint64_t segment_size, std::uint64_t segment, Space& space, Newest& newest);
+         std::uint64_t segment_size, std::uint64_t segment, DiskReserve& space, Newest& newest);
 
   // Writes all in their order, with one sync for each segment that is written to. Calls
   // `on_durable` whenever durable() has risen. Throws IoError; nothing may be done afterwards.
@@ -48,7 +48,7 @@ class Writer {
   const DirectoryId id_;
   const std::uint64_t segment_size_;
   std::uint64_t segment_;
-  Space& space_;
+  DiskReserve& space_;
   Newest& newest_;
   std::unique_ptr<File> file_;
   LogPosition written_ = 0;

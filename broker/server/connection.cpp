@@ -52,7 +52,7 @@ session::LoginAnswer Connection::log_in(std::string_view user, std::string_view 
   if (user == "guest" && password == "guest" && peer_.is_local) {
     return session::LoginAnswer::accepted;
   }
-  refuse_at_ = std::min(core_.door().refuse(peer_), login_until_);
+  refuse_at_ = std::min(core_.admission().refuse(peer_), login_until_);
   return session::LoginAnswer::refused;
 }
 
@@ -64,9 +64,9 @@ session::SessionMemory& Connection::memory() {
   return core_.session_memory();
 }
 
-bool Connection::holds_publishers_back() {
+bool Connection::publishers_must_wait() {
   vhost_->set_memory_elsewhere(core_.session_memory().bytes());
-  return vhost_->holds_publishers();
+  return vhost_->publishers_must_wait();
 }
 
 engine::Engine* Connection::find_vhost(std::string_view name) {
@@ -113,7 +113,7 @@ void Connection::read() {
   if (reading_) return read_socket();
   if (!socket_.is_open() || session_.pause() != session::Pause::turn) return;
   update_clock();
-  use_rest();
+  process_rest();
 }
 
 void Connection::read_socket() {
@@ -132,7 +132,7 @@ void Connection::read_socket() {
   } else if (error) {
     close(error == asio::error::eof ? "closed by the client" : error.message());
   } else {
-    use({buffer.data(), rest_.size() + count});
+    process_input({buffer.data(), rest_.size() + count});
   }
 }
 
@@ -149,7 +149,7 @@ std::size_t Connection::read_size(std::size_t room) const {
 
 // Without memory for what it has to keep of a client, or to say to it, the connection ends. Within
 // the engine there is no way back from that.
-void Connection::use(std::string_view bytes) {
+void Connection::process_input(std::string_view bytes) {
   if (vhost_) vhost_->engine().work().begin_share();
   std::size_t used = 0;
   try {
@@ -163,13 +163,13 @@ void Connection::use(std::string_view bytes) {
   } catch (const std::bad_alloc&) {
     return close("out of memory");
   }
-  after_session();
+  update_waits();
 }
 
 // What is left may be part of what there was.
-void Connection::use_rest() {
+void Connection::process_rest() {
   const std::string left = std::exchange(rest_, {});
-  use(left);
+  process_input(left);
 }
 
 void Connection::keep(std::string_view rest) {
@@ -186,7 +186,7 @@ void Connection::count_rest(std::size_t bytes) {
 }
 
 // Whatever the session was told may have changed what it waits for.
-void Connection::after_session() {
+void Connection::update_waits() {
   await_log();
   if (session_.finished() && drain_until_ == Clock::time_point{}) {
     drain_until_ = Clock::now() + core_.settings().close_timeout;
@@ -216,16 +216,16 @@ void Connection::after_session() {
   }
 }
 
-void Connection::go_on_if_over() {
-  if (!session_.try_to_go_on(Clock::now())) return;
+void Connection::resume_if_over() {
+  if (!session_.try_to_resume(Clock::now())) return;
   update_clock();
-  use_rest();
+  process_rest();
 }
 
 // Whoever was told of the alarm is told of its end, too.
-bool Connection::try_to_go_on() {
+bool Connection::try_to_resume() {
   if (!socket_.is_open()) return true;
-  go_on_if_over();
+  resume_if_over();
   if (!socket_.is_open()) return true;
   if (deadline() < armed_for_) arm_timer();
   is_listed_ = session_.pause() == session::Pause::alarm || session_.has_told_blocked();
@@ -235,14 +235,14 @@ bool Connection::try_to_go_on() {
 void Connection::try_room() {
   awaits_room_ = false;
   if (!socket_.is_open()) return;
-  go_on_if_over();
+  resume_if_over();
   if (socket_.is_open() && session_.pause() == session::Pause::room &&
       !std::exchange(awaits_room_, true)) {
     core_.await_room(shared_from_this());
   }
 }
 
-void Connection::look_after() {
+void Connection::check_peer() {
   if (!socket_.is_open()) return;
   ::pollfd peer{socket_.native_handle(), POLLRDHUP, 0};
   if (::poll(&peer, 1, 0) > 0) close("the client has gone");
@@ -289,7 +289,7 @@ std::size_t Connection::write() {
     return 0;
   }
   session_.output_sent(sent, Clock::now());  // may give it more to send
-  if (session_.pause() == session::Pause::unread) go_on_if_over();
+  if (session_.pause() == session::Pause::unread) resume_if_over();
   if (!socket_.is_open()) return sent;
   if (deadline() < armed_for_) arm_timer();
   if (sent < offered) wait_writable();
@@ -309,8 +309,8 @@ void Connection::log_advanced() {
   awaiting_log_ = false;
   session_.log_advanced();
   await_log();
-  if (session_.finished()) return after_session();
-  if (session_.pause() == session::Pause::unread) go_on_if_over();
+  if (session_.finished()) return update_waits();
+  if (session_.pause() == session::Pause::unread) resume_if_over();
 }
 
 void Connection::await_log() {
@@ -321,7 +321,7 @@ void Connection::await_log() {
 void Connection::shut_down() {
   if (session_.finished()) return close(session_.reason());
   session_.shut_down(Clock::now());
-  after_session();
+  update_waits();
 }
 
 Clock::time_point Connection::deadline() const {

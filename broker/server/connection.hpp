@@ -22,7 +22,7 @@ class Core;
 // thread only.
 class Connection final : public std::enable_shared_from_this<Connection>,
                          public vhost::Participant,
-                         private session::Host {
+                         private session::SessionHost {
  public:
   // The core outlives the connection.
   Connection(Core& core, Socket socket, Peer peer, LoginGate::Place place, engine::OwnerId id);
@@ -40,8 +40,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void log_advanced() override;
   void tell_alarm(std::string_view text) override { session_.tell_blocked(text); }
   // While nothing is read: a peer that has gone is noticed.
-  void look_after() override;
-  bool try_to_go_on() override;
+  void check_peer() override;
+  bool try_to_resume() override;
   // There may be room for the message that it has begun.
   void try_room();
   bool has_gone() const override { return !socket_.is_open(); }
@@ -55,7 +55,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   session::LoginAnswer log_in(std::string_view user, std::string_view password) override;
   engine::Engine* find_vhost(std::string_view name) override;
   session::SessionMemory& memory() override;
-  bool holds_publishers_back() override;
+  bool publishers_must_wait() override;
   std::uint64_t disk_room() override { return vhost_->disk_room(); }
   std::string unique_name() override;
   void output_ready() override;
@@ -67,13 +67,13 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void read_socket();
   std::size_t read_size(std::size_t room) const;
   // Offers the session what it has left of the input.
-  void use(std::string_view bytes);
-  void use_rest();
+  void process_input(std::string_view bytes);
+  void process_rest();
   void keep(std::string_view rest);
   void count_rest(std::size_t bytes);
-  void go_on_if_over();
+  void resume_if_over();
   std::size_t write();
-  void after_session();
+  void update_waits();
   void await_log();
   bool waits_for_refusal() const;
   void wait_writable();
@@ -101,7 +101,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   bool awaits_turn_ = false;  // its virtual host calls read()
   bool publishes_ = false;    // did in the last read
   bool writing_ = false;
-  bool is_listed_ = false;    // its virtual host calls try_to_go_on()
+  bool is_listed_ = false;    // its virtual host calls try_to_resume()
   bool awaits_room_ = false;  // the core calls try_room()
   bool dirty_ = false;        // on the core's list, as the next one
   bool awaiting_log_ = false;

@@ -21,7 +21,7 @@ namespace haypile::server {
 namespace {
 
 constexpr std::size_t read_size_bytes = 256u << 10;
-constexpr engine::TimeMs cut_letters_interval_ms = 60'000;
+constexpr engine::TimeMs stopped_letters_interval_ms = 60'000;
 constexpr std::size_t flushes_per_turn = 500;
 constexpr std::size_t sent_bytes_per_turn = 4u << 20;
 constexpr std::size_t small_output_max_bytes = 64u << 10;
@@ -39,15 +39,15 @@ Core::Core(asio::io_context& io, BrokerOptions options)
       options_(checked(std::move(options))),
       memory_limit_bytes_(options_.memory_limit_bytes),
       session_memory_(memory_limit_bytes_),
-      door_(io, {options_.login_max, options_.login_max_per_address},
-            [this](Severity severity, const std::string& line) { report(severity, line); }),
+      admission_(io, {options_.login_max, options_.login_max_per_address},
+                 [this](Severity severity, const std::string& line) { report(severity, line); }),
       stop_timer_(io),
       vhost_timer_(io,
                    [this] {
                      vhost_timer_set_for_ = engine::no_deadline;
                      schedule_turn();
                    }),
-      look_after_timer_(io) {
+      paused_check_timer_(io) {
   settings_.product = options_.product;
   // Whoever goes by that name looks at the version too: of one that has all that is here.
   settings_.version =
@@ -93,8 +93,8 @@ std::unique_ptr<log::Log> Core::make_log(const std::string& vhost) {
 }
 
 void Core::open_vhost(const std::string& name) {
-  auto vhost =
-      std::make_unique<vhost::Vhost>(name, wire_, make_log(name), vhost_limits(), random_number());
+  auto vhost = std::make_unique<vhost::Vhost>(name, property_codec_, make_log(name), vhost_limits(),
+                                              random_number());
   const log::RecoveryReport found = vhost->start(read_clocks());
   if (directory_) report(Severity::info, "vhost '" + name + "' recovered: " + to_json(found));
   if (directory_) directory_->add_vhost(name);
@@ -106,7 +106,7 @@ Listening Core::listen(const std::vector<asio::ip::address>& addresses, std::uin
   const auto on_accept = [this](Socket socket, Peer peer) {
     adopt(std::move(socket), std::move(peer));
   };
-  const auto on_turned_away = [this] { door_.out_of_descriptors(); };
+  const auto on_turned_away = [this] { admission_.out_of_descriptors(); };
   Listening listening;
   for (auto& acceptor : open_acceptors(io_, addresses, port)) {
     const auto endpoint = acceptor.local_endpoint();
@@ -121,7 +121,7 @@ Listening Core::listen(const std::vector<asio::ip::address>& addresses, std::uin
 void Core::adopt(Socket socket, Peer peer) {
   if (stopping_ || failed_) return;
   LoginGate::Place place;
-  if (!door_.enter(socket, peer, place)) return;
+  if (!admission_.enter(socket, peer, place)) return;
   report(Severity::debug, "connection from " + peer.name);
   const auto connection = std::make_shared<Connection>(*this, std::move(socket), std::move(peer),
                                                        std::move(place), ++last_id_);
@@ -151,12 +151,12 @@ void Core::add_dirty(std::shared_ptr<Connection> connection) {
 
 void Core::pause(vhost::Vhost& vhost, std::shared_ptr<Connection> connection) {
   vhost.pause(std::move(connection));
-  look_after_paused();
+  check_paused_peers();
 }
 
 void Core::await_room(std::shared_ptr<Connection> connection) {
   without_room_.push_back(std::move(connection));
-  look_after_paused();
+  check_paused_peers();
 }
 
 void Core::resume_those_without_room() {
@@ -169,21 +169,21 @@ void Core::resume_those_without_room() {
 }
 
 // Nothing is read from them, so that nothing else would tell that one has gone.
-void Core::look_after_paused() {
-  if (std::exchange(looking_after_, true)) return;
-  look_after_timer_.expires_after(look_after_interval);
-  look_after_timer_.async_wait([this](const boost::system::error_code& error) {
-    looking_after_ = false;
+void Core::check_paused_peers() {
+  if (std::exchange(checks_paused_, true)) return;
+  paused_check_timer_.expires_after(look_after_interval);
+  paused_check_timer_.async_wait([this](const boost::system::error_code& error) {
+    checks_paused_ = false;
     if (error) return;
     for (const auto& [name, vhost] : vhosts_) {
-      vhost->look_after_paused();
-      if (vhost->has_paused()) look_after_paused();
+      vhost->check_paused_peers();
+      if (vhost->has_paused()) check_paused_peers();
     }
     const Connections without_room = without_room_;
     for (const auto& connection : without_room)
-      connection->look_after();
+      connection->check_peer();
     std::erase_if(without_room_, [](const auto& connection) { return connection->has_gone(); });
-    if (!without_room_.empty()) look_after_paused();
+    if (!without_room_.empty()) check_paused_peers();
   });
 }
 
@@ -203,7 +203,7 @@ void Core::turn() {
   turn_scheduled_ = false;
   flush_dirty();
   report_alarms();
-  report_cut_letters();
+  report_stopped_letters();
   return_memory();
   for (const auto& [name, vhost] : vhosts_) {
     if (vhost->wants_turn()) schedule_turn();
@@ -261,13 +261,13 @@ void Core::report_alarms() {
   reported_alarms_ = alarms;
 }
 
-void Core::report_cut_letters() {
+void Core::report_stopped_letters() {
   const engine::TimeMs now = read_boot_clock();
-  if (now < cut_letters_reported_at_ + cut_letters_interval_ms) return;
+  if (now < stopped_letters_reported_at_ + stopped_letters_interval_ms) return;
   for (const auto& [name, vhost] : vhosts_) {
-    const engine::CutLetters cut = vhost->engine().take_cut_letters();
+    const engine::StoppedLetters cut = vhost->engine().take_stopped_letters();
     if (!cut.any()) continue;
-    cut_letters_reported_at_ = now;
+    stopped_letters_reported_at_ = now;
     report(Severity::warning, "vhost '" + name + "': " + to_text(cut));
   }
 }
@@ -304,8 +304,8 @@ void Core::fail(const std::string& line) {
 void Core::stop() {
   if (std::exchange(stopping_, true)) return;
   vhost_timer_.close();
-  look_after_timer_.cancel();
-  door_.close();
+  paused_check_timer_.cancel();
+  admission_.close();
   for (const auto& listener : listeners_)
     listener->close();
   const auto all = connections_;

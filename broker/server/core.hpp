@@ -20,14 +20,14 @@
 #include <haypile/broker.hpp>
 
 #include "log/data_directory.hpp"
+#include "server/admission.hpp"
 #include "server/boot_timer.hpp"
-#include "server/door.hpp"
 #include "server/listener.hpp"
 #include "server/memory_return.hpp"
 #include "server/socket.hpp"
+#include "session/amqp_property_codec.hpp"
 #include "session/memory.hpp"
 #include "session/settings.hpp"
-#include "session/wire_format.hpp"
 #include "vhost/vhost.hpp"
 
 namespace haypile::server {
@@ -61,7 +61,7 @@ class Core {
   // Null if there is none of that name.
   vhost::Vhost* find_vhost(std::string_view name);
   // Who may log in, and when it is told that it may not.
-  Door& door() { return door_; }
+  Admission& admission() { return admission_; }
   // A place to read to; what is in it is lost when the handler returns.
   std::span<char> read_buffer() { return read_buffer_; }
   // Its output is flushed at the end of the turn.
@@ -88,9 +88,9 @@ class Core {
   void flush_some(std::deque<std::shared_ptr<Connection>>& connections, std::size_t count,
                   std::size_t output_max_bytes);
   void report_alarms();
-  void report_cut_letters();
+  void report_stopped_letters();
   void return_memory();
-  void look_after_paused();
+  void check_paused_peers();
   void arm_vhost_timer();
   void log_advanced();
   void resume_those_without_room();
@@ -101,9 +101,9 @@ class Core {
   const std::size_t memory_limit_bytes_;
   session::Settings settings_;
   session::SessionMemory session_memory_;
-  const session::WireFormat wire_;
+  const session::AmqpPropertyCodec property_codec_;
   std::vector<char> read_buffer_;
-  Door door_;
+  Admission admission_;
   std::optional<log::DataDirectory> directory_;
   std::map<std::string, std::unique_ptr<vhost::Vhost>, std::less<>> vhosts_;
   std::vector<std::unique_ptr<Listener>> listeners_;
@@ -117,13 +117,13 @@ class Core {
   bool stopping_ = false;
   bool failed_ = false;
   vhost::Alarms reported_alarms_;
-  engine::TimeMs cut_letters_reported_at_ = 0;  // on the boot clock
+  engine::TimeMs stopped_letters_reported_at_ = 0;  // on the boot clock
   MemoryReturn memory_return_;
   asio::steady_timer stop_timer_;
   BootTimer vhost_timer_;  // for the first of their deadlines
   engine::TimeMs vhost_timer_set_for_ = engine::no_deadline;
-  asio::steady_timer look_after_timer_;
-  bool looking_after_ = false;
+  asio::steady_timer paused_check_timer_;
+  bool checks_paused_ = false;
 };
 
 }  // namespace haypile::server

@@ -2,8 +2,8 @@
 
 #include <string>
 
+#include "session/amqp_property_codec.hpp"
 #include "session/refusals.hpp"
-#include "session/wire_format.hpp"
 
 namespace haypile::session {
 

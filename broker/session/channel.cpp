@@ -19,19 +19,19 @@ constexpr std::size_t fixed_bytes = sizeof(Channel) + 512;
 
 }  // namespace
 
-Channel::Channel(Link& link, engine::Engine& engine, std::uint16_t number)
-    : link_(link), engine_(engine), number_(number), consumers_(engine, *this, link.owner) {
-  link_.memory.add(fixed_bytes, 0);
-  consumers_.set_properties_max(link_.properties_max_bytes());
+Channel::Channel(ConnectionContext& link, engine::Engine& engine, std::uint16_t number)
+    : context_(link), engine_(engine), number_(number), subscriptions_(engine, *this, link.owner) {
+  context_.memory.add(fixed_bytes, 0);
+  subscriptions_.set_properties_max(context_.properties_max_bytes());
 }
 
 Channel::~Channel() {
-  consumers_.close();
+  subscriptions_.close();
   forget_transaction();
   set_unfinished(0);
   held_ = {};
   count_held();
-  link_.memory.add(0, fixed_bytes);
+  context_.memory.add(0, fixed_bytes);
 }
 
 Fault Channel::on_method(amqp::MethodId id, std::string_view payload) {
@@ -132,7 +132,7 @@ void Channel::log_advanced() {
   const engine::LogPosition durable = engine_.journal().durable();
   listed_ = false;
   if (!held_.empty()) {
-    link_.say([&] { held_.release(durable, link_.output()); });
+    context_.append([&] { held_.release(durable, context_.output()); });
     count_held();
   }
   send_confirms();
@@ -142,10 +142,10 @@ void Channel::log_advanced() {
 
 void Channel::resume() {
   if (state_ != State::open) return;
-  if (link_.has_room()) {
-    consumers_.resume();
+  if (context_.has_room()) {
+    subscriptions_.resume();
   } else {
-    link_.room_was_refused = true;
+    context_.room_was_refused = true;
   }
 }
 
@@ -158,11 +158,11 @@ void Channel::close_if_refused() {
 
 void Channel::count_held() {
   const OutputSizes sizes = held_.sizes();
-  link_.count_held(sizes, std::exchange(held_counted_, sizes));
+  context_.count_held(sizes, std::exchange(held_counted_, sizes));
 }
 
 void Channel::close(const Fault& fault) {
-  consumers_.close();
+  subscriptions_.close();
   forget_transaction();
   draft_.reset();
   set_unfinished(0);
@@ -175,7 +175,7 @@ void Channel::close(const Fault& fault) {
 
 // What the client published before is safe when it is answered, confirms or not.
 void Channel::close_by_peer() {
-  consumers_.close();
+  subscriptions_.close();
   forget_transaction();
   if (has_ever_published_) {
     send_when_durable(amqp::channel::CloseOk{});
@@ -189,7 +189,7 @@ bool Channel::would_hold_more(std::string_view payload) const {
   using namespace amqp;
   const MethodId id = peek_method_id(payload);
   const std::string_view arguments = payload.substr(std::min(payload.size(), method_id_size));
-  if (id == amqp::basic::Get::id) return consumers_.should_put_off_get();
+  if (id == amqp::basic::Get::id) return subscriptions_.should_put_off_get();
   if (id == amqp::exchange::Bind::id || id == amqp::queue::Bind::id) return true;
   if (id == amqp::exchange::Declare::id) {
     amqp::exchange::Declare method;
@@ -200,7 +200,7 @@ bool Channel::would_hold_more(std::string_view payload) const {
     amqp::queue::Declare method;
     engine::Queue* queue = nullptr;
     return decode_arguments(arguments, method) == DecodeError::none && !method.passive &&
-           engine_.find_queue(method.queue, link_.owner, queue);
+           engine_.find_queue(method.queue, context_.owner, queue);
   }
   return false;
 }

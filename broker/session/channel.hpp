@@ -14,10 +14,10 @@
 
 #include "engine/engine.hpp"
 #include "session/confirms.hpp"
+#include "session/connection_context.hpp"
 #include "session/content.hpp"
 #include "session/fault.hpp"
 #include "session/held_output.hpp"
-#include "session/link.hpp"
 #include "session/publication.hpp"
 
 namespace haypile::session {
@@ -25,7 +25,7 @@ namespace haypile::session {
 class Channel final : private engine::DeliverySink {
  public:
   // Link and engine outlive the channel.
-  Channel(Link& link, engine::Engine& engine, std::uint16_t number);
+  Channel(ConnectionContext& link, engine::Engine& engine, std::uint16_t number);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -48,7 +48,7 @@ class Channel final : private engine::DeliverySink {
   // Closes it if it was to be given what its client cannot be sent.
   void close_if_refused();
   // For good: the connection ends.
-  void stop_deliveries() { consumers_.stop_deliveries(); }
+  void stop_deliveries() { subscriptions_.stop_deliveries(); }
 
   // We close it: gives back what is unacked. Frames are discarded until the peer's close-ok.
   void close(const Fault& fault);
@@ -69,8 +69,8 @@ class Channel final : private engine::DeliverySink {
   std::optional<Time> unfinished_since() const;
   bool has_published_in_transaction() const { return !pending_.empty(); }
   // What it would give back by settling, and has given back by it, in bytes.
-  std::size_t unsettled_bytes(std::size_t max) const { return consumers_.unsettled_bytes(max); }
-  std::size_t settled_bytes() const { return consumers_.settled_bytes(); }
+  std::size_t unsettled_bytes(std::size_t max) const { return subscriptions_.unsettled_bytes(max); }
+  std::size_t settled_bytes() const { return subscriptions_.settled_bytes(); }
 
   // Whether the peer may close it now: not in the middle of a message.
   Fault check_may_close() const;
@@ -134,10 +134,10 @@ class Channel final : private engine::DeliverySink {
   Fault publish(const engine::PublishRequest& request);
   Fault publish_later(const engine::PublishRequest& request);
   // As a consumer is told them; `changed` holds them if they are not the message's own.
-  std::string_view told_properties(const engine::Message& message, std::uint32_t delivery_count,
-                                   std::string& changed) const {
+  std::string_view delivered_properties(const engine::Message& message,
+                                        std::uint32_t delivery_count, std::string& changed) const {
     const std::string_view own = message.properties();
-    if (delivery_count == 0 && own.size() <= consumers_.properties_max()) return own;
+    if (delivery_count == 0 && own.size() <= subscriptions_.properties_max()) return own;
     return changed_properties(own, delivery_count, changed);
   }
   std::string_view changed_properties(std::string_view own, std::uint32_t delivery_count,
@@ -165,10 +165,10 @@ class Channel final : private engine::DeliverySink {
   static std::uint32_t count32(std::size_t count) {
     return static_cast<std::uint32_t>(std::min<std::size_t>(count, UINT32_MAX));
   }
-  Output& out() { return held_.empty() ? link_.output() : held_.tail(); }
+  Output& out() { return held_.empty() ? context_.output() : held_.tail(); }
   template <class M>
   void send(const M& method) {
-    link_.say([&] { amqp::append_method(out().frames(), number_, method); });
+    context_.append([&] { amqp::append_method(out().frames(), number_, method); });
     if (!held_.empty()) count_held();
   }
   // The body is that of `message`, and large ones are not copied.
@@ -179,20 +179,20 @@ class Channel final : private engine::DeliverySink {
     if (body.size() < Output::referenced_min_bytes) {
       return send_small_message(method, properties, body);
     }
-    link_.say([&] {
+    context_.append([&] {
       Output& output = out();
       amqp::append_method(output.frames(), number_, method);
       amqp::append_content_header(output.frames(), number_, M::id.class_id, body.size(),
                                   properties);
-      output.add_body(message, number_, link_.frame_max_bytes, kind);
+      output.add_body(message, number_, context_.frame_max_bytes, kind);
     });
     if (!held_.empty()) count_held();
   }
   template <class M>
   void send_small_message(const M& method, std::string_view properties, std::string_view body) {
-    link_.say([&] {
+    context_.append([&] {
       amqp::append_message(out().frames(), number_, method, properties, body,
-                           link_.frame_max_bytes);
+                           context_.frame_max_bytes);
     });
     if (!held_.empty()) count_held();
   }
@@ -202,7 +202,7 @@ class Channel final : private engine::DeliverySink {
   void send_when_durable(const M& method) {
     const engine::Journal& journal = engine_.journal();
     if (journal.durable() < journal.end()) {
-      link_.say([&] { held_.hold(journal.end()); });
+      context_.append([&] { held_.hold(journal.end()); });
       await_log();
     }
     send(method);
@@ -212,9 +212,9 @@ class Channel final : private engine::DeliverySink {
   }
   // Has to be called once that is so.
   void await_log() {
-    if (!std::exchange(listed_, true)) link_.awaiting_log.push_back(number_);
+    if (!std::exchange(listed_, true)) context_.awaiting_log.push_back(number_);
   }
-  Link& link_;
+  ConnectionContext& context_;
   engine::Engine& engine_;
   const std::uint16_t number_;
   State state_ = State::open;
@@ -234,7 +234,7 @@ class Channel final : private engine::DeliverySink {
   Time last_piece_;  // of a message that is not complete
   bool has_ever_published_ = false;
   std::size_t refused_size_ = 0;  // of properties that the client was to be sent, and cannot be
-  engine::Channel consumers_;
+  engine::Subscriptions subscriptions_;
 };
 
 }  // namespace haypile::session

@@ -1,9 +1,9 @@
 #include <new>
 
+#include "session/amqp_property_codec.hpp"
 #include "session/arguments.hpp"
 #include "session/channel.hpp"
 #include "session/refusals.hpp"
-#include "session/wire_format.hpp"
 
 namespace haypile::session {
 
@@ -13,7 +13,7 @@ using amqp::ReplyCode;
 // back, then how it died.
 std::string_view Channel::changed_properties(std::string_view own, std::uint32_t delivery_count,
                                              std::string& changed) const {
-  const std::size_t size_max = consumers_.properties_max();
+  const std::size_t size_max = subscriptions_.properties_max();
   if (delivery_count != 0) {
     changed = with_delivery_count(own, delivery_count);
     if (changed.size() <= size_max) return changed;
@@ -26,7 +26,7 @@ std::string_view Channel::changed_properties(std::string_view own, std::uint32_t
 Fault Channel::header_too_large(std::size_t properties_size) const {
   return refusals::header_too_large(
       properties_size + amqp::content_header_fixed_size + amqp::frame_overhead,
-      link_.frame_max_bytes);
+      context_.frame_max_bytes);
 }
 
 Fault Channel::handle(const amqp::basic::Qos& method) {
@@ -34,11 +34,11 @@ Fault Channel::handle(const amqp::basic::Qos& method) {
     return {ReplyCode::not_implemented,
             "prefetch_size!=0 (" + std::to_string(method.prefetch_size) + ")"};
   }
-  if (method.global || link_.qos_is_for_channel) {
-    consumers_.set_channel_prefetch(method.prefetch_count);
+  if (method.global || context_.qos_is_for_channel) {
+    subscriptions_.set_channel_prefetch(method.prefetch_count);
   } else {
-    consumers_.set_prefetch(method.prefetch_count);
-    consumers_.set_channel_prefetch(0);  // as RabbitMQ does
+    subscriptions_.set_prefetch(method.prefetch_count);
+    subscriptions_.set_channel_prefetch(0);  // as RabbitMQ does
   }
   send(amqp::basic::QosOk{});
   return {};
@@ -50,26 +50,26 @@ Fault Channel::handle(const amqp::basic::Consume& method) {
   std::string queue;
   if (Fault fault = resolve_queue(method.queue, queue)) return fault;
   std::string tag(method.consumer_tag);
-  if (tag.empty()) tag = "amq.ctag-" + link_.host.unique_name();
-  if (consumers_.has_consumer(tag)) {
+  if (tag.empty()) tag = "amq.ctag-" + context_.host.unique_name();
+  if (subscriptions_.has_consumer(tag)) {
     return {ReplyCode::not_allowed, "attempt to reuse consumer tag '" + tag + "'"};
   }
   if (queue == reply_queue) return consume_replies(method, std::move(tag));
-  if (Fault fault = consumers_.consume(queue, {.tag = tag,
-                                               .no_ack = method.no_ack,
-                                               .exclusive = method.exclusive,
-                                               .priority = priority})) {
+  if (Fault fault = subscriptions_.consume(queue, {.tag = tag,
+                                                   .no_ack = method.no_ack,
+                                                   .exclusive = method.exclusive,
+                                                   .priority = priority})) {
     return fault;
   }
   if (!method.no_wait) send(amqp::basic::ConsumeOk{.consumer_tag = tag});
-  consumers_.start_consumer(tag);
+  subscriptions_.start_consumer(tag);
   return {};
 }
 
 Fault Channel::consume_replies(const amqp::basic::Consume& method, std::string tag) {
-  std::string name = std::string(reply_queue) + "." + link_.host.unique_name();
+  std::string name = std::string(reply_queue) + "." + context_.host.unique_name();
   if (Fault fault =
-          consumers_.consume_replies({.tag = tag, .no_ack = method.no_ack}, std::move(name))) {
+          subscriptions_.consume_replies({.tag = tag, .no_ack = method.no_ack}, std::move(name))) {
     return fault;
   }
   if (!method.no_wait) send(amqp::basic::ConsumeOk{.consumer_tag = tag});
@@ -77,7 +77,7 @@ Fault Channel::consume_replies(const amqp::basic::Consume& method, std::string t
 }
 
 Fault Channel::handle(const amqp::basic::Cancel& method) {
-  consumers_.cancel(method.consumer_tag);
+  subscriptions_.cancel(method.consumer_tag);
   if (!method.no_wait) send(amqp::basic::CancelOk{.consumer_tag = method.consumer_tag});
   return {};
 }
@@ -86,7 +86,7 @@ Fault Channel::handle(const amqp::basic::Get& method) {
   std::string queue;
   if (Fault fault = resolve_queue(method.queue, queue)) return fault;
   engine::GetResult got;
-  if (Fault fault = consumers_.get(queue, method.no_ack, got)) return fault;
+  if (Fault fault = subscriptions_.get(queue, method.no_ack, got)) return fault;
   if (got.refused_size != 0) return header_too_large(got.refused_size);
   if (!got.found) {
     send(amqp::basic::GetEmpty{});
@@ -99,14 +99,14 @@ Fault Channel::handle(const amqp::basic::Get& method) {
                                   .exchange = message.exchange(),
                                   .routing_key = message.routing_key(),
                                   .message_count = count32(got.ready_count)},
-               told_properties(message, got.delivery_count, changed), got.message,
+               delivered_properties(message, got.delivery_count, changed), got.message,
                Output::Kind::reply);
   return {};
 }
 
 Fault Channel::settle(std::uint64_t delivery_tag, bool multiple, engine::Settlement how) {
-  return transactional_ ? consumers_.hold(delivery_tag, multiple, how)
-                        : consumers_.settle(delivery_tag, multiple, how);
+  return transactional_ ? subscriptions_.hold(delivery_tag, multiple, how)
+                        : subscriptions_.settle(delivery_tag, multiple, how);
 }
 
 Fault Channel::handle(const amqp::basic::Ack& method) {
@@ -128,7 +128,7 @@ Fault Channel::handle(const amqp::basic::Recover& method) {
     return {ReplyCode::not_implemented, "recover requeue=false"};
   }
   send(amqp::basic::RecoverOk{});
-  consumers_.recover();
+  subscriptions_.requeue_all();
   return {};
 }
 
@@ -136,36 +136,36 @@ Fault Channel::handle(const amqp::basic::RecoverAsync& method) {
   if (!method.requeue) {
     return {ReplyCode::not_implemented, "recover requeue=false"};
   }
-  consumers_.recover();
+  subscriptions_.requeue_all();
   return {};
 }
 
 // Nothing may be thrown into the engine, which is in the middle of something.
 bool Channel::deliver(const engine::Delivery& delivery) {
   const engine::Message& message = *delivery.message;
-  link_.say([&] {
+  context_.append([&] {
     std::string changed;
     send_message(amqp::basic::Deliver{.consumer_tag = delivery.consumer_tag,
                                       .delivery_tag = delivery.delivery_tag,
                                       .redelivered = delivery.redelivered,
                                       .exchange = message.exchange(),
                                       .routing_key = message.routing_key()},
-                 told_properties(message, delivery.delivery_count, changed), delivery.message,
+                 delivered_properties(message, delivery.delivery_count, changed), delivery.message,
                  Output::Kind::delivery);
-    link_.account_for_more();
+    context_.account_for_more();
   });
-  if (link_.has_room()) return true;
-  link_.room_was_refused = true;
+  if (context_.has_room()) return true;
+  context_.room_was_refused = true;
   return false;
 }
 
 void Channel::refused(std::size_t properties_size) {
   refused_size_ = properties_size;
-  link_.refuse();
+  context_.refuse();
 }
 
 void Channel::consumer_cancelled(std::string_view consumer_tag) {
-  if (!link_.wants_cancel_notify) return;
+  if (!context_.wants_cancel_notify) return;
   send(amqp::basic::Cancel{.consumer_tag = consumer_tag, .no_wait = true});
 }
 

@@ -1,10 +1,10 @@
 #include <new>
 #include <optional>
 
+#include "session/amqp_property_codec.hpp"
 #include "session/arguments.hpp"
 #include "session/channel.hpp"
 #include "session/refusals.hpp"
-#include "session/wire_format.hpp"
 
 namespace haypile::session {
 
@@ -24,8 +24,9 @@ Fault Channel::handle(const amqp::basic::Publish& method) {
 }
 
 Fault Channel::on_header(std::string_view payload) {
-  if (Fault fault = content_.header(payload, link_.settings.message_size_max_bytes)) return fault;
-  if (Fault fault = check_properties(content_.properties(), link_.user)) {
+  if (Fault fault = content_.header(payload, context_.settings.message_size_max_bytes))
+    return fault;
+  if (Fault fault = check_properties(content_.properties(), context_.user)) {
     if (Fault worse = engine_.check_publish(content_.exchange())) return worse;
     return fault;
   }
@@ -34,7 +35,7 @@ Fault Channel::on_header(std::string_view payload) {
       return refusals::properties_too_large(payload.size(), properties_max_bytes);
     }
     set_unfinished(payload.size());
-    last_piece_ = link_.now;
+    last_piece_ = context_.now;
   }
   return content_.take_complete() ? publish({}, nullptr) : Fault{};
 }
@@ -53,7 +54,7 @@ Fault Channel::on_part(std::string_view payload) {
     if (Fault fault = begin_draft()) return fault;
   }
   draft_->append(payload);
-  last_piece_ = link_.now;
+  last_piece_ = context_.now;
   if (!content_.take_complete()) return {};
   engine::Draft draft = std::move(*draft_);
   draft_.reset();
@@ -65,7 +66,7 @@ std::optional<Time> Channel::unfinished_since() const {
 }
 
 void Channel::set_unfinished(std::size_t bytes) {
-  link_.count_unfinished(bytes, std::exchange(unfinished_bytes_, bytes));
+  context_.count_unfinished(bytes, std::exchange(unfinished_bytes_, bytes));
 }
 
 engine::PublishRequest Channel::request() const {
@@ -82,12 +83,12 @@ engine::PublishRequest Channel::request() const {
 Fault Channel::rewrite(engine::PublishRequest& request, std::optional<Rewrite>& rewrite) const {
   const amqp::Properties& properties = content_.properties();
   if (!Rewrite::is_needed(properties)) return {};
-  if (properties.reply_to == reply_queue && consumers_.reply_name().empty()) {
+  if (properties.reply_to == reply_queue && subscriptions_.reply_name().empty()) {
     return {ReplyCode::precondition_failed,
             "fast reply consumer does not exist: reply_to '" + std::string(reply_queue) +
                 "' without a consumer of that queue on this channel"};
   }
-  rewrite.emplace(properties, consumers_.reply_name());
+  rewrite.emplace(properties, subscriptions_.reply_name());
   request.more_keys = rewrite->key_views;
   if (!rewrite->properties.empty()) request.message.properties = rewrite->properties;
   return {};
@@ -100,7 +101,7 @@ Fault Channel::begin_draft() {
   if (Fault fault = this->rewrite(request, rewrite)) return fault;
   const auto size = static_cast<std::size_t>(content_.body_size());
   try {
-    draft_.emplace(engine_.begin(request, size));
+    draft_.emplace(engine_.begin_draft(request, size));
   } catch (const std::bad_alloc&) {
     return {ReplyCode::resource_error,
             "there is no memory for a message of " + std::to_string(size) + " bytes"};
@@ -110,8 +111,8 @@ Fault Channel::begin_draft() {
 }
 
 Fault Channel::publish(std::string_view body, engine::Draft* draft) {
-  link_.has_published = has_ever_published_ = true;
-  link_.taken_in_alarm += body.size();
+  context_.has_published = has_ever_published_ = true;
+  context_.taken_in_alarm += body.size();
   engine::PublishRequest request = this->request();
   request.message.body = body;
   request.draft = draft;
@@ -145,7 +146,7 @@ Fault Channel::publish(const engine::PublishRequest& request) {
 void Channel::return_unroutable(const engine::PublishRequest& request) {
   engine::MessageView message = request.message;
   std::string changed;
-  if (message.properties.size() > link_.properties_max_bytes()) {
+  if (message.properties.size() > context_.properties_max_bytes()) {
     changed = with_common_reply_name(message.properties);
     message.properties = changed;
   }

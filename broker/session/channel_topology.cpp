@@ -78,7 +78,7 @@ Fault Channel::handle(const amqp::exchange::Delete& method) {
 Fault Channel::handle(const amqp::exchange::Bind& method) {
   if (Fault fault = engine_.bind(
           exchange_binding(method.source, method.destination, method.routing_key, method.arguments),
-          link_.owner)) {
+          context_.owner)) {
     return fault;
   }
   if (!method.no_wait) send_when_durable(amqp::exchange::BindOk{});
@@ -88,7 +88,7 @@ Fault Channel::handle(const amqp::exchange::Bind& method) {
 Fault Channel::handle(const amqp::exchange::Unbind& method) {
   if (Fault fault = engine_.unbind(
           exchange_binding(method.source, method.destination, method.routing_key, method.arguments),
-          link_.owner)) {
+          context_.owner)) {
     return fault;
   }
   if (!method.no_wait) send_when_durable(amqp::exchange::UnbindOk{});
@@ -105,8 +105,8 @@ Fault Channel::declare_queue(const amqp::queue::Declare& method, engine::Queue*&
   if (method.passive) {
     std::string name;
     if (Fault fault = resolve_queue(method.queue, name)) return fault;
-    Fault fault = engine_.find_queue(name, link_.owner, queue);
-    if (!fault) queue->touch();
+    Fault fault = engine_.find_queue(name, context_.owner, queue);
+    if (!fault) queue->note_use();
     return fault;
   }
   engine::QueueDefinition definition{.name = in_one_line(method.queue),
@@ -117,9 +117,10 @@ Fault Channel::declare_queue(const amqp::queue::Declare& method, engine::Queue*&
     return {ReplyCode::access_refused,
             "queue name '" + definition.name + "' contains reserved prefix 'amq.*'"};
   }
-  if (method.exclusive) link_.has_exclusive_queues = true;
-  if (definition.name.empty()) definition.name = "amq.gen-" + link_.host.unique_name();
-  return engine_.declare_queue(definition, method.exclusive ? link_.owner : 0, link_.owner, queue);
+  if (method.exclusive) context_.has_exclusive_queues = true;
+  if (definition.name.empty()) definition.name = "amq.gen-" + context_.host.unique_name();
+  return engine_.declare_queue(definition, method.exclusive ? context_.owner : 0, context_.owner,
+                               queue);
 }
 
 Fault Channel::handle(const amqp::queue::Declare& method) {
@@ -161,7 +162,7 @@ Fault Channel::handle(const amqp::queue::Bind& method) {
   binding.source = in_one_line(method.exchange);
   binding.arguments = method.arguments.bytes();
   if (Fault fault = resolve_binding(method.queue, method.routing_key, binding)) return fault;
-  if (Fault fault = engine_.bind(binding, link_.owner)) return fault;
+  if (Fault fault = engine_.bind(binding, context_.owner)) return fault;
   if (!method.no_wait) send_when_durable(amqp::queue::BindOk{});
   return {};
 }
@@ -171,7 +172,7 @@ Fault Channel::handle(const amqp::queue::Unbind& method) {
   binding.source = in_one_line(method.exchange);
   binding.arguments = method.arguments.bytes();
   if (Fault fault = resolve_binding(method.queue, method.routing_key, binding)) return fault;
-  if (Fault fault = engine_.unbind(binding, link_.owner)) return fault;
+  if (Fault fault = engine_.unbind(binding, context_.owner)) return fault;
   send_when_durable(amqp::queue::UnbindOk{});
   return {};
 }
@@ -180,7 +181,7 @@ Fault Channel::handle(const amqp::queue::Purge& method) {
   std::string queue;
   if (Fault fault = resolve_queue(method.queue, queue)) return fault;
   if (!purge_) purge_.emplace();
-  if (Fault fault = engine_.purge_queue(queue, link_.owner, *purge_)) {
+  if (Fault fault = engine_.purge_queue(queue, context_.owner, *purge_)) {
     purge_.reset();
     return fault;
   }
@@ -196,7 +197,7 @@ Fault Channel::handle(const amqp::queue::Delete& method) {
   if (Fault fault = resolve_queue(method.queue, queue)) return fault;
   std::size_t count = 0;
   if (Fault fault =
-          engine_.delete_queue(queue, link_.owner, method.if_unused, method.if_empty, count)) {
+          engine_.delete_queue(queue, context_.owner, method.if_unused, method.if_empty, count)) {
     return fault;
   }
   if (!method.no_wait) send_when_durable(amqp::queue::DeleteOk{.message_count = count32(count)});

@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
+#include "session/amqp_property_codec.hpp"
 #include "session/channel.hpp"
-#include "session/wire_format.hpp"
 
 namespace haypile::session {
 
@@ -45,20 +45,20 @@ Fault Channel::publish_later(const engine::PublishRequest& request) {
                       request.message.properties.size();
   for (const std::string_view key : request.more_keys)
     bytes += sizeof(std::string) + key.size();
-  link_.count_transaction(bytes, 0);
+  context_.count_transaction(bytes, 0);
   pending_bytes_ += bytes;
-  if (link_.transaction_bytes > link_.settings.transaction_max_bytes) {
+  if (context_.transaction_bytes > context_.settings.transaction_max_bytes) {
     return {ReplyCode::precondition_failed,
             "transactions of this connection larger than the maximum of " +
-                std::to_string(link_.settings.transaction_max_bytes) + " bytes"};
+                std::to_string(context_.settings.transaction_max_bytes) + " bytes"};
   }
-  if (link_.are_transactions_scarce()) {
-    return {ReplyCode::precondition_failed, "the open transactions of all connections take " +
-                                                std::to_string(link_.memory.transaction_bytes()) +
-                                                " bytes, too much for one of " +
-                                                std::to_string(link_.transaction_bytes)};
+  if (context_.are_transactions_scarce()) {
+    return {ReplyCode::precondition_failed,
+            "the open transactions of all connections take " +
+                std::to_string(context_.memory.transaction_bytes()) +
+                " bytes, too much for one of " + std::to_string(context_.transaction_bytes)};
   }
-  pending_.push_back({request.draft ? std::move(*request.draft) : engine_.keep(request),
+  pending_.push_back({request.draft ? std::move(*request.draft) : engine_.make_draft(request),
                       request.traits,
                       {request.more_keys.begin(), request.more_keys.end()},
                       content_.mandatory()});
@@ -67,7 +67,7 @@ Fault Channel::publish_later(const engine::PublishRequest& request) {
 
 void Channel::forget_transaction() {
   std::vector<Pending>().swap(pending_);
-  link_.count_transaction(0, std::exchange(pending_bytes_, 0));
+  context_.count_transaction(0, std::exchange(pending_bytes_, 0));
 }
 
 // The request, and what it shows, is valid during `visit(request)` only.
@@ -100,7 +100,7 @@ Fault Channel::handle(const amqp::tx::Commit&) {
     return {ReplyCode::precondition_failed,
             "transaction not committed: its messages go to too many queues"};
   }
-  if (pending_bytes_ > looked_at_bytes && pending_bytes_ > link_.host.disk_room()) {
+  if (pending_bytes_ > looked_at_bytes && pending_bytes_ > context_.host.disk_room()) {
     return {ReplyCode::precondition_failed, "transaction not committed: the disk has no room for " +
                                                 std::to_string(pending_bytes_) + " bytes more"};
   }
@@ -114,7 +114,7 @@ Fault Channel::handle(const amqp::tx::Commit&) {
         rejected = rejected || result.rejected;
       });
     }
-    consumers_.settle_held();
+    subscriptions_.settle_held();
   }
   forget_transaction();
   if (rejected) {
@@ -129,7 +129,7 @@ Fault Channel::handle(const amqp::tx::Commit&) {
 Fault Channel::handle(const amqp::tx::Rollback&) {
   if (Fault fault = check_is_transactional()) return fault;
   forget_transaction();
-  consumers_.release_held();
+  subscriptions_.release_held();
   send(amqp::tx::RollbackOk{});
   return {};
 }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "session/wire_format.hpp"
+#include "session/amqp_property_codec.hpp"
 
 namespace haypile::session {
 

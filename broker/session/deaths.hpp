@@ -9,7 +9,7 @@
 #include <haypile/amqp/properties.hpp>
 #include <haypile/amqp/table.hpp>
 
-#include "engine/wire.hpp"
+#include "engine/property_codec.hpp"
 
 namespace haypile::session {
 

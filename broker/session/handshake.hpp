@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "session/fault.hpp"
-#include "session/host.hpp"
+#include "session/session_host.hpp"
 #include "session/settings.hpp"
 
 namespace haypile::session {
@@ -29,7 +29,7 @@ struct Opened {
 class Handshake {
  public:
   // Both outlive the handshake.
-  Handshake(Host& host, const Settings& settings) : host_(host), settings_(settings) {}
+  Handshake(SessionHost& host, const Settings& settings) : host_(host), settings_(settings) {}
 
   // Which method is waited for; `login` is the host's answer, `refused` the end without a word.
   enum class State : std::uint8_t { header, start, login, tune, open, opened, refused };
@@ -55,7 +55,7 @@ class Handshake {
   Fault refuse_login();
   void refuse(std::string reason);
 
-  Host& host_;
+  SessionHost& host_;
   const Settings& settings_;
   State state_ = State::header;
   Opened opened_;

@@ -2,7 +2,7 @@
 
 #include <haypile/amqp/table.hpp>
 
-#include "session/wire_format.hpp"
+#include "session/amqp_property_codec.hpp"
 
 namespace haypile::session {
 

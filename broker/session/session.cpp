@@ -9,8 +9,8 @@ namespace haypile::session {
 
 using amqp::ReplyCode;
 
-Session::Session(Host& host, const Settings& settings, engine::OwnerId owner, Time now)
-    : link_(host, settings, owner, now),
+Session::Session(SessionHost& host, const Settings& settings, engine::OwnerId owner, Time now)
+    : context_(host, settings, owner, now),
       started_(now),
       last_heard_(now),
       last_sent_(now),
@@ -20,7 +20,7 @@ Session::Session(Host& host, const Settings& settings, engine::OwnerId owner, Ti
       went_on_(now),
       handshake_(std::in_place, host, settings) {}
 
-Session::Session(Host& host, const Settings& settings, engine::OwnerId owner, Opened opened,
+Session::Session(SessionHost& host, const Settings& settings, engine::OwnerId owner, Opened opened,
                  Time now)
     : Session(host, settings, owner, now) {
   begin(std::move(opened));
@@ -31,11 +31,11 @@ Session::~Session() {
 }
 
 void Session::begin(Opened opened) {
-  link_.user = std::move(opened.user);
-  link_.frame_max_bytes = opened.frame_max_bytes;
-  link_.wants_cancel_notify = opened.wants_cancel_notify;
-  link_.wants_blocked = opened.wants_blocked;
-  link_.qos_is_for_channel = opened.qos_is_for_channel;
+  context_.user = std::move(opened.user);
+  context_.frame_max_bytes = opened.frame_max_bytes;
+  context_.wants_cancel_notify = opened.wants_cancel_notify;
+  context_.wants_blocked = opened.wants_blocked;
+  context_.qos_is_for_channel = opened.qos_is_for_channel;
   channel_max_ = opened.channel_max;
   heartbeat_ = opened.heartbeat;
   engine_ = opened.engine;
@@ -44,20 +44,20 @@ void Session::begin(Opened opened) {
 }
 
 std::size_t Session::receive(std::string_view bytes, Time now) {
-  link_.now = last_heard_ = now;
+  context_.now = last_heard_ = now;
   pause_ = Pause::none;
   std::size_t used = 0;
-  if (handshake_ && handshake_->state() == Handshake::State::header && !is_deaf()) {
-    used = handshake_->receive_header(bytes, link_.output().frames());
+  if (handshake_ && handshake_->state() == Handshake::State::header && !ignores_input()) {
+    used = handshake_->receive_header(bytes, context_.output().frames());
     if (handshake_->state() == Handshake::State::refused) finish(handshake_->reason());
     if (handshake_->state() == Handshake::State::header) return used;
   }
-  publishers_wait_ = engine_ && link_.host.holds_publishers_back();
+  publishers_wait_ = engine_ && context_.host.publishers_must_wait();
   if (!publishers_wait_) end_alarm();
   amqp::Frame frame;
   std::size_t size = 0;
-  while (!is_deaf()) {
-    switch (amqp::parse_frame(bytes.substr(used), link_.frame_max_bytes, frame, size)) {
+  while (!ignores_input()) {
+    switch (amqp::parse_frame(bytes.substr(used), context_.frame_max_bytes, frame, size)) {
       case amqp::FrameStatus::complete:
         on_frame(frame);
         if (pause_ == Pause::none) {
@@ -74,7 +74,7 @@ std::size_t Session::receive(std::string_view bytes, Time now) {
         bad_frame("unknown frame type " + std::to_string(static_cast<unsigned char>(bytes[used])));
         continue;
       case amqp::FrameStatus::too_large:
-        bad_frame("frame larger than the maximum of " + std::to_string(link_.frame_max_bytes) +
+        bad_frame("frame larger than the maximum of " + std::to_string(context_.frame_max_bytes) +
                   " bytes");
         continue;
       case amqp::FrameStatus::bad_end:
@@ -84,9 +84,9 @@ std::size_t Session::receive(std::string_view bytes, Time now) {
     break;
   }
   leave_channel();
-  if (link_.has_refused) close_refused();
-  link_.account();
-  if (is_deaf()) {
+  if (context_.has_refused) close_refused();
+  context_.account();
+  if (ignores_input()) {
     pause_ = Pause::none;
     return bytes.size();
   }
@@ -136,7 +136,7 @@ Fault Session::on_connection_method(std::string_view payload) {
     amqp::connection::UpdateSecret update;
     const amqp::DecodeError error = amqp::decode_arguments(arguments, update);
     if (error != amqp::DecodeError::none) return malformed(update.name, error);
-    link_.send(0, amqp::connection::UpdateSecretOk{});
+    context_.send(0, amqp::connection::UpdateSecretOk{});
     return {};
   }
   const std::string_view name = amqp::method_name(id);
@@ -145,7 +145,7 @@ Fault Session::on_connection_method(std::string_view payload) {
 }
 
 Fault Session::on_handshake_method(std::string_view payload) {
-  return after_handshake_step(handshake_->on_method(payload, link_.output().frames()));
+  return after_handshake_step(handshake_->on_method(payload, context_.output().frames()));
 }
 
 Fault Session::after_handshake_step(Fault fault) {
@@ -158,7 +158,7 @@ Fault Session::after_handshake_step(Fault fault) {
       finish(handshake_->reason());
       break;
     case Handshake::State::open:
-      link_.frame_max_bytes = handshake_->opened().frame_max_bytes;
+      context_.frame_max_bytes = handshake_->opened().frame_max_bytes;
       heartbeat_ = handshake_->opened().heartbeat;
       break;
     case Handshake::State::opened:
@@ -172,10 +172,10 @@ Fault Session::after_handshake_step(Fault fault) {
 
 void Session::login_answered(bool is_accepted, Time now) {
   if (!handshake_ || phase_ != Phase::opening) return;
-  link_.now = last_heard_ = now;
+  context_.now = last_heard_ = now;
   pause_ = Pause::none;
   const Fault fault =
-      after_handshake_step(handshake_->login_answered(is_accepted, link_.output().frames()));
+      after_handshake_step(handshake_->login_answered(is_accepted, context_.output().frames()));
   if (fault) fail(fault, amqp::connection::StartOk::id);
 }
 
@@ -195,7 +195,7 @@ Fault Session::on_close(std::string_view arguments) {
 }
 
 void Session::say_goodbye() {
-  link_.send(0, amqp::connection::CloseOk{});
+  context_.send(0, amqp::connection::CloseOk{});
   finish({});
   closed_by_client_ = true;
 }
@@ -206,21 +206,22 @@ void Session::on_closing_frame(const amqp::Frame& frame) {
   if (id == amqp::connection::CloseOk::id) {
     finish(std::move(reason_));
   } else if (id == amqp::connection::Close::id) {
-    link_.send(0, amqp::connection::CloseOk{});
+    context_.send(0, amqp::connection::CloseOk{});
   }
 }
 
 // Whoever makes room in a full socket is alive; a socket that has room tells nothing.
 void Session::output_sent(std::size_t size, Time now) {
-  link_.sent(size);
+  context_.sent(size);
   if (size > 0) {
     last_sent_ = last_progress_ = now;
     if (std::exchange(socket_was_full_, has_output())) last_heard_ = std::max(last_heard_, now);
   } else {
     socket_was_full_ = has_output();
   }
-  if (!link_.room_was_refused || link_.unsent_size() > link_.output_max_bytes() / 2) return;
-  link_.room_was_refused = false;
+  if (!context_.room_was_refused || context_.unsent_size() > context_.output_max_bytes() / 2)
+    return;
+  context_.room_was_refused = false;
   for (const auto& [number, channel] : channels_)
     channel->resume();
 }
@@ -228,23 +229,24 @@ void Session::output_sent(std::size_t size, Time now) {
 // Those that have to wait longer list themselves again.
 void Session::log_advanced() {
   advanced_.clear();
-  advanced_.swap(link_.awaiting_log);
+  advanced_.swap(context_.awaiting_log);
   for (const std::uint16_t number : advanced_) {
     const auto found = channels_.find(number);
     if (found == channels_.end()) continue;  // closed since
     found->second->log_advanced();
     if (found->second->finished()) remove_channel(number);
   }
-  link_.account();
+  context_.account();
   if (phase_ == Phase::leaving && engine_->journal().durable() >= leaves_at_) say_goodbye();
 }
 
 Time Session::deadline() const {
   if (phase_ == Phase::finished) return Time::max();
-  if (phase_ == Phase::closing) return closing_since_ + link_.settings.close_timeout;
-  if (link_.has_refused) return link_.now;
+  if (phase_ == Phase::closing) return closing_since_ + context_.settings.close_timeout;
+  if (context_.has_refused) return context_.now;
   Time when = std::min(pause_deadline(), unfinished_check_);
-  if (phase_ == Phase::opening) when = std::min(when, started_ + link_.settings.handshake_timeout);
+  if (phase_ == Phase::opening)
+    when = std::min(when, started_ + context_.settings.handshake_timeout);
   if (heartbeat_.count() != 0) {
     when = std::min(when, last_sent_ + heartbeat_ / 2);
     if (is_receiving()) when = std::min(when, last_heard_ + 2 * heartbeat_);
@@ -253,11 +255,11 @@ Time Session::deadline() const {
 }
 
 void Session::tick(Time now) {
-  link_.now = now;
+  context_.now = now;
   if (phase_ == Phase::finished || now < deadline()) return;
   if (phase_ == Phase::closing) return finish(std::move(reason_));
   close_refused();
-  if (phase_ == Phase::opening && now >= started_ + link_.settings.handshake_timeout) {
+  if (phase_ == Phase::opening && now >= started_ + context_.settings.handshake_timeout) {
     return finish("handshake not finished in time");
   }
   if (now >= pause_deadline()) return finish(pause_reason());
@@ -267,17 +269,17 @@ void Session::tick(Time now) {
     return finish("two heartbeats missed");
   }
   if (now < last_sent_ + heartbeat_ / 2) return;
-  link_.say([this] { amqp::append_heartbeat(link_.output().frames()); });
+  context_.append([this] { amqp::append_heartbeat(context_.output().frames()); });
   last_sent_ = now;
 }
 
 void Session::disconnected() {
   finish(std::move(reason_));
-  link_.clear();
+  context_.clear();
 }
 
 void Session::shut_down(Time now) {
-  link_.now = now;
+  context_.now = now;
   if (phase_ == Phase::leaving || phase_ == Phase::closing || phase_ == Phase::finished) return;
   if (handshake_ && handshake_->state() == Handshake::State::header) {
     return finish("broker stopped");
@@ -289,13 +291,13 @@ void Session::fail(const Fault& fault, amqp::MethodId method) {
   const std::string text = reply_text(fault);
   reason_ = text;
   drop_channels();
-  link_.send(0, amqp::connection::Close{.reply_code = static_cast<std::uint16_t>(fault.code),
-                                        .reply_text = text,
-                                        .class_id = method.class_id,
-                                        .method_id = method.method_id});
+  context_.send(0, amqp::connection::Close{.reply_code = static_cast<std::uint16_t>(fault.code),
+                                           .reply_text = text,
+                                           .class_id = method.class_id,
+                                           .method_id = method.method_id});
   phase_ = Phase::closing;
   pause_ = Pause::none;
-  closing_since_ = link_.now;
+  closing_since_ = context_.now;
 }
 
 void Session::stop_deliveries() {
@@ -307,10 +309,10 @@ void Session::drop_channels() {
   stop_deliveries();
   current_ = nullptr;
   channels_.clear();
-  link_.awaiting_log.clear();
+  context_.awaiting_log.clear();
   unfinished_check_ = Time::max();
-  if (engine_ && std::exchange(link_.has_exclusive_queues, false)) {
-    engine_->connection_closed(link_.owner);
+  if (engine_ && std::exchange(context_.has_exclusive_queues, false)) {
+    engine_->connection_closed(context_.owner);
   }
 }
 

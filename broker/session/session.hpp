@@ -20,12 +20,12 @@
 #include <haypile/amqp/methods.hpp>
 
 #include "session/channel.hpp"
+#include "session/connection_context.hpp"
 #include "session/fault.hpp"
 #include "session/handshake.hpp"
-#include "session/host.hpp"
-#include "session/link.hpp"
 #include "session/output.hpp"
 #include "session/pause.hpp"
+#include "session/session_host.hpp"
 #include "session/settings.hpp"
 
 namespace haypile::session {
@@ -34,9 +34,10 @@ class Session {
  public:
   // Host and settings outlive the session. `owner` is never 0 and no other session's. Begins with
   // the protocol header.
-  Session(Host& host, const Settings& settings, engine::OwnerId owner, Time now);
+  Session(SessionHost& host, const Settings& settings, engine::OwnerId owner, Time now);
   // Begins with what comes behind connection.open.
-  Session(Host& host, const Settings& settings, engine::OwnerId owner, Opened opened, Time now);
+  Session(SessionHost& host, const Settings& settings, engine::OwnerId owner, Opened opened,
+          Time now);
   // As disconnected().
   ~Session();
   Session(const Session&) = delete;
@@ -50,12 +51,13 @@ class Session {
   // Why nothing is to be read for now. What ends a pause:
   // - turn: receive(), with what was left, in the next turn;
   // - login: login_answered();
-  // - the others: try_to_go_on(), to be tried when something has changed for the better: output was
+  // - the others: try_to_resume(), to be tried when something has changed for the better: output
+  // was
   //   sent, the log has advanced, the alarm is over, unfinished messages are complete.
   Pause pause() const { return pause_; }
   // True if what it waited for has come: then receive() goes on with what was left. Also takes back
   // what tell_blocked() has said, once that is over; until then keep calling.
-  bool try_to_go_on(Time now);
+  bool try_to_resume(Time now);
   // There is an alarm, for that reason: the client is told, once, if it wants to know
   // (connection.blocked). An empty reason is not told.
   void tell_blocked(std::string_view reason);
@@ -65,17 +67,17 @@ class Session {
 
   // Output. What is looked at stays the session's until output_sent(). `skipped` bytes at the
   // beginning are left out.
-  bool has_output() const { return !link_.waiting().empty(); }
-  std::size_t output_size() const { return link_.waiting().size(); }
+  bool has_output() const { return !context_.waiting().empty(); }
+  std::size_t output_size() const { return context_.waiting().size(); }
   void look_at_output(OutputPieces& pieces, std::size_t skipped = 0) const {
-    link_.waiting().look(skipped, pieces);
+    context_.waiting().look(skipped, pieces);
   }
   // So much was written: call it after each write, also of a part.
   void output_sent(std::size_t size, Time now);
   // There was no memory for something that had to be said: the connection has to be closed.
-  bool output_is_lost() const { return link_.output_is_lost; }
+  bool output_is_lost() const { return context_.output_is_lost; }
 
-  bool awaits_log() const { return !link_.awaiting_log.empty() || phase_ == Phase::leaving; }
+  bool awaits_log() const { return !context_.awaiting_log.empty() || phase_ == Phase::leaving; }
   void log_advanced();
 
   // When tick() wants to be called next; may change with every call.
@@ -97,9 +99,9 @@ class Session {
   bool closed_by_client() const { return closed_by_client_; }
   // Why it ended, for the log; empty for an orderly end.
   const std::string& reason() const { return reason_; }
-  const std::string& user() const { return link_.user; }
+  const std::string& user() const { return context_.user; }
   // Whether a message came in since the last call.
-  bool take_published() { return std::exchange(link_.has_published, false); }
+  bool take_published() { return std::exchange(context_.has_published, false); }
 
  private:
   // The handshake, open, and the ways to the end: the client said close and our answer waits for
@@ -108,11 +110,11 @@ class Session {
 
   void begin(Opened opened);
   // What comes is not looked at any more.
-  bool is_deaf() const { return phase_ == Phase::finished || framing_lost_; }
+  bool ignores_input() const { return phase_ == Phase::finished || framing_lost_; }
   void on_frame(const amqp::Frame& frame) {
     const bool is_method = frame.type == amqp::FrameType::method;
     if (phase_ == Phase::running) {
-      if (is_method && link_.is_unread()) return enter(Pause::unread);
+      if (is_method && context_.is_unread()) return enter(Pause::unread);
       if (frame.channel != 0 && frame.type != amqp::FrameType::heartbeat) {
         return on_channel_frame(frame);
       }
@@ -152,7 +154,7 @@ class Session {
   bool may_commit_in_alarm(const Channel& channel) const;
   bool may_declare_in_alarm(const Channel& channel, const amqp::Frame& frame);
   // Then there are no exceptions: all that is left is needed for what is there already.
-  bool is_disk_full() const { return link_.host.disk_room() == 0; }
+  bool is_disk_full() const { return context_.host.disk_room() == 0; }
   bool is_over(Pause pause);
   void enter(Pause pause);
   bool is_receiving() const { return pause_ == Pause::none || pause_ == Pause::turn; }
@@ -168,7 +170,7 @@ class Session {
   void drop_channels();
   void finish(std::string reason);
 
-  Link link_;
+  ConnectionContext context_;
   const Time started_;
   Phase phase_ = Phase::opening;
   bool framing_lost_ = false;

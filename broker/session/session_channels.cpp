@@ -21,7 +21,7 @@ void Session::leave_channel() {
 
 // What one gives back another one may refuse.
 void Session::close_refused() {
-  while (std::exchange(link_.has_refused, false)) {
+  while (std::exchange(context_.has_refused, false)) {
     for (const auto& [number, channel] : channels_)
       channel->close_if_refused();
   }
@@ -73,7 +73,7 @@ void Session::on_rare_method(std::uint16_t number, Channel* channel, const amqp:
   if (channel && channel->state() == Channel::State::closing) {
     if (id == amqp::channel::CloseOk::id) remove_channel(number);
     if (id == amqp::channel::Close::id) {
-      link_.send(number, amqp::channel::CloseOk{});
+      context_.send(number, amqp::channel::CloseOk{});
     }
     return;
   }
@@ -109,8 +109,8 @@ void Session::open_channel(std::uint16_t number) {
                      "): channel " + std::to_string(number) + " is refused"},
                 amqp::channel::Open::id);
   }
-  channels_.emplace(number, std::make_unique<Channel>(link_, *engine_, number));
-  link_.send(number, amqp::channel::OpenOk{});
+  channels_.emplace(number, std::make_unique<Channel>(context_, *engine_, number));
+  context_.send(number, amqp::channel::OpenOk{});
 }
 
 }  // namespace haypile::session

@@ -13,7 +13,7 @@ constexpr std::size_t definition_bytes = 512;
 
 void Session::enter(Pause pause) {
   pause_ = pause;
-  paused_since_ = link_.now;
+  paused_since_ = context_.now;
 }
 
 // Whatever makes the broker hold more waits during an alarm, but for what helps somebody to give
@@ -36,7 +36,7 @@ bool Session::must_wait(Channel& channel, const amqp::Frame& frame, amqp::Method
 // here as a whole, wants none: only a full disk keeps it from its end.
 bool Session::must_wait_with_content(std::size_t wanted_room) {
   waits_for_disk_ = wanted_room == 0;
-  if (!waits_for_disk_ && !link_.has_room_for(wanted_room)) {
+  if (!waits_for_disk_ && !context_.has_room_for(wanted_room)) {
     wanted_room_ = wanted_room;
     enter(Pause::room);
     return true;
@@ -45,23 +45,23 @@ bool Session::must_wait_with_content(std::size_t wanted_room) {
     enter(Pause::alarm);
     return true;
   }
-  unfinished_check_ = std::min(unfinished_check_, link_.now + link_.settings.silence_max);
+  unfinished_check_ = std::min(unfinished_check_, context_.now + context_.settings.silence_max);
   return false;
 }
 
 // What it has settled since the alarm began was given back, and is not held against it.
 bool Session::may_publish_in_alarm() {
   if (is_disk_full()) return false;
-  const std::size_t max = link_.settings.alarm_allowance_max_bytes;
+  const std::size_t max = context_.settings.alarm_allowance_max_bytes;
   if (!settled_before_alarm_) settled_before_alarm_ = settled_bytes();
   const std::size_t settled = settled_bytes();
   const std::size_t given_back = settled - std::min(settled, *settled_before_alarm_);
-  std::size_t held = std::min(link_.transaction_bytes, max);
+  std::size_t held = std::min(context_.transaction_bytes, max);
   for (const auto& [number, channel] : channels_) {
     if (held >= max) break;
     held += channel->unsettled_bytes(max - held);
   }
-  return held > 0 && link_.taken_in_alarm < held + given_back;
+  return held > 0 && context_.taken_in_alarm < held + given_back;
 }
 
 // It gives memory back, but takes room on the disk.
@@ -73,7 +73,7 @@ bool Session::may_declare_in_alarm(const Channel& channel, const amqp::Frame& fr
   if (!channel.would_hold_more(frame.payload)) return true;
   if (is_disk_full()) return false;
   const std::size_t size = frame.payload.size() + definition_bytes;
-  if (declared_in_alarm_ + size > link_.settings.alarm_declare_max_bytes) return false;
+  if (declared_in_alarm_ + size > context_.settings.alarm_declare_max_bytes) return false;
   declared_in_alarm_ += size;
   return true;
 }
@@ -86,11 +86,11 @@ std::size_t Session::settled_bytes() const {
 }
 
 void Session::end_alarm() {
-  link_.taken_in_alarm = 0;
+  context_.taken_in_alarm = 0;
   declared_in_alarm_ = 0;
   settled_before_alarm_.reset();
   if (!std::exchange(told_blocked_, false) || phase_ != Phase::running) return;
-  link_.send(0, amqp::connection::Unblocked{});
+  context_.send(0, amqp::connection::Unblocked{});
 }
 
 bool Session::is_over(Pause pause) {
@@ -103,16 +103,16 @@ bool Session::is_over(Pause pause) {
     case Pause::alarm:
       return !publishers_wait_ || (waits_for_disk_ ? !is_disk_full() : may_publish_in_alarm());
     case Pause::room:
-      return link_.has_room_for(wanted_room_);
+      return context_.has_room_for(wanted_room_);
     case Pause::unread:
-      return link_.replies_size() <= link_.replies_max_bytes() / 2;
+      return context_.replies_size() <= context_.replies_max_bytes() / 2;
   }
   return true;
 }
 
-bool Session::try_to_go_on(Time now) {
-  link_.now = now;
-  publishers_wait_ = engine_ && link_.host.holds_publishers_back();
+bool Session::try_to_resume(Time now) {
+  context_.now = now;
+  publishers_wait_ = engine_ && context_.host.publishers_must_wait();
   if (!publishers_wait_) end_alarm();
   if (pause_ == Pause::none || !is_over(pause_)) return false;
   pause_ = Pause::none;
@@ -121,13 +121,14 @@ bool Session::try_to_go_on(Time now) {
 }
 
 void Session::tell_blocked(std::string_view reason) {
-  if (reason.empty() || told_blocked_ || !link_.wants_blocked || phase_ != Phase::running) return;
+  if (reason.empty() || told_blocked_ || !context_.wants_blocked || phase_ != Phase::running)
+    return;
   told_blocked_ = true;
-  link_.send(0, amqp::connection::Blocked{.reason = reason});
+  context_.send(0, amqp::connection::Blocked{.reason = reason});
 }
 
 std::chrono::milliseconds Session::patience() const {
-  return heartbeat_.count() != 0 ? 2 * heartbeat_ : link_.settings.silence_max;
+  return heartbeat_.count() != 0 ? 2 * heartbeat_ : context_.settings.silence_max;
 }
 
 // A client may take its time, but not for ever, and not for what the disk is slow with.
@@ -135,25 +136,25 @@ Time Session::pause_deadline() const {
   if (pause_ == Pause::unread && has_output()) {
     return std::max(last_progress_, paused_since_) + patience();
   }
-  if (pause_ == Pause::room && link_.unfinished_bytes > 0) {
-    return paused_since_ + link_.settings.silence_max;
+  if (pause_ == Pause::room && context_.unfinished_bytes > 0) {
+    return paused_since_ + context_.settings.silence_max;
   }
   return Time::max();
 }
 
 std::string Session::pause_reason() const {
   if (pause_ == Pause::unread) {
-    return "the client does not read: " + std::to_string(link_.replies_size()) +
+    return "the client does not read: " + std::to_string(context_.replies_size()) +
            " bytes that it asked for wait to be sent, and nothing has left for " +
            std::to_string(patience().count() / 1000) + " s";
   }
   return "too many messages have begun and are not finished: " +
-         std::to_string(link_.unfinished_bytes) + " bytes are set aside for them, and " +
+         std::to_string(context_.unfinished_bytes) + " bytes are set aside for them, and " +
          std::to_string(wanted_room_) + " more were asked for";
 }
 
 void Session::check_unfinished(Time now) {
-  const auto silence_max = link_.settings.silence_max;
+  const auto silence_max = context_.settings.silence_max;
   unfinished_check_ = Time::max();
   for (const auto& [number, channel] : channels_) {
     const auto last = channel->unfinished_since();

@@ -14,11 +14,11 @@ class Participant {
   // Its turn has come, which it had to wait for: works off what it has been given, or reads more.
   virtual void read() = 0;
   // It was paused, and what it waits for may have come. False: it goes on waiting.
-  virtual bool try_to_go_on() = 0;
+  virtual bool try_to_resume() = 0;
   // It is paused, and an alarm has begun: what its client is told.
   virtual void tell_alarm(std::string_view text) = 0;
   // It is paused: has a look whether its client is still there.
-  virtual void look_after() = 0;
+  virtual void check_peer() = 0;
   // The log is durable further than before.
   virtual void log_advanced() = 0;
   // Nothing of the above means anything to it any more.

@@ -18,11 +18,11 @@ constexpr TimeMs idle_before_mark_ms = 500;
 constexpr std::size_t held_share = 4;
 }  // namespace
 
-Vhost::Vhost(std::string name, const engine::Wire& wire, std::unique_ptr<log::Log> log,
-             const VhostLimits& limits, std::uint64_t hash_seed)
+Vhost::Vhost(std::string name, const engine::PropertyCodec& property_codec,
+             std::unique_ptr<log::Log> log, const VhostLimits& limits, std::uint64_t hash_seed)
     : log_(std::move(log)),
-      engine_(std::move(name), log_ ? static_cast<engine::Journal&>(*log_) : nothing_, wire,
-              hash_seed),
+      engine_(std::move(name), log_ ? static_cast<engine::Journal&>(*log_) : null_journal_,
+              property_codec, hash_seed),
       pressure_(limits.pressure),
       turns_(engine_) {
   engine_.set_movable_max_bytes(limits.queue_memory_bytes);
@@ -81,7 +81,7 @@ TimeMs Vhost::next_deadline() const {
 }
 
 bool Vhost::may_go_on() {
-  return has_paused() && (tries_paused_ || !holds_publishers());
+  return has_paused() && (tries_paused_ || !publishers_must_wait());
 }
 
 // Those who have to wait again do so behind those who are here now.
@@ -91,16 +91,16 @@ void Vhost::resume_paused() {
     ParticipantPtr participant = std::move(paused_.front());
     paused_.pop_front();
     engine_.work().begin_share();
-    if (!participant->try_to_go_on()) paused_.push_back(std::move(participant));
+    if (!participant->try_to_resume()) paused_.push_back(std::move(participant));
   }
   tries_paused_ = false;
 }
 
-void Vhost::look_after_paused() {
+void Vhost::check_paused_peers() {
   std::deque<ParticipantPtr> paused;
   paused.swap(paused_);
   for (ParticipantPtr& participant : paused) {
-    participant->look_after();
+    participant->check_peer();
     if (!participant->has_gone()) paused_.push_back(std::move(participant));
   }
 }
@@ -118,7 +118,7 @@ void Vhost::flush() {
   if (!log_) return;
   // The writer begins with what has come before old messages are moved, which may take a while.
   log_->flush();
-  if (engine_.make_room()) log_->flush();
+  if (engine_.move_old_messages()) log_->flush();
   mark_if_idle();
 }
 
@@ -135,7 +135,7 @@ void Vhost::mark_if_idle() {
   mark_due_at_ = now + idle_before_mark_ms;
 }
 
-bool Vhost::holds_publishers() {
+bool Vhost::publishers_must_wait() {
   pressure_.set_memory(memory_bytes() + memory_elsewhere_bytes_);
   if (log_) pressure_.set_log_behind(!log_->keeps_up());
   return pressure_.holds_publishers();
@@ -144,7 +144,7 @@ bool Vhost::holds_publishers() {
 // Those who are paused from now on are told when that begins.
 void Vhost::update_pressure() {
   if (log_) look_at_disk();
-  holds_publishers();
+  publishers_must_wait();
   engine_.set_unacked_max(pressure_.unacked_max());
   const bool is_alarm = !alarm_text().empty();
   if (std::exchange(was_alarm_, is_alarm) || !is_alarm) return;
@@ -165,7 +165,7 @@ void Vhost::look_at_disk() {
   const std::uint64_t free_bytes = free_disk_bytes();
   const bool uses_reserve = log_->is_out_of_space();
   pressure_.set_disk(uses_reserve, free_bytes);
-  if (uses_reserve && pressure_.has_room_again(free_bytes)) log_->look_for_space();
+  if (uses_reserve && pressure_.has_room_again(free_bytes)) log_->retry_reserve();
 }
 
 std::uint64_t Vhost::free_disk_bytes() const {

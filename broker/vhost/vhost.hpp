@@ -32,9 +32,10 @@ struct VhostLimits {
 // one thread.
 class Vhost {
  public:
-  // `wire` outlives it. Without a log nothing is kept. `hash_seed` as the engine wants it.
-  Vhost(std::string name, const engine::Wire& wire, std::unique_ptr<log::Log> log,
-        const VhostLimits& limits, std::uint64_t hash_seed = 0);
+  // `property_codec` outlives it. Without a log nothing is kept. `hash_seed` as the engine wants
+  // it.
+  Vhost(std::string name, const engine::PropertyCodec& property_codec,
+        std::unique_ptr<log::Log> log, const VhostLimits& limits, std::uint64_t hash_seed = 0);
 
   // Before anything else: recovers what the log has. Throws what Log::recover() throws.
   log::RecoveryReport start(const ClockReading& now);
@@ -60,16 +61,16 @@ class Vhost {
   TimeMs next_deadline() const;
 
   // Whether those who publish or declare have to wait now.
-  bool holds_publishers();
+  bool publishers_must_wait();
   // How many bytes could be appended before the log had to use its reserve; 0 if it does.
   std::uint64_t disk_room() const;
-  // Waits until they need not: Participant::try_to_go_on() will be called.
+  // Waits until they need not: Participant::try_to_resume() will be called.
   void pause(ParticipantPtr participant) { paused_.push_back(std::move(participant)); }
   bool has_paused() const { return !paused_.empty(); }
   // Something else has changed for the better: in the next turn all that are paused try to go on.
   void try_paused() { tries_paused_ = true; }
   // To be called now and then while somebody is paused, for nothing is read from such connections.
-  void look_after_paused();
+  void check_paused_peers();
   const Alarms& alarms() const { return pressure_.alarms(); }
   // What clients are told; empty if there is no alarm.
   std::string_view alarm_text() const { return pressure_.alarm_text(); }
@@ -106,7 +107,7 @@ class Vhost {
   std::uint64_t free_disk_bytes() const;
 
   std::unique_ptr<log::Log> log_;
-  engine::NullJournal nothing_;
+  engine::NullJournal null_journal_;
   engine::Engine engine_;
   Clock clock_;
   Pressure pressure_;

@@ -68,11 +68,11 @@ TEST_CASE_FIXTURE(Hydra, "a storm of dead letters comes to an end, and says so")
   const std::uint64_t work = spent_on([&] { finish(); });
   CHECK(work < 20 * DeadLetterLimits::copies_max);
   CHECK(engine.memory_bytes() == 0);
-  const engine::CutLetters cut = engine.take_cut_letters();
+  const engine::StoppedLetters cut = engine.take_stopped_letters();
   CHECK(cut.by_copies > 0);
   REQUIRE_FALSE(cut.queues.empty());
   CHECK(cut.queues.front().starts_with("h"));
-  CHECK_FALSE(engine.take_cut_letters().any());
+  CHECK_FALSE(engine.take_stopped_letters().any());
 }
 
 TEST_CASE_FIXTURE(Hydra, "nobody else passes on the letters of a storm") {
@@ -111,7 +111,7 @@ TEST_CASE_FIXTURE(Fixture, "a fanout to 10,000 dead-letter queues is not cut") {
   finish();
   CHECK(declare("d0").ready_count() == 1);
   CHECK(declare("d9999").ready_count() == 1);
-  CHECK_FALSE(engine.take_cut_letters().any());
+  CHECK_FALSE(engine.take_stopped_letters().any());
 }
 
 TEST_CASE_FIXTURE(Fixture, "what is copied again and again is cut, wherever it waits in between") {
@@ -134,7 +134,7 @@ TEST_CASE_FIXTURE(Fixture, "what is copied again and again is cut, wherever it w
   }
   CHECK(deaths < 20 * DeadLetterLimits::copies_max);
   CHECK(engine.memory_bytes() == 0);
-  const engine::CutLetters cut = engine.take_cut_letters();
+  const engine::StoppedLetters cut = engine.take_stopped_letters();
   CHECK(cut.by_copies > 0);
   CHECK(cut.queues.size() <= 10);
 }
@@ -154,14 +154,14 @@ TEST_CASE_FIXTURE(Fixture, "a chain of queues ends after 64 hops, unless a consu
   CHECK(channel.settle(channel.last_tag, false, Settlement::drop) == 0);
   finish();
   CHECK(channel.get(name(70)) == "m");
-  CHECK_FALSE(engine.take_cut_letters().any());
+  CHECK_FALSE(engine.take_stopped_letters().any());
 
   publish("", name(3), "kept");
   publish("", name(3), "pushes it out");
   finish();
   CHECK(channel.get(name(70)) == "nothing");
   CHECK(channel.get(name(30)) == "pushes it out");
-  const engine::CutLetters cut = engine.take_cut_letters();
+  const engine::StoppedLetters cut = engine.take_stopped_letters();
   CHECK(cut.by_hops == 1);
   CHECK(cut.queues == std::vector<std::string>{name(67)});
 }
@@ -180,7 +180,7 @@ TEST_CASE("copies of one original are counted, of another one apart") {
   engine::CopyMark other;
   CHECK(limits.grant_copies(2, other, 5, "q") == 2);
   CHECK(other.original != one.original);
-  const engine::CutLetters cut = limits.take_cut();
+  const engine::StoppedLetters cut = limits.take_stopped();
   CHECK(cut.by_copies == 20'001);
   CHECK(cut.queues == std::vector<std::string>{"q", "r"});
 }

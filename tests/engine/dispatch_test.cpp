@@ -153,7 +153,7 @@ TEST_CASE_FIXTURE(Fixture, "recover gives back all that is unacked") {
   a.consume("q");
   publish_all("q", "12");
   CHECK(a.take() == "1 2");
-  a.channel.recover();
+  a.channel.requeue_all();
   CHECK(a.take() == "1* 2*");
   CHECK(a.settle(1) == 406);
   CHECK(a.settle(3) == 0);
@@ -191,7 +191,7 @@ TEST_CASE_FIXTURE(Fixture, "a long window with stragglers keeps its order") {
   CHECK(a.settle(5'002) == 406);
   CHECK(a.settle(5'001) == 0);
   CHECK(a.settle(5'001) == 406);
-  a.channel.recover();
+  a.channel.requeue_all();
   CHECK(a.take() == "1* 10001* 15001*");
 }
 

@@ -17,7 +17,7 @@ using engine::ExchangeType;
 namespace {
 
 struct Fixture {
-  session::WireFormat wire;
+  session::AmqpPropertyCodec wire;
   engine::MemoryUse memory;
   engine::ExchangeContext context{engine::TextHash(1), memory};
   Exchange destination{{"d", ExchangeType::fanout, false, false, false, ""}, "", context};

@@ -61,7 +61,7 @@ TEST_CASE_FIXTURE(Fixture, "recover, and a nack of many, in turns") {
   CHECK(channel.get("r") == "0");
   channel.take();
   SUBCASE("recover") {
-    CHECK(spent_on([&] { channel.channel.recover(); }) < call_units_max);
+    CHECK(spent_on([&] { channel.channel.requeue_all(); }) < call_units_max);
     CHECK(channel.settle(many) == 406);
     CHECK(channel.settle(many + 1) == 406);
     finish();
@@ -80,7 +80,7 @@ TEST_CASE_FIXTURE(Fixture, "recover, and a nack of many, in turns") {
     CHECK(engine.memory_bytes() < 1000);
   }
   SUBCASE("while it goes on the channel closes") {
-    channel.channel.recover();
+    channel.channel.requeue_all();
     channel.channel.close();
     finish();
     TestChannel other(engine, 2);
@@ -88,7 +88,7 @@ TEST_CASE_FIXTURE(Fixture, "recover, and a nack of many, in turns") {
     CHECK(other.take() == numbers(0, many, "*"));
   }
   SUBCASE("while it goes on the queue is deleted") {
-    channel.channel.recover();
+    channel.channel.requeue_all();
     std::size_t count = 0;
     REQUIRE_FALSE(engine.delete_queue("q", 0, false, false, count));
     CHECK(channel.cancelled == "c");
@@ -129,7 +129,7 @@ TEST_CASE_FIXTURE(Fixture, "a transaction is not cut into turns") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "a transaction settles no more than one step can") {
-  constexpr auto held_max = static_cast<int>(engine::Channel::held_max);
+  constexpr auto held_max = static_cast<int>(engine::Subscriptions::held_max);
   declare("q");
   TestChannel channel(engine, 1);
   channel.consume("q");

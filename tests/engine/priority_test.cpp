@@ -63,7 +63,7 @@ TEST_CASE_FIXTURE(Fixture, "what comes back goes to its place in its level") {
   CHECK(getter.get("q") == "low");
   publish_with("high3", 254);
   publish_with("top", 255);
-  getter.channel.recover();
+  getter.channel.requeue_all();
   CHECK(consumer(0).take() == "top high1* high2* high3 low*");
 }
 

@@ -155,7 +155,7 @@ TEST_CASE_FIXTURE(Fixture, "purging leaves what is unacked") {
   CHECK(purge.is_done);
   CHECK(purge.message_count == 2);
   CHECK(queue.unacked_count() == 1);
-  channel.channel.recover();
+  channel.channel.requeue_all();
   CHECK(channel.get("q") == "1*");
 }
 
@@ -238,8 +238,8 @@ TEST_CASE_FIXTURE(Fixture, "what recovery finds is there again") {
   queue.id = 5;
   restore.queue(queue, 0);
   restore.binding({"e", engine::DestinationKind::queue, "q", "k", ""});
-  const engine::RecoveredCopy fresh[] = {{.queue = 5}};
-  const engine::RecoveredCopy delivered[] = {{.queue = 5, .redelivered = true}};
+  const engine::RecoveredRef fresh[] = {{.queue = 5}};
+  const engine::RecoveredRef delivered[] = {{.queue = 5, .redelivered = true}};
   const auto message = [](std::string_view body) {
     return engine::MessageView{.exchange = "e", .routing_key = "k", .properties = {}, .body = body};
   };

@@ -9,7 +9,7 @@
 #include "support/engine_fixture.hpp"
 
 using namespace haypile;
-using engine::TakenMessage;
+using engine::TaggedMessage;
 using engine::Unacked;
 using engine::UnackedMessage;
 
@@ -63,7 +63,7 @@ TEST_CASE("a walk comes to what is unacked again, and to those that were left fa
     if (place < 4990) CHECK(fixture.unacked.take(place, taken));
   }
   CHECK(fixture.walk(3) == Places{1, 4990, 4991});
-  std::vector<TakenMessage> taken = fixture.unacked.take_until(4990);
+  std::vector<TaggedMessage> taken = fixture.unacked.take_until(4990);
   CHECK(taken.size() == 2);
   fixture.unacked.put_back(std::move(taken.back()));
   CHECK(fixture.walk(2) == Places{4990, 4991});

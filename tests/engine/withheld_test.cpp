@@ -303,7 +303,7 @@ TEST_CASE_FIXTURE(Fixture, "while messages come back nothing that is withheld is
   }
   publish("large", 5000);
   withhold();
-  getter.channel.recover();  // takes turns
+  getter.channel.requeue_all();  // takes turns
   TestChannel& wide = consumer(5000);
   CHECK(wide.take() == "");
   while (engine.next_deadline() <= start)
@@ -357,7 +357,7 @@ TEST_CASE_FIXTURE(Fixture, "very many that are refused at once take turns") {
     publish("m");
     getter.get("q");
   }
-  getter.channel.recover();  // takes turns, in which the queue gives nothing out
+  getter.channel.requeue_all();  // takes turns, in which the queue gives nothing out
   for (std::size_t i = 0; i < count; ++i) {
     publish("large", 5000);
     consumer(small);

@@ -1,5 +1,5 @@
-// A survey of a log that somebody has changed: it comes to its end whatever stands there, and lists
-// whatever keeps a start, or a reader of the queues, from going on.
+// An inspection of a log that somebody has changed: it comes to its end whatever stands there, and
+// lists whatever keeps a start, or a reader of the queues, from going on.
 //
 // Input: whether checksums are made to fit again; a program that makes a log (log_program.hpp);
 // changes to its files (log_damage.hpp).
@@ -12,7 +12,7 @@
 #include "fuzz/log_opened.hpp"
 #include "fuzz/log_program.hpp"
 #include "fuzz/support.hpp"
-#include "log/survey.hpp"
+#include "log/log_inspector.hpp"
 
 namespace {
 
@@ -26,14 +26,14 @@ std::map<std::string, std::uint64_t> counts_of(const test::Recovered& recovered)
   return counts;
 }
 
-std::map<std::string, std::uint64_t> counts_of(const log::SurveyReport& report) {
+std::map<std::string, std::uint64_t> counts_of(const log::InspectionReport& report) {
   std::map<std::string, std::uint64_t> counts;
   for (const auto& [name, queue] : report.queues)
     counts[name] = queue.in_log + queue.in_piles;
   return counts;
 }
 
-void expect_true_of(const log::SurveyReport& report, test::MemFileSystem& files) {
+void expect_true_of(const log::InspectionReport& report, test::MemFileSystem& files) {
   const std::unique_ptr<fuzz::Opened> opened = fuzz::open(files);
   if (!report.damages.empty()) return;
   expect(opened != nullptr, "what refuses a start is listed");
@@ -52,15 +52,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   program.run(input);
   const bool is_untouched = input.empty();
   fuzz::LogDamage(files, input, may_repair).run();
-  log::Survey survey(files, fuzz::directory, fuzz::directory_id);
+  log::LogInspector inspector(files, fuzz::directory, fuzz::directory_id);
   try {
-    survey.run();
+    inspector.run();
   } catch (const log::IoError& error) {
     expect(std::string_view(error.what()).find("version") != std::string_view::npos,
-           "nothing but a version of the future ends a survey");
+           "nothing but a version of the future ends an inspection");
     return 0;
   }
-  expect(!is_untouched || survey.report().damages.empty(), "what nobody touched is not damaged");
-  expect_true_of(survey.report(), files);
+  expect(!is_untouched || inspector.report().damages.empty(), "what nobody touched is not damaged");
+  expect_true_of(inspector.report(), files);
   return 0;
 }

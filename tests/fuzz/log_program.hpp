@@ -171,7 +171,7 @@ class LogProgram {
                                         targets);
     holdings_[position] = {body, {targets.begin(), targets.end()}};
   }
-  engine::Copy copy_of(engine::QueueId queue, engine::LogPosition position) const {
+  engine::QueuedRef copy_of(engine::QueueId queue, engine::LogPosition position) const {
     const auto stored = stored_.find({queue, position});
     return {queue, position, stored == stored_.end() ? 0 : stored->second};
   }
@@ -187,7 +187,7 @@ class LogProgram {
     log_->begin_move(boundary);
     for (const engine::QueueId queue : queues_) {
       for (const auto& [position, message] : holdings_) {
-        const engine::Copy copy = copy_of(queue, position);
+        const engine::QueuedRef copy = copy_of(queue, position);
         if (position >= boundary || copy.stored != 0 || !message.second.contains(queue)) continue;
         if (copies_left-- == 0) return end_portion();
         stored_[{queue, position}] = log_->store(

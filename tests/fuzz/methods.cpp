@@ -12,8 +12,8 @@
 #include <haypile/amqp/table.hpp>
 
 #include "fuzz/support.hpp"
+#include "session/amqp_property_codec.hpp"
 #include "session/login.hpp"
-#include "session/wire_format.hpp"
 
 namespace {
 
@@ -158,7 +158,7 @@ void check_method(std::string_view payload) {
 }
 
 void check_dead_letter(std::string_view raw) {
-  const session::WireFormat wire;
+  const session::AmqpPropertyCodec wire;
   const engine::MessageView message{
       .exchange = "e", .routing_key = "k", .properties = raw, .body = "b"};
   std::string twice(raw);
@@ -173,7 +173,8 @@ void check_dead_letter(std::string_view raw) {
     if (dead.properties.empty()) return;
     expect(amqp::validate_properties(dead.properties) == DecodeError::none,
            "a dead letter is well-formed");
-    expect(!dead.stations.empty() && dead.stations.front() == "q", "it remembers where it died");
+    expect(!dead.queues_passed.empty() && dead.queues_passed.front() == "q",
+           "it remembers where it died");
     twice = wire.with_mark(dead.properties, {.original = 5, .count = 7});
     expect(amqp::validate_properties(twice) == DecodeError::none, "a marked one is well-formed");
     dying.properties = twice;
@@ -195,7 +196,7 @@ void check_properties(std::string_view raw) {
   expect(amqp::append_properties(again, properties), "what was decoded can be encoded");
   expect(again == raw, "properties written again are the same");
   if (properties.headers) check_table(*properties.headers);
-  const session::WireFormat wire;
+  const session::AmqpPropertyCodec wire;
   expect(wire.traits(raw).persistent == (properties.delivery_mode == std::uint8_t{2}),
          "traits are those of the properties");
   check_dead_letter(raw);
@@ -206,11 +207,11 @@ void check_arguments(std::string_view bytes) {
   if (amqp::TableView::parse(bytes, view) != DecodeError::none) {
     // Iterating over what was refused stays within it.
     for (const amqp::Field& field : amqp::TableView::unchecked(bytes))
-      static_cast<void>(session::WireFormat().find(bytes, field.key));
+      static_cast<void>(session::AmqpPropertyCodec().find(bytes, field.key));
     return;
   }
   check_table(view);
-  const session::WireFormat wire;
+  const session::AmqpPropertyCodec wire;
   static_cast<void>(wire.fields(bytes));
   const std::string sorted = wire.in_order(bytes);
   expect(sorted.size() == bytes.size() && wire.in_order(sorted) == sorted, "sorting is done once");

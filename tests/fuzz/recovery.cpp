@@ -34,8 +34,8 @@ void sync(log::Log& log) {
   expect(log.durable() == log.end(), "what was flushed is durable");
 }
 
-engine::Copy copy_of(const test::Recovered& recovered, engine::QueueId queue,
-                     engine::LogPosition position) {
+engine::QueuedRef copy_of(const test::Recovered& recovered, engine::QueueId queue,
+                          engine::LogPosition position) {
   for (const auto& entry : recovered.messages.at(queue)) {
     if (entry.position == position) return {queue, position, entry.stored};
   }

@@ -139,7 +139,7 @@ Copies copies_of(const fuzz::Holdings& holdings) {
   return copies;
 }
 
-std::uint64_t count_of(const log::SurveyReport& report) {
+std::uint64_t count_of(const log::InspectionReport& report) {
   std::uint64_t count = 0;
   for (const auto& [name, queue] : report.queues)
     count += queue.in_log + queue.in_piles;
@@ -156,7 +156,7 @@ std::uint64_t count_of(const test::Recovered& recovered) {
 // Of what was there, nothing is gone but what stood where something was changed, and no more than
 // was said.
 void expect_least_loss(const Before& before, test::MemFileSystem& files, const Copies& were,
-                       const Copies& are, const log::SurveyReport& report) {
+                       const Copies& are, const log::InspectionReport& report) {
   std::uint64_t lost = 0;
   for (const auto& copy : were) {
     if (are.contains(copy)) continue;
@@ -180,28 +180,28 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   program.run(input);
   const Before before(files);
   fuzz::LogDamage(files, input, may_repair).run();
-  log::Survey survey(files, fuzz::directory, fuzz::directory_id);
+  log::LogInspector inspector(files, fuzz::directory, fuzz::directory_id);
   try {
-    survey.run();
+    inspector.run();
   } catch (const log::IoError&) {
     return 0;  // a version of the future
   }
-  if (survey.report().damages.empty()) return 0;
+  if (inspector.report().damages.empty()) return 0;
   expect(before.is_changed(files), "what nobody touched is not damaged");
-  log::write_salvaged(survey, files, fuzz::directory, new_directory, fuzz::directory_id,
+  log::write_salvaged(inspector, files, fuzz::directory, new_directory, fuzz::directory_id,
                       segment_size_if_unknown);
-  log::Survey result(files, new_directory, fuzz::directory_id);
+  log::LogInspector result(files, new_directory, fuzz::directory_id);
   result.run();
   expect(result.report().damages.empty(), "what is left is not damaged");
-  expect(count_of(result.report()) == count_of(survey.report()), "it has all that was said");
+  expect(count_of(result.report()) == count_of(inspector.report()), "it has all that was said");
   const std::unique_ptr<fuzz::Opened> opened = fuzz::open(files, new_directory);
   expect(opened != nullptr, "what is left starts");
-  expect(count_of(opened->recovered) == count_of(survey.report()), "with all that was said");
+  expect(count_of(opened->recovered) == count_of(inspector.report()), "with all that was said");
   // Behind a torn end nothing counts, touched or not: it was never confirmed.
-  if (!may_repair && survey.report().torn_bytes == 0) {
+  if (!may_repair && inspector.report().torn_bytes == 0) {
     const Copies left = copies_of(opened->recovered);
     expect(left.size() == count_of(opened->recovered), "nothing is there twice");
-    expect_least_loss(before, files, copies_of(program.holdings()), left, survey.report());
+    expect_least_loss(before, files, copies_of(program.holdings()), left, inspector.report());
   }
   return 0;
 }

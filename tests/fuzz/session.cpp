@@ -74,11 +74,11 @@ void happen(World& world, Client& client, fuzz::Random& random) {
       client.session().tick(world.now);
       break;
     case 3:
-      world.holds_publishers_back = true;
+      world.publishers_must_wait = true;
       client.session().tell_blocked("memory");
       break;
     case 4:
-      world.holds_publishers_back = false;
+      world.publishers_must_wait = false;
       client.go_on();
       break;
     default:
@@ -103,7 +103,7 @@ std::string run(std::string_view bytes, std::uint8_t flags, std::uint8_t seed) {
     world.journal.release();
     client.session().log_advanced();
     client.read();
-    world.holds_publishers_back = false;
+    world.publishers_must_wait = false;
     client.go_on();
     client.read();
     if ((flags & disconnected) != 0) client.session().disconnected();

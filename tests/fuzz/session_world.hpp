@@ -12,8 +12,8 @@
 #include <haypile/amqp/properties.hpp>
 
 #include "fuzz/support.hpp"
+#include "session/amqp_property_codec.hpp"
 #include "session/session.hpp"
-#include "session/wire_format.hpp"
 #include "support/checked_journal.hpp"
 #include "support/output.hpp"
 
@@ -31,7 +31,7 @@ struct World {
                              .transaction_max_bytes = 40'000,
                              .output_max_bytes = 16'000,
                              .replies_max_bytes = 32'000};
-  session::WireFormat wire;
+  session::AmqpPropertyCodec wire;
   test::CheckedJournal journal{
       [](const std::string& complaint) { expect(false, complaint.c_str()); }};
   engine::Engine engine{"/", journal, wire};
@@ -40,7 +40,7 @@ struct World {
   engine::OwnerId last_owner = 0;
   std::uint64_t names = 0;
   session::SessionMemory memory;
-  bool holds_publishers_back = false;
+  bool publishers_must_wait = false;
 
   void pass(std::size_t duration_ms) {
     now += std::chrono::milliseconds(duration_ms);
@@ -180,7 +180,7 @@ inline std::string topology() {
   return bytes;
 }
 
-class Client final : private session::Host {
+class Client final : private session::SessionHost {
  public:
   explicit Client(World& world)
       : world_(world), session_(*this, world.settings, ++world.last_owner, world.now) {}
@@ -213,12 +213,12 @@ class Client final : private session::Host {
       const std::size_t size = unsent_.size();
       unsent_.clear();
       session_.output_sent(size, world_.now);
-      if (session_.try_to_go_on(world_.now)) send_bytes({});
+      if (session_.try_to_resume(world_.now)) send_bytes({});
       collect();
     }
   }
   void go_on() {
-    session_.try_to_go_on(world_.now);
+    session_.try_to_resume(world_.now);
     if (session_.pause() == session::Pause::none) send_bytes({});
   }
   const std::string& said() const { return output_.said(); }
@@ -230,7 +230,7 @@ class Client final : private session::Host {
                                                   : session::LoginAnswer::refused;
   }
   session::SessionMemory& memory() override { return world_.memory; }
-  bool holds_publishers_back() override { return world_.holds_publishers_back; }
+  bool publishers_must_wait() override { return world_.publishers_must_wait; }
   engine::Engine* find_vhost(std::string_view name) override {
     return name == "/" ? &world_.engine : nullptr;
   }

@@ -1,19 +1,19 @@
-// What a survey finds in a log: all of it, also behind damage, and it changes nothing.
+// What an inspection finds in a log: all of it, also behind damage, and it changes nothing.
 #include <doctest/doctest.h>
 
 #include <algorithm>
 
+#include "log/log_inspector.hpp"
 #include "log/salvage.hpp"
-#include "log/survey.hpp"
 #include "support/damaged_vhost.hpp"
 
 using namespace haypile;
 using test::DamagedVhost;
 
-TEST_CASE("a healthy log is surveyed whole, and nothing of it changes") {
+TEST_CASE("a healthy log is inspected whole, and nothing of it changes") {
   DamagedVhost vhost;
   const test::Bytes before = vhost.bytes();
-  const log::SurveyReport report = vhost.survey();
+  const log::InspectionReport report = vhost.inspect();
   CHECK(report.damages.empty());
   CHECK(vhost.bytes() == before);
   CHECK(report.queues.at("q").in_log + report.queues.at("q").in_piles == 300);
@@ -29,7 +29,7 @@ TEST_CASE("a healthy log is surveyed whole, and nothing of it changes") {
 TEST_CASE("a log that was closed is clean") {
   DamagedVhost vhost;
   vhost.close_clean();
-  const log::SurveyReport report = vhost.survey();
+  const log::InspectionReport report = vhost.inspect();
   CHECK(report.damages.empty());
   CHECK(report.clean);
 }
@@ -38,7 +38,7 @@ TEST_CASE("a torn tail is no damage") {
   DamagedVhost vhost;
   const std::string last = vhost.segments().back();
   vhost.flip_body(last, vhost.places(last).size() - 1);
-  const log::SurveyReport report = vhost.survey();
+  const log::InspectionReport report = vhost.inspect();
   CHECK(report.damages.empty());
   CHECK(report.torn_bytes > 0);
   CHECK(report.torn_reason.find("was not written whole") != std::string::npos);
@@ -52,7 +52,7 @@ TEST_CASE("every kind of damage is named by file and offset") {
     DamagedVhost damaged;
     const test::ExpectedDamage expected = kind.make(damaged);
     const test::Bytes before = damaged.bytes();
-    const log::SurveyReport report = damaged.survey();
+    const log::InspectionReport report = damaged.inspect();
     CHECK(damaged.bytes() == before);
     REQUIRE_FALSE(report.damages.empty());
     CHECK(report.damages.front().file == expected.file);
@@ -69,14 +69,14 @@ TEST_CASE("piles without anything beside them are no new log") {
   CHECK(vhost.bytes() == before);
 }
 
-TEST_CASE("the survey goes on behind the first damage") {
+TEST_CASE("the inspection goes on behind the first damage") {
   DamagedVhost vhost;
   const std::string segment = vhost.segments().end()[-2];  // nothing of it has moved
   const std::string pile = vhost.piles().front();
   vhost.flip_body(segment, 5);
   vhost.flip_body(segment, 1);
   vhost.flip(pile, log::pile_header_size + 200);
-  const log::SurveyReport report = vhost.survey();
+  const log::InspectionReport report = vhost.inspect();
   REQUIRE(report.damages.size() == 3);
   // A batch that cannot be read has one message here.
   CHECK(report.damages[0].file == segment);
@@ -102,7 +102,7 @@ void settle_one(DamagedVhost& vhost) {
   fixture.vhost.reset();
 }
 
-std::uint64_t count_of(const log::SurveyReport& report) {
+std::uint64_t count_of(const log::InspectionReport& report) {
   std::uint64_t count = 0;
   for (const auto& [name, queue] : report.queues)
     count += queue.in_log + queue.in_piles;
@@ -125,13 +125,13 @@ TEST_CASE(
   }
   for (const std::string& bytes : bad) {
     vhost.files().put(path, bytes);
-    log::Survey survey(vhost.files(), "log", test::directory_id);
-    survey.run();
-    REQUIRE_FALSE(survey.report().damages.empty());
-    CHECK(survey.report().damages.front().file == path);
-    CHECK(count_of(survey.report()) == 299);
-    log::write_salvaged(survey, vhost.files(), "log", "new", test::directory_id);
-    log::Survey result(vhost.files(), "new", test::directory_id);
+    log::LogInspector inspector(vhost.files(), "log", test::directory_id);
+    inspector.run();
+    REQUIRE_FALSE(inspector.report().damages.empty());
+    CHECK(inspector.report().damages.front().file == path);
+    CHECK(count_of(inspector.report()) == 299);
+    log::write_salvaged(inspector, vhost.files(), "log", "new", test::directory_id);
+    log::LogInspector result(vhost.files(), "new", test::directory_id);
     result.run();
     CHECK(result.report().damages.empty());
     CHECK(count_of(result.report()) == 299);
@@ -153,7 +153,7 @@ TEST_CASE("a file that cannot be read, or is larger than can be, is listed") {
       } else {
         damaged.files().make_unreadable(path);
       }
-      const log::SurveyReport report = damaged.survey();
+      const log::InspectionReport report = damaged.inspect();
       // Others that are too long have all that they should have.
       if (is_large && !path.ends_with("checkpoint") && !path.ends_with(".pile")) continue;
       REQUIRE_FALSE(report.damages.empty());
@@ -183,12 +183,12 @@ TEST_CASE("of a pile with gaps as many messages are lost as stood in what is dam
   }
   fixture.channels.clear();
   fixture.vhost.reset();
-  const auto surveyed = [&] {
-    log::Survey survey(fixture.files, "log", test::directory_id);
-    survey.run();
-    return survey.report();
+  const auto inspected = [&] {
+    log::LogInspector inspector(fixture.files, "log", test::directory_id);
+    inspector.run();
+    return inspector.report();
   };
-  const std::uint64_t whole = count_of(surveyed());
+  const std::uint64_t whole = count_of(inspected());
   CHECK(whole >= 667);
   std::size_t thinned_count = 0;
   for (const std::string& path : fixture.files.paths()) {
@@ -206,7 +206,7 @@ TEST_CASE("of a pile with gaps as many messages are lost as stood in what is dam
         std::string bad = good;
         bad[place] = static_cast<char>(bad[place] ^ 1);
         fixture.files.put(path, bad);
-        const log::SurveyReport report = surveyed();
+        const log::InspectionReport report = inspected();
         REQUIRE(report.damages.size() == 1);
         CHECK(report.damages.front().offset == at);
         CHECK(count_of(report) + *report.damages.front().message_count == whole);

@@ -59,7 +59,7 @@ TEST_CASE("with a full disk all is there, acknowledgements go on, and publishing
   CHECK(fixture.failure.empty());
   CHECK(fixture.count_files(".pile") == 0);
   if (!goes_on) return;
-  fixture.log().look_for_space();
+  fixture.log().retry_reserve();
   fixture.log().step();
   CHECK_FALSE(fixture.log().is_out_of_space());
   fixture.publish_numbers("q", 0, 100);

@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "log/checkpoint.hpp"
+#include "log/log_inspector.hpp"
 #include "log/newest.hpp"
 #include "log/pile.hpp"
 #include "log/piles.hpp"
 #include "log/record.hpp"
 #include "log/salvage.hpp"
-#include "log/survey.hpp"
 #include "support/log_fixture.hpp"
 
 using namespace haypile;
@@ -42,12 +42,12 @@ std::string refusal(LogFixture& fixture) {
 // What refuses the start is listed, and a salvage comes to its end.
 void check_damaged(LogFixture& fixture, const std::string& file) {
   CHECK(refusal(fixture).find(file) != std::string::npos);
-  log::Survey survey(fixture.files, "log", test::directory_id);
-  survey.run();
-  REQUIRE_FALSE(survey.report().damages.empty());
-  CHECK(survey.report().damages.front().file == file);
-  log::write_salvaged(survey, fixture.files, "log", "new", test::directory_id);
-  log::Survey salvaged(fixture.files, "new", test::directory_id);
+  log::LogInspector inspector(fixture.files, "log", test::directory_id);
+  inspector.run();
+  REQUIRE_FALSE(inspector.report().damages.empty());
+  CHECK(inspector.report().damages.front().file == file);
+  log::write_salvaged(inspector, fixture.files, "log", "new", test::directory_id);
+  log::LogInspector salvaged(fixture.files, "new", test::directory_id);
   salvaged.run();
   CHECK(salvaged.report().damages.empty());
 }
@@ -194,12 +194,12 @@ TEST_CASE("what a pile has of another queue than the checkpoint says is counted,
   fixture.files.put("log/checkpoint",
                     log::encode_checkpoint({.position = number + 8}, queue,
                                            log::encode_piles(piles), test::directory_id));
-  log::Survey survey(fixture.files, "log", test::directory_id);
-  survey.run();
-  CHECK(survey.report().damages.size() == 1);
-  CHECK(survey.report().queues.at("salvaged-7").in_piles == 1);
-  log::write_salvaged(survey, fixture.files, "log", "new", test::directory_id);
-  log::Survey salvaged(fixture.files, "new", test::directory_id);
+  log::LogInspector inspector(fixture.files, "log", test::directory_id);
+  inspector.run();
+  CHECK(inspector.report().damages.size() == 1);
+  CHECK(inspector.report().queues.at("salvaged-7").in_piles == 1);
+  log::write_salvaged(inspector, fixture.files, "log", "new", test::directory_id);
+  log::LogInspector salvaged(fixture.files, "new", test::directory_id);
   salvaged.run();
   CHECK(salvaged.report().damages.empty());
   CHECK(salvaged.report().queues.at("salvaged-7").in_piles == 1);

@@ -137,7 +137,7 @@ TEST_CASE("an acknowledgement never meets a pile that was made later") {
   fixture.engine().set_movable_max_bytes(0);
   fixture.publish_numbers("q", 4, 5);
   // The pile is made, and two of it acknowledged, but it never gets to the disk.
-  fixture.engine().make_room();
+  fixture.engine().move_old_messages();
   CHECK(channel.settle(1) == 0);
   CHECK(channel.settle(3) == 0);
   fixture.files.fail_after(5);

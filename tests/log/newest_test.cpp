@@ -4,8 +4,8 @@
 #include <random>
 #include <vector>
 
+#include "log/log_inspector.hpp"
 #include "log/newest.hpp"
-#include "log/survey.hpp"
 #include "support/log_fixture.hpp"
 
 using namespace haypile;
@@ -31,12 +31,12 @@ std::string refusal(LogFixture& fixture) {
   return "";
 }
 
-// What a survey lists first; empty if that is nothing.
+// What an inspection lists first; empty if that is nothing.
 std::string listed(LogFixture& fixture) {
-  log::Survey survey(fixture.files, "log", test::directory_id);
-  survey.run();
-  if (survey.report().damages.empty()) return "";
-  const log::Damage& damage = survey.report().damages.front();
+  log::LogInspector inspector(fixture.files, "log", test::directory_id);
+  inspector.run();
+  if (inspector.report().damages.empty()) return "";
+  const log::Damage& damage = inspector.report().damages.front();
   return "'" + damage.file + "' " + damage.what;
 }
 

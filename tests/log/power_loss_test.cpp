@@ -161,7 +161,7 @@ class Simulation {
     durable_ = 0;
   }
 
-  engine::Copy copy_of(engine::QueueId queue, int message) const {
+  engine::QueuedRef copy_of(engine::QueueId queue, int message) const {
     const auto stored = stored_.find({queue, message});
     const std::size_t size = bodies_.at(message).size();
     return {queue, positions_.at(message), stored == stored_.end() ? 0 : stored->second, size + 3,
@@ -179,7 +179,7 @@ class Simulation {
     bool is_done = true;
     for (const auto& [queue, state] : state_) {
       for (const auto& [number, message] : state.messages) {
-        const engine::Copy copy = copy_of(queue, number);
+        const engine::QueuedRef copy = copy_of(queue, number);
         if (copy.message >= boundary_ || copy.stored != 0) continue;
         is_done = is_done && fixture_.log->takes_more() && !one_in(20);
         if (!is_done) break;
@@ -339,7 +339,7 @@ class Simulation {
     const auto queue = state_.begin();
     const engine::QueueId id = queue->first;
     const auto messages = queue->second.messages;
-    std::map<int, engine::Copy> copies;
+    std::map<int, engine::QueuedRef> copies;
     for (const auto& [number, message] : messages)
       copies[number] = copy_of(id, number);
     fixture_.log->delete_queue(id);

@@ -10,9 +10,9 @@ using test::DamagedVhost;
 namespace {
 
 void salvage(DamagedVhost& vhost) {
-  log::Survey survey(vhost.files(), "log", test::directory_id);
-  survey.run();
-  log::write_salvaged(survey, vhost.files(), "log", "new", test::directory_id);
+  log::LogInspector inspector(vhost.files(), "log", test::directory_id);
+  inspector.run();
+  log::write_salvaged(inspector, vhost.files(), "log", "new", test::directory_id);
 }
 
 // As the daemon does it with a rename.
@@ -49,7 +49,7 @@ TEST_CASE("what is not damaged is there after a salvage, in order") {
     for (const auto& [path, bytes] : before)
       CHECK(vhost.files().bytes(path) == bytes);
     swap_in(vhost);
-    const log::SurveyReport report = vhost.survey();
+    const log::InspectionReport report = vhost.inspect();
     CHECK(report.damages.empty());
     const std::vector<int> found = numbers(vhost);
     CHECK(vhost.fixture().failure == "");
@@ -72,7 +72,7 @@ TEST_CASE("a salvaged log goes on") {
   CHECK(found.size() == 599);
   CHECK(found.back() == 599);
   CHECK(std::ranges::adjacent_find(found, std::greater_equal()) == found.end());
-  CHECK(vhost.survey().damages.empty());
+  CHECK(vhost.inspect().damages.empty());
 }
 
 TEST_CASE("what was acknowledged does not come back, but for acknowledgements in what is damaged") {
@@ -125,17 +125,17 @@ TEST_CASE("a group whose end is in a segment that is missing keeps its messages"
   for (const std::size_t left : {0, 4000}) {
     fixture.files.put(path, std::string(left, 'x'));
     if (left == 0) fixture.files.drop(path);
-    log::Survey survey(fixture.files, "log", test::directory_id);
-    survey.run();
-    CHECK(survey.report().damages.size() == 1);
-    CHECK(survey.report().queues.at("q1").in_log == 3);
+    log::LogInspector inspector(fixture.files, "log", test::directory_id);
+    inspector.run();
+    CHECK(inspector.report().damages.size() == 1);
+    CHECK(inspector.report().queues.at("q1").in_log == 3);
   }
   // Without the file that tells the last segment, nothing says that there was one more.
   fixture.files.drop(path);
   fixture.files.drop("log/newest");
-  log::Survey survey(fixture.files, "log", test::directory_id);
-  survey.run();
-  CHECK(survey.report().queues.at("q1").in_log == 3);
+  log::LogInspector inspector(fixture.files, "log", test::directory_id);
+  inspector.run();
+  CHECK(inspector.report().queues.at("q1").in_log == 3);
 }
 
 TEST_CASE("a group that is damaged keeps its messages") {
@@ -146,9 +146,9 @@ TEST_CASE("a group that is damaged keeps its messages") {
   std::string bytes = fixture.files.bytes(path);
   bytes[bytes.find("ggg")] = 'G';
   fixture.files.put(path, bytes);
-  log::Survey survey(fixture.files, "log", test::directory_id);
-  survey.run();
-  CHECK(survey.report().damages.size() == 1);
+  log::LogInspector inspector(fixture.files, "log", test::directory_id);
+  inspector.run();
+  CHECK(inspector.report().damages.size() == 1);
   // The acknowledgement is lost, two of the group and the one behind it are there.
-  CHECK(survey.report().queues.at("q1").in_log == 4);
+  CHECK(inspector.report().queues.at("q1").in_log == 4);
 }

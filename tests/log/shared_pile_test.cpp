@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "log/survey.hpp"
+#include "log/log_inspector.hpp"
 #include "support/vhost_fixture.hpp"
 
 using namespace haypile;
@@ -355,18 +355,18 @@ TEST_CASE("damage to a message that stands once is found for all queues that ref
   std::string pile;
   for (const std::string& path : fixture.files.paths())
     pile = path.ends_with(".pile") ? path : pile;
-  log::Survey whole(fixture.files, "log", test::directory_id);
+  log::LogInspector whole(fixture.files, "log", test::directory_id);
   whole.run();
   CHECK(whole.report().damages.empty());
   CHECK(whole.report().queues.at("q4").in_piles == 10);
   fixture.files.bytes(pile)[500] ^= 1;
-  log::Survey survey(fixture.files, "log", test::directory_id);
-  survey.run();
+  log::LogInspector inspector(fixture.files, "log", test::directory_id);
+  inspector.run();
   std::uint64_t lost = 0;
-  for (const log::Damage& damage : survey.report().damages)
+  for (const log::Damage& damage : inspector.report().damages)
     lost += damage.message_count.value_or(0);
   CHECK(lost == 50);
-  CHECK(survey.report().queues.at("q4").in_piles == 0);
+  CHECK(inspector.report().queues.at("q4").in_piles == 0);
 }
 
 TEST_CASE("without its checkpoint, a move that was broken off loses nothing") {
@@ -387,11 +387,11 @@ TEST_CASE("without its checkpoint, a move that was broken off loses nothing") {
     REQUIRE(fixture.engine().is_moving());
     REQUIRE(fixture.count_files(".pile") == 1);
     fixture.files.bytes("log/checkpoint")[20] ^= 1;
-    log::Survey survey(fixture.files, "log", test::directory_id);
-    survey.run();
+    log::LogInspector inspector(fixture.files, "log", test::directory_id);
+    inspector.run();
     std::uint64_t in_log = 0;
     std::uint64_t in_piles = 0;
-    for (const auto& [name, queue] : survey.report().queues) {
+    for (const auto& [name, queue] : inspector.report().queues) {
       CHECK(queue.in_log + queue.in_piles == 400);
       in_log += queue.in_log;
       in_piles += queue.in_piles;

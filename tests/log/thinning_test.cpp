@@ -227,7 +227,7 @@ TEST_CASE("without room for a new file the old one stays, until there is") {
   CHECK(fixture.failure.empty());
   CHECK(thinned_count(fixture) == 0);
   fixture.files.set_capacity(1u << 30);
-  fixture.log().look_for_space();
+  fixture.log().retry_reserve();
   pass_time(fixture);
   CHECK(thinned_count(fixture) > 3);
   fixture.open();

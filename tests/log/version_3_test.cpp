@@ -1,7 +1,7 @@
 // Piles and checkpoints of format version 3, which knew of no thinned piles, are still read.
 #include <doctest/doctest.h>
 
-#include "log/survey.hpp"
+#include "log/log_inspector.hpp"
 #include "support/hex_dump.hpp"
 #include "support/vhost_fixture.hpp"
 
@@ -97,9 +97,9 @@ TEST_CASE("a pile of version 3 outlives its checkpoint") {
   }
   SUBCASE("to be checked") {
     fixture.vhost.reset();
-    log::Survey survey(fixture.files, "log", test::directory_id);
-    survey.run();
-    CHECK(survey.report().damages.empty());
-    CHECK(survey.report().queues.at("r").in_piles == 6);
+    log::LogInspector inspector(fixture.files, "log", test::directory_id);
+    inspector.run();
+    CHECK(inspector.report().damages.empty());
+    CHECK(inspector.report().queues.at("r").in_piles == 6);
   }
 }

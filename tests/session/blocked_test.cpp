@@ -11,18 +11,18 @@ TEST_CASE("a publisher that waits is told why, if it wants to know, and once") {
   SessionPeer peer(broker);
   peer.wants_blocked = true;
   peer.open();
-  broker.holds_publishers_back = true;
+  broker.publishers_must_wait = true;
   peer.publish(1, "", "q", "m");
   CHECK(peer.session.pause() == Pause::alarm);
   peer.session.tell_blocked("low on memory");
   peer.expect(0, amqp::connection::Blocked{.reason = "low on memory"});
   peer.session.tell_blocked("low on memory");
-  CHECK_FALSE(peer.session.try_to_go_on(broker.now));
+  CHECK_FALSE(peer.session.try_to_resume(broker.now));
   peer.expect_nothing();
-  broker.holds_publishers_back = false;
-  CHECK(peer.session.try_to_go_on(broker.now));
+  broker.publishers_must_wait = false;
+  CHECK(peer.session.try_to_resume(broker.now));
   peer.expect(0, amqp::connection::Unblocked{});
-  CHECK_FALSE(peer.session.try_to_go_on(broker.now));
+  CHECK_FALSE(peer.session.try_to_resume(broker.now));
   peer.expect_nothing();
 }
 
@@ -38,7 +38,7 @@ TEST_CASE("without the capability, or a reason to tell, nothing is said") {
     peer.open();
     peer.session.tell_blocked("");
   }
-  peer.session.try_to_go_on(broker.now);
+  peer.session.try_to_resume(broker.now);
   peer.expect_nothing();
 }
 
@@ -52,7 +52,7 @@ TEST_CASE("during an alarm a connection is read up to the first message it would
   peer.consume("q", "c");
   CHECK(peer.deliveries(1) == "1 2");
   peer.send(1, amqp::basic::Ack{.delivery_tag = 2, .multiple = true});
-  broker.holds_publishers_back = true;
+  broker.publishers_must_wait = true;
   std::string bytes;
   amqp::append_method(bytes, 1, amqp::queue::Declare{.queue = "q", .passive = true});
   amqp::append_method(bytes, 1, amqp::queue::Declare{.queue = "q"});
@@ -67,8 +67,8 @@ TEST_CASE("during an alarm a connection is read up to the first message it would
   peer.expect_any<amqp::queue::DeclareOk>(1);
   peer.expect(1, amqp::basic::ConsumeOk{.consumer_tag = "d"});
   peer.expect_nothing();
-  broker.holds_publishers_back = false;
-  REQUIRE(peer.session.try_to_go_on(broker.now));
+  broker.publishers_must_wait = false;
+  REQUIRE(peer.session.try_to_resume(broker.now));
   peer.send_bytes({});
   CHECK(peer.session.pause() == Pause::none);
   CHECK(peer.expect_delivery(1).body == "3");
@@ -81,15 +81,15 @@ TEST_CASE("while nothing is read from it a silent client is not given up") {
   peer.open_connection(10);
   peer.send(1, amqp::channel::Open{});
   peer.expect(1, amqp::channel::OpenOk{});
-  broker.holds_publishers_back = true;
+  broker.publishers_must_wait = true;
   peer.publish(1, "", "q", "m");
   for (int i = 0; i < 10; ++i) {
     broker.now += std::chrono::seconds(5);
     peer.session.tick(broker.now);
   }
   CHECK_FALSE(peer.session.finished());
-  broker.holds_publishers_back = false;
-  CHECK(peer.session.try_to_go_on(broker.now));
+  broker.publishers_must_wait = false;
+  CHECK(peer.session.try_to_resume(broker.now));
   broker.now += std::chrono::seconds(19);
   peer.session.tick(broker.now);
   CHECK_FALSE(peer.session.finished());
@@ -102,7 +102,7 @@ TEST_CASE("declarers wait like publishers, but for a little that a consumer may 
   TestBroker broker;
   SessionPeer peer(broker);
   peer.open();
-  broker.holds_publishers_back = true;
+  broker.publishers_must_wait = true;
   peer.declare("of a worker");
   peer.send(1, amqp::queue::Bind{.queue = "of a worker", .exchange = "amq.fanout"});
   peer.expect(1, amqp::queue::BindOk{});
@@ -127,8 +127,8 @@ TEST_CASE("declarers wait like publishers, but for a little that a consumer may 
   }
   CHECK(peer.session.pause() == Pause::alarm);
   peer.expect_nothing();
-  broker.holds_publishers_back = false;
-  CHECK(peer.session.try_to_go_on(broker.now));
+  broker.publishers_must_wait = false;
+  CHECK(peer.session.try_to_resume(broker.now));
 }
 
 TEST_CASE("whoever holds unacked messages may publish as much, and more when it gives them back") {
@@ -143,7 +143,7 @@ TEST_CASE("whoever holds unacked messages may publish as much, and more when it 
   worker.send(1, amqp::basic::Qos{.prefetch_count = 4});
   worker.expect(1, amqp::basic::QosOk{});
   worker.consume("jobs", "c");
-  broker.holds_publishers_back = true;
+  broker.publishers_must_wait = true;
   SUBCASE("one result a job") {
     for (int i = 0; i < 20; ++i) {
       const auto job = worker.expect_delivery(1);
@@ -177,7 +177,7 @@ TEST_CASE("a transaction that is open can be brought to its end during an alarm"
   peer.send(1, amqp::tx::Select{});
   peer.expect(1, amqp::tx::SelectOk{});
   peer.publish(1, "", "q", std::string(1000, 'x'));
-  broker.holds_publishers_back = true;
+  broker.publishers_must_wait = true;
   peer.publish(1, "", "q", std::string(500, 'x'));
   peer.send(1, amqp::tx::Commit{});
   peer.expect(1, amqp::tx::CommitOk{});
@@ -202,15 +202,15 @@ TEST_CASE("when the disk is full there are no exceptions, but for what gives som
   amqp::append_message(message, 1, amqp::basic::Publish{.routing_key = "q"},
                        std::string_view("\0\0", 2), "m", 4096);
   const auto fill_disk = [&] {
-    broker.holds_publishers_back = true;
+    broker.publishers_must_wait = true;
     broker.disk_room = 0;
   };
   const auto find_room = [&] {
     peer.expect_nothing();
     CHECK(peer.session.pause() == Pause::alarm);
-    CHECK_FALSE(peer.session.try_to_go_on(broker.now));
+    CHECK_FALSE(peer.session.try_to_resume(broker.now));
     broker.disk_room = 1;
-    CHECK(peer.session.try_to_go_on(broker.now));
+    CHECK(peer.session.try_to_resume(broker.now));
     peer.send_bytes("");
     CHECK(peer.session.pause() == Pause::none);
   };
@@ -260,7 +260,7 @@ TEST_CASE("whoever gets messages without acknowledging them waits when memory is
   peer.declare("q");
   for (int i = 0; i < 400; ++i)
     peer.publish(1, "", "q", "m");
-  broker.holds_publishers_back = true;
+  broker.publishers_must_wait = true;
   broker.engine.set_unacked_max({.to_consumers = 1, .to_gets = 100});
   int count = 0;
   for (; peer.session.pause() == Pause::none && count < 400; ++count)
@@ -268,6 +268,6 @@ TEST_CASE("whoever gets messages without acknowledging them waits when memory is
   CHECK(peer.session.pause() == Pause::alarm);
   CHECK(count > 150);  // a hundred, and a little that anybody may
   CHECK(count < 350);
-  broker.holds_publishers_back = false;
-  CHECK(peer.session.try_to_go_on(broker.now));
+  broker.publishers_must_wait = false;
+  CHECK(peer.session.try_to_resume(broker.now));
 }

@@ -320,7 +320,7 @@ TEST_CASE_FIXTURE(Fixture, "names that no message has room for are refused") {
 }
 
 TEST_CASE("a message with as many headers as there may be dies persistent, and can be read") {
-  const session::WireFormat wire;
+  const session::AmqpPropertyCodec wire;
   std::string headers;
   for (std::size_t i = 0; i < amqp::table_node_count_max; ++i)
     headers += std::string("\x05") + std::to_string(10000 + i) + "V";

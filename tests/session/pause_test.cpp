@@ -103,9 +103,9 @@ TEST_CASE_FIXTURE(Fixture, "returns that are not read are taken, up to 32 MiB") 
   CHECK(count > 30'000);
   CHECK(count < 33'000);
   CHECK(peer.session.pause() == Pause::unread);
-  CHECK_FALSE(peer.session.try_to_go_on(broker.now));
+  CHECK_FALSE(peer.session.try_to_resume(broker.now));
   peer.write(20u << 20);
-  CHECK(peer.session.try_to_go_on(broker.now));
+  CHECK(peer.session.try_to_resume(broker.now));
   CHECK(peer.session.pause() == Pause::none);
 }
 
@@ -150,7 +150,7 @@ TEST_CASE_FIXTURE(Fixture, "all that was asked for is answered when the client r
   for (; peer.session.pause() == Pause::unread; ++rounds) {
     CHECK(peer.session.output_size() < 2u << 20);
     peer.session.output_sent(peer.session.output_size(), broker.now);
-    REQUIRE(peer.session.try_to_go_on(broker.now));
+    REQUIRE(peer.session.try_to_resume(broker.now));
     peer.send_bytes({});
   }
   CHECK(rounds > 10);
@@ -178,7 +178,7 @@ TEST_CASE_FIXTURE(Fixture, "replies that wait for the disk count, for all channe
   broker.journal.release();
   peer.session.log_advanced();
   peer.output();
-  CHECK(peer.session.try_to_go_on(broker.now));
+  CHECK(peer.session.try_to_resume(broker.now));
 }
 
 TEST_CASE_FIXTURE(Fixture, "when much waits in all, each connection gets a little more only") {
@@ -244,7 +244,7 @@ TEST_CASE_FIXTURE(Fixture, "a message that has begun can be finished, whatever e
   open(0);
   peer.declare("q");
   peer.send_bytes(beginning(1, 10'000, 4000));
-  broker.holds_publishers_back = true;
+  broker.publishers_must_wait = true;
   std::string bytes;
   amqp::append_body_frames(bytes, 1, std::string(6000, 'y'), 4096);
   peer.send_bytes(bytes);

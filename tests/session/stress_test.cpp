@@ -50,7 +50,7 @@ class Stress {
     if (one_in(40)) one_in(2) ? broker_.journal.hold() : make_durable();
     if (one_in(25)) broker_.wait(one_in(4) ? 2000 : below(60));
     if (one_in(30)) broker_.journal.want_room();
-    broker_.engine.make_room();
+    broker_.engine.move_old_messages();
     if (one_in(60)) return disconnect(client);
     if (client->stalled) return;
     client->read();

@@ -47,8 +47,10 @@ constexpr Canary all[] = {
     {"lost_home_not_listed", "a check does not list what stood in another block", "salvage"},
     {"open_pile_taken_for_whole", "a pile is taken for whole that was still written", "salvage"},
     {"open_pile_taken_twice", "what is in such a pile is taken from the log as well", "salvage"},
-    {"survey_ends_at_damage", "behind damage in a segment nothing more is read of it", "salvage"},
-    {"survey_loses_next_block", "behind a damaged block of a pile the next is left out", "salvage"},
+    {"inspector_ends_at_damage", "behind damage in a segment nothing more is read of it",
+     "salvage"},
+    {"inspector_loses_next_block", "behind a damaged block of a pile the next is left out",
+     "salvage"},
     {"salvage_repeats_positions", "a salvaged log begins at positions that were used", "salvage"},
     {"salvage_copies_damage", "a salvage takes over piles with what is damaged in them", "salvage"},
 };

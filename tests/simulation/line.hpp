@@ -7,23 +7,23 @@
 #include <string_view>
 #include <utility>
 
-#include "simulation/books.hpp"
 #include "simulation/client.hpp"
 #include "simulation/events.hpp"
+#include "simulation/reference_model.hpp"
 #include "simulation/sim_broker.hpp"
-#include "simulation/watch.hpp"
+#include "simulation/wire_observer.hpp"
 
 namespace haypile::simulation {
 
 struct Line {
-  Line(std::shared_ptr<SimBroker::Connection> its_connection, Books& books, Events& events,
+  Line(std::shared_ptr<SimBroker::Connection> its_connection, ReferenceModel& model, Events& events,
        Random& random, std::size_t its_index, std::uint64_t its_id, const Style& style)
       : index(its_index),
         id(its_id),
         connection(std::move(its_connection)),
-        watch(books, events, its_id),
-        client(books.messages(), random, its_index, style) {
-    connection->set_on_taken([this](std::string_view bytes) { watch.received(bytes); });
+        observer(model, events, its_id),
+        client(model.messages(), random, its_index, style) {
+    connection->set_on_taken([this](std::string_view bytes) { observer.received(bytes); });
   }
   ~Line() {
     connection->set_on_taken({});
@@ -35,7 +35,7 @@ struct Line {
   const std::size_t index;  // which client it is
   const std::uint64_t id;
   std::shared_ptr<SimBroker::Connection> connection;
-  Watch watch;
+  WireObserver observer;
   Client client;
   std::string to_broker;
   std::string to_client;

@@ -20,7 +20,7 @@ struct Style {
   bool is_small = false;     // messages of few different sizes: what is torn fits together again
   bool is_prompt = false;    // a turn behind whatever a client does: batches are small
   bool writes_late = false;  // the log's threads have their turns rarely
-  bool keeps_late = false;   // the one that keeps house more rarely still
+  bool keeps_late = false;   // the one for maintenance more rarely still
 };
 
 struct Message {

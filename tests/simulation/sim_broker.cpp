@@ -31,7 +31,7 @@ class Both final : public engine::Recovery {
     second_.backlog(queue, priority, backlog);
   }
   void message(engine::LogPosition position, const engine::MessageView& message,
-               std::span<const engine::RecoveredCopy> copies) override {
+               std::span<const engine::RecoveredRef> copies) override {
     first_.message(position, message, copies);
     second_.message(position, message, copies);
   }
@@ -67,18 +67,18 @@ SimBroker::Connection::Connection(SimBroker& broker, engine::OwnerId owner)
 void SimBroker::Connection::receive(std::string_view bytes) {
   rest_ += bytes;
   broker_.update_clock();
-  use();
+  process_input();
 }
 
-void SimBroker::Connection::use() {
+void SimBroker::Connection::process_input() {
   broker_.engine().work().begin_share();
   const std::size_t used = session_.receive(rest_, broker_.clock_.now());
   if (on_taken_) on_taken_(std::string_view(rest_).substr(0, used));
   rest_.erase(0, used);
-  after_session();
+  update_waits();
 }
 
-void SimBroker::Connection::after_session() {
+void SimBroker::Connection::update_waits() {
   if (session_.finished()) return;
   if (session_.awaits_log() && !std::exchange(awaits_log_, true)) {
     broker_.vhost_.await_log(shared_from_this());
@@ -93,18 +93,18 @@ void SimBroker::Connection::after_session() {
 
 void SimBroker::Connection::read() {
   awaits_turn_ = false;
-  if (!has_gone_ && session_.pause() == session::Pause::turn) use();
+  if (!has_gone_ && session_.pause() == session::Pause::turn) process_input();
 }
 
-bool SimBroker::Connection::try_to_go_on() {
+bool SimBroker::Connection::try_to_resume() {
   if (has_gone_) return true;
-  go_on_if_over();
+  resume_if_over();
   is_listed_ = session_.pause() == session::Pause::alarm || session_.has_told_blocked();
   return !is_listed_;
 }
 
-void SimBroker::Connection::go_on_if_over() {
-  if (session_.try_to_go_on(broker_.clock_.now())) use();
+void SimBroker::Connection::resume_if_over() {
+  if (session_.try_to_resume(broker_.clock_.now())) process_input();
 }
 
 void SimBroker::Connection::log_advanced() {
@@ -115,7 +115,7 @@ void SimBroker::Connection::log_advanced() {
     awaits_log_ = true;
     broker_.vhost_.await_log(shared_from_this());
   }
-  if (session_.pause() == session::Pause::unread) go_on_if_over();
+  if (session_.pause() == session::Pause::unread) resume_if_over();
 }
 
 std::string SimBroker::Connection::take_output() {
@@ -128,7 +128,7 @@ void SimBroker::Connection::output_sent(std::size_t size) {
   broker_.update_clock();
   in_socket_ -= size;
   session_.output_sent(size, broker_.clock_.now());
-  if (session_.pause() == session::Pause::unread) go_on_if_over();
+  if (session_.pause() == session::Pause::unread) resume_if_over();
 }
 
 void SimBroker::Connection::cut() {

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include "session/amqp_property_codec.hpp"
 #include "session/session.hpp"
-#include "session/wire_format.hpp"
 #include "support/mem_file_system.hpp"
 #include "vhost/vhost.hpp"
 
@@ -46,7 +46,7 @@ class SimBroker {
  public:
   class Connection final : public std::enable_shared_from_this<Connection>,
                            public vhost::Participant,
-                           private session::Host {
+                           private session::SessionHost {
    public:
     // Is told of the bytes that the session has taken, whole frames.
     using OnTaken = std::function<void(std::string_view)>;
@@ -73,9 +73,9 @@ class SimBroker {
       return session::LoginAnswer::accepted;
     }
     session::SessionMemory& memory() override { return broker_.memory_; }
-    bool holds_publishers_back() override {
+    bool publishers_must_wait() override {
       broker_.vhost_.set_memory_elsewhere(broker_.memory_.bytes());
-      return broker_.vhost_.holds_publishers();
+      return broker_.vhost_.publishers_must_wait();
     }
     std::uint64_t disk_room() override { return broker_.vhost_.disk_room(); }
     engine::Engine* find_vhost(std::string_view) override { return &broker_.engine(); }
@@ -83,14 +83,14 @@ class SimBroker {
     void output_ready() override {}
 
     void read() override;
-    bool try_to_go_on() override;
+    bool try_to_resume() override;
     void tell_alarm(std::string_view text) override { session_.tell_blocked(text); }
-    void look_after() override {}
+    void check_peer() override {}
     void log_advanced() override;
     bool has_gone() const override { return has_gone_; }
-    void use();
-    void go_on_if_over();
-    void after_session();
+    void process_input();
+    void resume_if_over();
+    void update_waits();
 
     SimBroker& broker_;
     OnTaken on_taken_;
@@ -116,7 +116,7 @@ class SimBroker {
   // The log's threads have their turn, both or one.
   void step_log() { vhost_.log()->step(); }
   void step_writer() { vhost_.log()->step_writer(); }
-  void step_keeper() { vhost_.log()->step_keeper(); }
+  void step_maintenance() { vhost_.log()->step_maintenance(); }
   // The core hears of it: true if anything has become durable since it was here last.
   bool take_advanced() { return std::exchange(advanced_, false); }
   void log_advanced() { vhost_.log_advanced(clock_.now_ms); }
@@ -135,7 +135,7 @@ class SimBroker {
   const Clock& clock_;
   session::Settings settings_;
   session::SessionMemory memory_;
-  session::WireFormat wire_;
+  session::AmqpPropertyCodec wire_;
   bool advanced_ = false;
   std::string failure_;
   std::uint64_t names_ = 0;

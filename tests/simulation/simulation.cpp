@@ -6,13 +6,13 @@
 #include <utility>
 
 #include "engine/invariant.hpp"
-#include "simulation/witness.hpp"
+#include "simulation/recovery_observer.hpp"
 #include "simulation/world.hpp"
 
 namespace haypile::simulation {
 
 namespace {
-// Looking at all of the engine's books takes longer than a step.
+// Looking at all of the engine's model takes longer than a step.
 constexpr std::size_t invariant_interval = 16;
 // What queues, exchanges, consumers and channels may take.
 constexpr std::size_t definitions_size = 60'000;
@@ -147,21 +147,21 @@ void Simulation::start() {
 }
 
 void Simulation::try_to_start() {
-  Witness witness(books_);
+  RecoveryObserver witness(model_);
   broker_.emplace(files_, clock_, limits_);
-  books_.set_now(clock_.now_ms);
+  model_.set_now(clock_.now_ms);
   const log::RecoveryReport report = broker_->start(witness);
   witness.found.clean = report.clean;
   events_.add("started", report.clean, report.record_count);
   if (close_ == Close::done && !report.clean) throw Violation{"clean-not-clean", ""};
   if (close_ == Close::not_tried && report.clean) throw Violation{"unclean-clean", ""};
-  books_.recovered(witness.found);
+  model_.recovered(witness.found);
   has_started_ = true;
   close_ = Close::not_tried;
 }
 
 void Simulation::crash() {
-  if (std::exchange(has_started_, false)) books_.claim(broker_->log().durable());
+  if (std::exchange(has_started_, false)) model_.claim(broker_->log().durable());
   crash_at_confirm_ = 0;
   if (broker_) lines_.clear();
   broker_.reset();
@@ -178,9 +178,9 @@ void Simulation::work(std::size_t steps) {
     if (i % invariant_interval == 0) {
       broker_->engine().check_invariants();
       const char* broken = broker_->log().broken_invariant();
-      engine::expect_invariant(!broken, broken ? broken : "the log's books agree");
+      engine::expect_invariant(!broken, broken ? broken : "the log's model agree");
     }
-    books_.note_end(broker_->log().end());
+    model_.note_end(broker_->log().end());
     if (broker_->has_failed()) return fail();
   }
 }
@@ -204,7 +204,7 @@ void Simulation::stop_clean() {
   }
   events_.add("clean stop");
   for (const auto& line : lines_)
-    line->watch.gone();
+    line->observer.gone();
   for (const auto& line : lines_)
     line->connection->session().stop_deliveries();
   for (const auto& line : lines_)
@@ -214,10 +214,10 @@ void Simulation::stop_clean() {
   close_ = Close::tried;
   if (!broker_->close_clean()) return;
   close_ = Close::done;
-  books_.confirm_all();
+  model_.confirm_all();
 }
 
-// Somebody gets all that there is: it is what the books say, in their order, and nothing more.
+// Somebody gets all that there is: it is what the model say, in their order, and nothing more.
 void Simulation::audit() {
   while (!lines_.empty())
     cut(*lines_.back());
@@ -261,7 +261,7 @@ void Simulation::audit() {
       pump();
     }
   }
-  books_.expect_empty();
+  model_.expect_empty();
   if (broker_->engine().memory_bytes() != 0) throw Violation{"memory-left", ""};
 }
 

@@ -1,5 +1,5 @@
 // A broker and its clients, from one seed: what they do, when the network moves what they say, when
-// the disk is written, and when it all comes to an end; then the next start, and the books.
+// the disk is written, and when it all comes to an end; then the next start, and the model.
 //
 // The faults, all at moments chosen by the seed:
 // - loss of power: at a call to the file system, at a rename, between two events, or right after a

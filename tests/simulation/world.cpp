@@ -34,7 +34,7 @@ Line* Simulation::any_line() {
 }
 
 Line& Simulation::connect(std::size_t index) {
-  lines_.push_back(std::make_unique<Line>(broker_->connect(), books_, events_, random_, index,
+  lines_.push_back(std::make_unique<Line>(broker_->connect(), model_, events_, random_, index,
                                           ++last_line_, style_));
   events_.add("connects", index, last_line_);
   lines_.back()->last_heard_ms = clock_.now_ms;
@@ -69,7 +69,7 @@ void Simulation::feed(Line& line, std::size_t size) {
   if (!line.connection->may_receive()) return;
   const std::string bytes = line.to_broker.substr(0, size);
   line.to_broker.erase(0, bytes.size());
-  books_.set_now(clock_.now_ms);
+  model_.set_now(clock_.now_ms);
   line.connection->receive(bytes);
   line.last_heard_ms = clock_.now_ms;
   collect(&line);
@@ -92,7 +92,7 @@ void Simulation::move_to_client() {
 void Simulation::pass_time() {
   clock_.now_ms += random_.one_in(3) ? random_.between(500, 3000) : random_.between(1, 60);
   events_.set_now(clock_.now_ms);
-  books_.set_now(clock_.now_ms);
+  model_.set_now(clock_.now_ms);
   for (const auto& line : lines_) {
     if (line->is_frozen || line->has_vanished || clock_.now_ms < line->last_heard_ms + 2000) {
       continue;
@@ -106,7 +106,7 @@ void Simulation::pass_time() {
     line->connection->session().tick(clock_.now());
     if (line->connection->session().finished()) {
       events_.add("heartbeats missed", line->id);
-      line->watch.gone();
+      line->observer.gone();
     }
     collect(line.get());
   }
@@ -135,7 +135,7 @@ void Simulation::trouble() {
 
 void Simulation::cut(Line& line) {
   events_.add("cut", line.id);
-  line.watch.gone();
+  line.observer.gone();
   line.connection->cut();
   collect(nullptr);
   std::erase_if(lines_, [&](const auto& each) { return each.get() == &line; });
@@ -150,7 +150,7 @@ void Simulation::remove_ended() {
 
 void Simulation::turn() {
   events_.add("turn");
-  books_.set_now(clock_.now_ms);
+  model_.set_now(clock_.now_ms);
   broker_->turn();
   collect(nullptr);
 }
@@ -164,9 +164,9 @@ void Simulation::step_log() {
 void Simulation::step_log_thread() {
   const std::size_t dice = random_.below(style_.keeps_late ? 12 : 3);
   if (dice == 0) return step_log();
-  events_.add(dice == 1 ? "keeper's turn" : "writer's turn", files_.calls());
+  events_.add(dice == 1 ? "maintenance's turn" : "writer's turn", files_.calls());
   if (dice == 1) {
-    broker_->step_keeper();
+    broker_->step_maintenance();
   } else {
     broker_->step_writer();
   }
@@ -184,9 +184,9 @@ void Simulation::collect(Line* first) {
   const auto take = [&](Line& line) {
     const std::string bytes = line.connection->take_output();
     if (bytes.empty()) return;
-    const std::uint64_t before = line.watch.confirm_count();
-    line.watch.sent(bytes);
-    confirmed += line.watch.confirm_count() - before;
+    const std::uint64_t before = line.observer.confirm_count();
+    line.observer.sent(bytes);
+    confirmed += line.observer.confirm_count() - before;
     line.to_client += bytes;
   };
   if (first) take(*first);

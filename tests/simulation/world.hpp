@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "simulation/books.hpp"
 #include "simulation/client.hpp"
 #include "simulation/events.hpp"
 #include "simulation/line.hpp"
 #include "simulation/random.hpp"
+#include "simulation/reference_model.hpp"
 #include "simulation/sim_broker.hpp"
 #include "simulation/simulation.hpp"
 #include "support/mem_file_system.hpp"
@@ -76,7 +76,7 @@ class Simulation {
   BrokerLimits limits_;
   Style style_;
   MemFileSystem files_;
-  Books books_;
+  ReferenceModel model_;
   std::optional<SimBroker> broker_;
   Lines lines_;
   std::uint64_t last_line_ = 0;

@@ -38,8 +38,8 @@ LAYERS = [
                         re.compile(r'"(server|session|vhost|engine|log)/')]),
     ("broker/include/", [STANDARD]),
     ("broker/examples/", [STANDARD, CLIENT, BROKER]),
-    ("broker/", [STANDARD, POSIX, BROKER, PRINTABLE, re.compile(r"<(CLI|nlohmann|spdlog)/"),
-                 re.compile(r'"([a-z_]+\.hpp"$|log/)')]),
+    ("broker/daemon/", [STANDARD, POSIX, BROKER, PRINTABLE,
+                        re.compile(r"<(CLI|nlohmann|spdlog)/"), re.compile(r'"(daemon|log)/')]),
 ]
 
 

@@ -87,7 +87,7 @@ class CheckedJournal final : public engine::Journal {
     messages_[end_] = {std::string(message.body), ids};
     return end_;
   }
-  void ack(const engine::Copy& copy) override {
+  void ack(const engine::QueuedRef& copy) override {
     ++end_;
     expect_held(copy, "ack");
     expect_stored(copy);
@@ -96,17 +96,17 @@ class CheckedJournal final : public engine::Journal {
     if (messages_[position].queues.empty()) messages_.erase(position);
     kept_.erase(copy.stored);
   }
-  void release(const engine::Copy& copy) override {
+  void release(const engine::QueuedRef& copy) override {
     const auto found = to_release_.find(position_of(copy));
     if (found == to_release_.end()) return expect(false, "release of what is not there");
     if (--found->second == 0) to_release_.erase(found);
   }
-  void mark_delivered(const engine::Copy& copy) override {
+  void mark_delivered(const engine::QueuedRef& copy) override {
     append();
     expect_held(copy, "mark_delivered");
     expect_stored(copy);
   }
-  void set_delivery_count(const engine::Copy& copy, std::uint32_t) override {
+  void set_delivery_count(const engine::QueuedRef& copy, std::uint32_t) override {
     ++end_;
     expect_held(copy, "set_delivery_count");
     expect_stored(copy);
@@ -125,7 +125,7 @@ class CheckedJournal final : public engine::Journal {
   // A few copies a turn, so that much happens in the middle of a move.
   bool takes_more() const override { return portion_size_ < 4; }
   bool keeps_up() const override { return true; }
-  engine::StoredId store(const engine::CopyToStore& copy) override {
+  engine::StoredId store(const engine::MessageToStore& copy) override {
     ++end_;
     ++portion_size_;
     expect(is_moving_ && portion_size_ <= 4, "a message is moved in no move, or too many are");
@@ -176,20 +176,20 @@ class CheckedJournal final : public engine::Journal {
     if (!well) complain_(complaint);
   }
   // Of one that has left memory nothing but the id is said.
-  engine::LogPosition position_of(const engine::Copy& copy) const {
+  engine::LogPosition position_of(const engine::QueuedRef& copy) const {
     if (copy.message != 0) return copy.message;
     const auto found = kept_.find(copy.stored);
     expect(found != kept_.end() && found->second.queue() == copy.queue, "an unknown id");
     return found == kept_.end() ? 0 : found->second.position();
   }
-  void expect_held(const engine::Copy& copy, const char* what) {
+  void expect_held(const engine::QueuedRef& copy, const char* what) {
     const auto found = messages_.find(position_of(copy));
     if (found != messages_.end() && found->second.queues.contains(copy.queue)) return;
     complain_(std::string(what) + " of a message that is not in queue " +
               std::to_string(copy.queue) + ": " + std::to_string(copy.message));
   }
   // The id is the one it was given, if it was moved.
-  void expect_stored(const engine::Copy& copy) {
+  void expect_stored(const engine::QueuedRef& copy) {
     const auto found = stored_.find({copy.queue, position_of(copy)});
     expect((found == stored_.end() ? 0 : found->second) == copy.stored, "a wrong id");
   }

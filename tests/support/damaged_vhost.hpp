@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "log/survey.hpp"
+#include "log/log_inspector.hpp"
 #include "support/vhost_fixture.hpp"
 
 namespace haypile::test {
@@ -35,10 +35,10 @@ class DamagedVhost {
     fixture_.vhost.reset();
   }
 
-  log::SurveyReport survey() {
-    log::Survey survey(files(), "log", directory_id);
-    survey.run();
-    return survey.report();
+  log::InspectionReport inspect() {
+    log::LogInspector inspector(files(), "log", directory_id);
+    inspector.run();
+    return inspector.report();
   }
   MemFileSystem& files() { return fixture_.files; }
   VhostFixture& fixture() { return fixture_; }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
-#include "session/wire_format.hpp"
+#include "session/amqp_property_codec.hpp"
 #include "support/test_journal.hpp"
 
 namespace haypile::test {
@@ -59,11 +59,11 @@ class TestChannel final : public engine::DeliverySink {
   std::string text_;
 
  public:
-  engine::Channel channel;
+  engine::Subscriptions channel;
 };
 
 struct EngineFixture {
-  session::WireFormat reader;
+  session::AmqpPropertyCodec reader;
   TestJournal journal;
   engine::Engine engine{"/", journal, reader};
 

@@ -15,7 +15,7 @@ namespace haypile::test {
 // A message that was stored.
 class KeptCopy {
  public:
-  KeptCopy(const engine::CopyToStore& copy, engine::StoredId id)
+  KeptCopy(const engine::MessageToStore& copy, engine::StoredId id)
       : copy_(copy),
         id_(id),
         exchange_(copy.message.exchange),
@@ -37,7 +37,7 @@ class KeptCopy {
   }
 
  private:
-  engine::CopyToStore copy_;  // its views are not valid any more
+  engine::MessageToStore copy_;  // its views are not valid any more
   engine::StoredId id_;
   std::string exchange_, routing_key_, properties_, body_;
 };
@@ -49,7 +49,7 @@ class MemBacklog final : public engine::Backlog {
   explicit MemBacklog(OnDrop on_drop) : on_drop_(std::move(on_drop)) {}
 
   // Can be read once the portion has ended.
-  void add(const engine::CopyToStore& copy, engine::StoredId id) {
+  void add(const engine::MessageToStore& copy, engine::StoredId id) {
     last_place_ = std::max(last_place_, copy.place);
     if (!copy.stays_in_memory) portion_.emplace_back(copy, id);
   }

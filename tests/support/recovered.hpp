@@ -39,8 +39,8 @@ class Recovered final : public engine::Recovery {
     });
   }
   void message(engine::LogPosition position, const engine::MessageView& message,
-               std::span<const engine::RecoveredCopy> copies) override {
-    for (const engine::RecoveredCopy& copy : copies) {
+               std::span<const engine::RecoveredRef> copies) override {
+    for (const engine::RecoveredRef& copy : copies) {
       messages.at(copy.queue)
           .push_back({position, std::string(message.body), copy.redelivered, copy.delivery_count,
                       message.published_at, 0});

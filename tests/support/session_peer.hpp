@@ -14,8 +14,8 @@
 #include <haypile/amqp/methods.hpp>
 #include <haypile/amqp/properties.hpp>
 
+#include "session/amqp_property_codec.hpp"
 #include "session/session.hpp"
-#include "session/wire_format.hpp"
 #include "support/output.hpp"
 #include "support/test_journal.hpp"
 
@@ -24,14 +24,14 @@ namespace haypile::test {
 // What the sessions of one test share.
 struct TestBroker {
   session::Settings settings{.version = "0"};
-  session::WireFormat reader;
+  session::AmqpPropertyCodec reader;
   TestJournal journal;
   engine::Engine engine{"/", journal, reader};
   session::Time now{std::chrono::hours(1)};
   engine::OwnerId last_owner = 0;
   std::uint64_t names = 0;  // given out by unique_name()
   session::SessionMemory memory;
-  bool holds_publishers_back = false;
+  bool publishers_must_wait = false;
   std::uint64_t disk_room = std::numeric_limits<std::uint64_t>::max();
   // There is no memory for the next output that begins.
   bool is_out_of_memory = false;
@@ -56,7 +56,7 @@ struct Received {
   std::string body;
 };
 
-class SessionPeer : private session::Host {
+class SessionPeer : private session::SessionHost {
  public:
   explicit SessionPeer(TestBroker& broker)
       : broker_(broker), session(*this, broker.settings, ++broker.last_owner, broker.now) {}
@@ -254,7 +254,7 @@ class SessionPeer : private session::Host {
                                                   : session::LoginAnswer::refused;
   }
   session::SessionMemory& memory() override { return broker_.memory; }
-  bool holds_publishers_back() override { return broker_.holds_publishers_back; }
+  bool publishers_must_wait() override { return broker_.publishers_must_wait; }
   std::uint64_t disk_room() override { return broker_.disk_room; }
   engine::Engine* find_vhost(std::string_view name) override {
     return name == "/" ? &broker_.engine : nullptr;

@@ -14,8 +14,8 @@
 #include <haypile/amqp/methods.hpp>
 #include <haypile/amqp/properties.hpp>
 
+#include "session/amqp_property_codec.hpp"
 #include "session/session.hpp"
-#include "session/wire_format.hpp"
 #include "support/checked_journal.hpp"
 #include "support/output.hpp"
 
@@ -25,7 +25,7 @@ namespace haypile::test {
 // makes a queue give messages up. Their bodies are "queue/number".
 struct StressBroker {
   session::Settings settings{.version = "0", .output_max_bytes = 2000};
-  session::WireFormat reader;
+  session::AmqpPropertyCodec reader;
   CheckedJournal journal{[](const std::string& complaint) { FAIL_CHECK(complaint); }};
   engine::Engine engine{"/", journal, reader};
   session::Time now{std::chrono::hours(1)};
@@ -70,13 +70,13 @@ struct StressBroker {
   void wait(engine::TimeMs duration_ms) {
     engine.advance(now_ms += duration_ms);
     for (int calls = 0; engine.next_deadline() <= now_ms; engine.advance(now_ms)) {
-      engine.make_room();
+      engine.move_old_messages();
       REQUIRE(++calls < 10'000);
     }
   }
 };
 
-class StressClient final : private session::Host {
+class StressClient final : private session::SessionHost {
  public:
   static constexpr std::uint16_t channel_count = 3;
 
@@ -173,7 +173,7 @@ class StressClient final : private session::Host {
     return session::LoginAnswer::accepted;
   }
   session::SessionMemory& memory() override { return broker_.memory; }
-  bool holds_publishers_back() override { return false; }
+  bool publishers_must_wait() override { return false; }
   engine::Engine* find_vhost(std::string_view) override { return &broker_.engine; }
   std::string unique_name() override { return "unique-" + std::to_string(++broker_.names); }
   void output_ready() override {}

@@ -29,10 +29,10 @@ class TestJournal final : public engine::UnboundedJournal {
                               std::span<const engine::QueueId>) override {
     return ++end_;
   }
-  void ack(const engine::Copy&) override { ++end_; }
-  void release(const engine::Copy&) override {}
-  void mark_delivered(const engine::Copy&) override { ++end_; }
-  void set_delivery_count(const engine::Copy&, std::uint32_t) override { ++end_; }
+  void ack(const engine::QueuedRef&) override { ++end_; }
+  void release(const engine::QueuedRef&) override {}
+  void mark_delivered(const engine::QueuedRef&) override { ++end_; }
+  void set_delivery_count(const engine::QueuedRef&, std::uint32_t) override { ++end_; }
   void set_unused_since(engine::QueueId, engine::TimeMs time) override {
     ++end_;
     unused_since.push_back(time);

@@ -22,12 +22,12 @@ class TestParticipant final : public vhost::Participant {
   bool is_gone = false;
 
   void read() override { tell("reads", on_read); }
-  bool try_to_go_on() override {
+  bool try_to_resume() override {
     tell("goes on", {});
     return !on_go_on || on_go_on();
   }
   void tell_alarm(std::string_view text) override { tell("hears: " + std::string(text), {}); }
-  void look_after() override { tell("is looked after", {}); }
+  void check_peer() override { tell("is looked after", {}); }
   void log_advanced() override { tell("hears of the log", {}); }
   bool has_gone() const override { return is_gone; }
 

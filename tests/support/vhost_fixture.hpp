@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "session/wire_format.hpp"
+#include "session/amqp_property_codec.hpp"
 #include "support/engine_fixture.hpp"
 #include "support/log_fixture.hpp"
 #include "vhost/vhost.hpp"
@@ -101,7 +101,7 @@ struct VhostFixture {
   }
 
   MemFileSystem files;
-  session::WireFormat wire;
+  session::AmqpPropertyCodec wire;
   log::LogOptions options;
   vhost::VhostLimits limits{.queue_memory_bytes = 16u << 20};
   vhost::ClockReading now;

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "session/wire_format.hpp"
+#include "session/amqp_property_codec.hpp"
 #include "support/test_participant.hpp"
 
 using namespace haypile;
@@ -46,7 +46,7 @@ struct Fixture {
 
   Story story;
   engine::NullJournal journal;
-  session::WireFormat wire;
+  session::AmqpPropertyCodec wire;
   engine::Engine engine{"/", journal, wire};
   vhost::Turns turns{engine};
 };

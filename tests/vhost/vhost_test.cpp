@@ -45,7 +45,7 @@ TEST_CASE("publishers that wait for the log go on when it has written") {
   fixture.open();
   fixture.declare("q");
   fixture.publish("q", std::string(600, 'x'));
-  CHECK(fixture.host().holds_publishers());
+  CHECK(fixture.host().publishers_must_wait());
   fixture.host().pause(fixture.participant("a"));
   fixture.host().pause(fixture.participant("b"));
   CHECK(fixture.turn().empty());
@@ -87,7 +87,7 @@ TEST_CASE("whoever is paused is told of an alarm that comes later") {
   fixture.open();
   fixture.declare("q");
   fixture.publish("q", std::string(600, 'x'));
-  REQUIRE(fixture.host().holds_publishers());
+  REQUIRE(fixture.host().publishers_must_wait());
   fixture.host().pause(fixture.participant("a"));
   CHECK(fixture.turn().empty());
   fixture.publish("q", std::string(10'000, 'x'), false);
@@ -132,7 +132,7 @@ TEST_CASE("those who have gone are forgotten when the paused are looked after") 
   fixture.host().pause(fixture.participant("b"));
   fixture.declare("q");
   gone->is_gone = true;
-  fixture.host().look_after_paused();
+  fixture.host().check_paused_peers();
   CHECK(fixture.story == Story{"a is looked after", "b is looked after"});
   CHECK(gone.use_count() == 1);
   fixture.sync();
@@ -273,14 +273,14 @@ TEST_CASE("what waits for the disk counts as memory") {
 }
 
 TEST_CASE("without a log nothing is kept, and nobody waits for it") {
-  session::WireFormat wire;
+  session::AmqpPropertyCodec wire;
   vhost::Vhost host("/", wire, nullptr, {});
   CHECK(host.start({}).clean);
   engine::Queue* queue = nullptr;
   REQUIRE_FALSE(
       host.engine().declare_queue({.name = "q", .durable = true, .arguments = {}}, 0, 0, queue));
   host.turn({.boot = 1000, .wall = 1000});
-  CHECK_FALSE(host.holds_publishers());
+  CHECK_FALSE(host.publishers_must_wait());
   CHECK_FALSE(host.wants_turn());
   CHECK(host.close_clean());
 }

@@ -1,0 +1,86 @@
+// The consumers of a queue, in the order in which it is their turn.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <vector>
+
+#include "engine/consumer.hpp"
+
+namespace haypile::engine {
+
+// The consumers of one priority.
+struct PriorityGroup {
+  std::list<Consumer*> taking_turns;
+  std::list<Consumer*> set_aside;  // until they have credit
+};
+
+// Consumers with credit take turns, the others are set aside. Higher priorities (`x-priority`) come
+// first. Nearly always there is one group.
+class ConsumerRotation {
+ public:
+  std::size_t size() const { return size_; }
+  // The one whose turn it is; null if nobody has credit.
+  Consumer* next() const {
+    if (first_ && !first_->taking_turns.empty()) return first_->taking_turns.front();
+    for (const auto& [priority, group] : groups_) {
+      if (!group.taking_turns.empty()) return group.taking_turns.front();
+    }
+    return nullptr;
+  }
+
+  // Its turn comes after those of all others of its priority.
+  void add(Consumer& consumer);
+  void remove(Consumer& consumer);
+  // Ends the turn of a consumer that takes turns.
+  static void rotate(Consumer& consumer) {
+    std::list<Consumer*>& line = consumer.group_->taking_turns;
+    line.splice(line.end(), line, consumer.place_);
+  }
+  // Makes a consumer that takes turns the next one of its priority.
+  static void to_front(Consumer& consumer) {
+    std::list<Consumer*>& line = consumer.group_->taking_turns;
+    line.splice(line.begin(), line, consumer.place_);
+  }
+  // A consumer that takes turns has no credit any more.
+  static void set_aside(Consumer& consumer) {
+    PriorityGroup& group = *consumer.group_;
+    group.set_aside.splice(group.set_aside.end(), group.taking_turns, consumer.place_);
+    consumer.takes_turns_ = false;
+  }
+  // A consumer that was set aside has credit again: it is the last to have its turn.
+  static void bring_back(Consumer& consumer) {
+    PriorityGroup& group = *consumer.group_;
+    group.taking_turns.splice(group.taking_turns.end(), group.set_aside, consumer.place_);
+    consumer.takes_turns_ = true;
+  }
+
+  // Calls `visit(consumer)` for those that take turns, `count_max` at most; returns how many there
+  // were.
+  template <class Visit>
+  std::size_t each_in_turn(std::size_t count_max, Visit visit) const {
+    std::size_t count = 0;
+    for (const auto& [priority, group] : groups_) {
+      for (Consumer* consumer : group.taking_turns) {
+        if (count == count_max) return count;
+        ++count;
+        visit(*consumer);
+      }
+    }
+    return count;
+  }
+
+  // Takes out all consumers, also those that were set aside.
+  std::vector<Consumer*> take_all();
+
+ private:
+  std::size_t size_ = 0;
+  // By priority, the highest first; none without consumers.
+  std::map<std::int64_t, PriorityGroup, std::greater<>> groups_;
+  PriorityGroup* first_ = nullptr;  // of groups_
+};
+
+}  // namespace haypile::engine

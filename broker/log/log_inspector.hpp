@@ -1,0 +1,182 @@
+// Reads a vhost's log as a start does, but all of it, and goes on behind damage. Changes nothing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "log/catalog.hpp"
+#include "log/damage.hpp"
+#include "log/file_system.hpp"
+#include "log/live_messages.hpp"
+#include "log/pile.hpp"
+#include "log/piles.hpp"
+#include "log/records.hpp"
+#include "log/segment.hpp"
+
+namespace haypile::log {
+
+struct InspectionReport {
+  struct Segment {
+    std::uint64_t number = 0;
+    std::uint64_t used_bytes = 0;
+    std::uint32_t version = 0;  // 0: its header is damaged
+  };
+  struct StoredPile {
+    LogPosition file = 0;
+    std::uint64_t bytes = 0;
+    std::uint32_t count = 0;       // of messages that were ever in it
+    std::uint32_t live_count = 0;  // as it is known; some may be in damaged blocks
+    bool is_damaged = false;
+  };
+  // Messages that can be read.
+  struct QueueCounts {
+    std::uint64_t in_log = 0;
+    std::uint64_t in_piles = 0;
+  };
+  std::vector<Segment> segments;
+  std::vector<StoredPile> piles;
+  std::map<std::string, QueueCounts> queues;
+  std::uint64_t record_count = 0;
+  // Of the messages in queues, in segments and piles; and what else these have in use.
+  std::uint64_t live_bytes = 0;
+  std::uint64_t dead_bytes = 0;
+  bool clean = true;
+  std::uint64_t torn_bytes = 0;
+  std::string torn_reason;  // empty if there is no torn tail
+  std::vector<Damage> damages;
+  // Queues whose declaration is lost, under the names that they get.
+  std::vector<std::string> adopted_queues;
+};
+
+class LogInspector {
+ public:
+  using TakeStored =
+      std::function<void(engine::QueueId, std::uint8_t priority, const engine::StoredMessage&)>;
+  using TakeLogged = std::function<void(const engine::MessageView& message,
+                                        std::span<const engine::RecoveredRef> copies)>;
+
+  // `files` outlives it.
+  LogInspector(FileSystem& files, std::string directory, const DirectoryId& id)
+      : files_(files), directory_(std::move(directory)), id_(id) {}
+
+  // Before anything else, once. Throws IoError if a file is of a version that is not known yet, and
+  // for nothing else.
+  void run();
+
+  const InspectionReport& report() const { return report_; }
+  bool is_empty() const { return numbers_.empty() && !has_checkpoint_ && report_.piles.empty(); }
+  // What is left of the definitions, and the piles that there are, with what the log says of them.
+  Catalog& catalog() { return catalog_; }
+  Piles& piles() { return piles_; }
+  bool is_damaged(const Pile& pile) const { return damaged_piles_.contains(pile.file); }
+  // Of the one and of all of them; 0 if there is none.
+  std::uint64_t segment_size() const { return segment_size_; }
+  std::uint64_t last_segment() const { return last_segment_; }
+  // What can be read of a pile and is in a queue, by rising index.
+  void each_stored(const Pile& pile, const TakeStored& take);
+  // The messages of the log that are in queues, by rising position.
+  void each_logged(const TakeLogged& take);
+
+ private:
+  // The first bytes of a file, and its size.
+  struct FileStart {
+    std::string bytes;
+    std::uint64_t size = 0;
+  };
+  // A segment's file, and what its header says.
+  struct SegmentHead {
+    std::uint64_t number = 0;
+    std::uint64_t file_size = 0;
+    bool is_read = false;
+    SegmentHeaderResult result{};
+  };
+  // A part of a pile's file: a block whose header is whole, or what stands between two of them.
+  struct Part {
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+    std::optional<Block> block{};
+    // The index behind its last message at most: that of the next block.
+    std::uint64_t end = 0;
+  };
+
+  std::string path(const std::string& name) const { return directory_ + "/" + name; }
+  void add_damage(Damage damage) {
+    if (is_noting_) report_.damages.push_back(std::move(damage));
+  }
+  // Nothing if it cannot be read, which is damage.
+  std::optional<FileStart> read_file(const std::string& name, std::uint64_t size_max);
+  void read_head();
+  void read_newest();
+  void find_segments();
+  SegmentHead read_segment_head(std::uint64_t number);
+  std::uint64_t size_of_segments(const std::vector<SegmentHead>& heads);
+  bool add_segment(const SegmentHead& head);
+  void note_missing(std::uint64_t first, std::uint64_t end);
+  std::string_view read_segment(std::uint64_t number);
+  void each_record(const Records::Visit& visit);
+  void read_batch(std::uint64_t number, const Batch& batch, Records& records,
+                  const Records::Visit& visit);
+  bool skip_damage(std::uint64_t number, SegmentReader& reader, Records& records);
+  void interrupt(Records& records);
+  void check_whole(std::uint64_t offset, bool is_sealed);
+  bool is_end_lost(LogPosition end) const;
+  void hand_over(LogPosition position, const Record& record, const TakeLogged& take);
+  bool knows_queue(engine::QueueId queue, const engine::MessageView& message);
+  void count_logged();
+  void check_leftovers();
+  // log_inspector_piles.cpp
+  void find_piles();
+  void check_pile(Pile& pile);
+  bool has_pile(LogPosition file);
+  LogPosition pile_in(LogPosition file);
+  std::optional<FileStart> read_pile_file(const Pile& pile);
+  std::vector<Part> parts_of(const Pile& pile, std::string_view bytes) const;
+  std::uint64_t live_between(const Pile& pile, std::uint64_t first, std::uint64_t end) const;
+  void compare(const Pile& pile, std::string_view bytes);
+  void count_stored(const Pile& pile, std::string_view bytes);
+  void rebuild(LogPosition number, LogPosition file, bool may_be_open);
+  void note_moved(const Part& part, std::string_view bytes, const Pile& pile, bool may_be_open);
+  Extent rebuild_block(const Part& part, std::string_view bytes, Pile& pile);
+  void add_pile_damage(LogPosition file, Damage damage);
+  // Notes the damage alone if `take` is empty.
+  void each_stored(const Pile& pile, std::string_view bytes, const TakeStored& take);
+  std::optional<std::uint64_t> read_block(const Pile& pile, const Part& part,
+                                          std::string_view bytes, HomeFinder& homes,
+                                          const TakeStored& take);
+
+  FileSystem& files_;
+  const std::string directory_;
+  const DirectoryId id_;
+  bool is_noting_ = true;  // in the first pass only: the second one meets the same
+  bool has_checkpoint_ = false;
+  std::optional<std::uint64_t> newest_;
+  bool has_newest_ = false;
+  bool is_newest_lost_ = false;
+  bool is_head_lost_ = false;  // there has to be a checkpoint, and it cannot be read
+  std::uint64_t first_segment_ = 1;
+  LogPosition position_ = 0;  // of the checkpoint
+  LogPosition moved_ = 0;
+  // What a pile has that may not be whole: the log may have it, too, and more.
+  std::set<std::pair<LogPosition, engine::QueueId>> in_open_pile_;
+  std::vector<std::string> names_;  // of the files that there are
+  Catalog catalog_;
+  Piles piles_;
+  std::set<LogPosition> damaged_piles_;
+  std::vector<std::uint64_t> numbers_;
+  std::uint64_t last_segment_ = 0;
+  std::uint64_t segment_size_ = 0;
+  std::optional<LiveMessages> copies_;
+  std::set<engine::QueueId> deleted_;
+  std::string segment_bytes_;  // of the one that is being read
+  InspectionReport report_;
+};
+
+}  // namespace haypile::log
