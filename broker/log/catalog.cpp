@@ -14,20 +14,24 @@ bool Catalog::BySource::operator()(const engine::BindingDefinition& a,
 }
 
 void Catalog::declare_exchange(const engine::ExchangeDefinition& definition) {
+  ++change_count_;
   exchanges_[definition.name] = definition;
 }
 
 void Catalog::delete_exchange(std::string_view name) {
+  ++change_count_;
   const auto found = exchanges_.find(name);
   if (found != exchanges_.end()) exchanges_.erase(found);
   end_life(engine::DestinationKind::exchange, name);
 }
 
 void Catalog::declare_queue(const engine::QueueDefinition& definition) {
+  ++change_count_;
   queues_[definition.id] = definition;
 }
 
 void Catalog::delete_queue(engine::QueueId id) {
+  ++change_count_;
   const auto found = queues_.find(id);
   if (found == queues_.end()) return;
   end_life(engine::DestinationKind::queue, found->second.name);
@@ -49,6 +53,7 @@ void Catalog::end_life(engine::DestinationKind kind, std::string_view name) {
 }
 
 void Catalog::set_unused_since(engine::QueueId id, engine::TimeMs time) {
+  ++change_count_;
   if (!has_queue(id)) return;
   if (time == 0) {
     unused_since_.erase(id);
@@ -58,12 +63,14 @@ void Catalog::set_unused_since(engine::QueueId id, engine::TimeMs time) {
 }
 
 void Catalog::bind(const engine::BindingDefinition& definition) {
+  ++change_count_;
   bindings_.insert_or_assign(definition,
                              Lives{life_of(engine::DestinationKind::exchange, definition.source),
                                    life_of(definition.destination_kind, definition.destination)});
 }
 
 void Catalog::unbind(const engine::BindingDefinition& definition) {
+  ++change_count_;
   bindings_.erase(definition);
 }
 

@@ -34,7 +34,10 @@ class Catalog {
   // Nothing if there is no such binding, or both of its ends are still there.
   void release_binding(const engine::BindingDefinition& definition);
   void release_bindings();
-  void set_clock_offset(std::int64_t offset_ms) { clock_offset_ms_ = offset_ms; }
+  void set_clock_offset(std::int64_t offset_ms) {
+    ++change_count_;
+    clock_offset_ms_ = offset_ms;
+  }
   std::int64_t clock_offset_ms() const { return clock_offset_ms_; }
   // A definition's record; others change nothing.
   void apply(const Record& record);
@@ -48,6 +51,8 @@ class Catalog {
       visit(queue);
   }
 
+  // Rises whenever what encode() gives may have changed.
+  std::uint64_t change_count() const { return change_count_; }
   // Records that make the same catalog again.
   std::string encode() const;
   void emit(engine::Recovery& recovery) const;
@@ -69,6 +74,7 @@ class Catalog {
   Life life_of(engine::DestinationKind kind, const std::string& name);
   void end_life(engine::DestinationKind kind, std::string_view name);
 
+  std::uint64_t change_count_ = 0;
   std::int64_t clock_offset_ms_ = 0;
   std::map<std::string, engine::ExchangeDefinition, std::less<>> exchanges_;
   std::map<engine::QueueId, engine::QueueDefinition> queues_;

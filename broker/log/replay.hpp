@@ -16,6 +16,7 @@
 #include "log/format.hpp"
 #include "log/newest.hpp"
 #include "log/piles.hpp"
+#include "log/segments.hpp"
 
 namespace haypile::log {
 
@@ -28,14 +29,6 @@ struct RecoveryReport {
   std::string torn_reason;  // empty if nothing was cut off
   bool clean = true;        // the log was closed; true for a new one
   std::chrono::microseconds duration{0};
-};
-
-// What a segment has that queues still hold.
-struct SegmentUse {
-  std::uint64_t live_count = 0;   // copies of its messages in queues
-  std::uint64_t moved_count = 0;  // of these, what the open pile has
-  // At least what these would take in piles; 0 if there is none.
-  std::uint64_t pile_bytes = 0;
 };
 
 // Where a log goes on.
