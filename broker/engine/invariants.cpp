@@ -1,4 +1,4 @@
-// That the books of a virtual host agree with each other.
+// Checks the invariants of a virtual host: what its parts count has to agree.
 #include <unordered_map>
 #include <unordered_set>
 
@@ -43,39 +43,24 @@ void Engine::check_invariants() {
   Count count;
   const auto add_unacked = [&](const UnackedMessage& message) { count.add_unacked(message); };
   std::size_t limited_count = 0;
-  for (Subscriptions* channel : subscriptions_) {
-    channel->check_invariants();
-    if (channel->is_limited_) ++limited_count;
-    channel->each_in_hand(add_unacked);
-  }
-  for (SettlingJob& settling : settling_jobs_) {
-    settling.messages.check_invariants();
-    settling.messages.each(add_unacked);
-  }
+  registry_.each([&](Subscriptions& subscriptions) {
+    subscriptions.check_invariants();
+    if (subscriptions.is_limited()) ++limited_count;
+    subscriptions.each_in_hand(add_unacked);
+  });
+  registry_.each_job([&](SettlingJob& job) {
+    job.messages.check_invariants();
+    job.messages.each(add_unacked);
+  });
   context_.letters.each([&](const DeadLetter& letter) { count.add_letter(letter); });
   const auto check = [&](Queue& queue) {
     queue.check_invariants(count.unacked(queue), count.letters(queue));
     queue.each_ready([&](const QueuedMessage& entry) { count.add(entry); });
   };
-  for (const auto& [name, queue] : queues_) {
-    expect_invariant(!queue->closed() && queue->name() == name, "a queue is known by its name");
-    check(*queue);
-  }
-  for (const auto& [pointer, queue] : deleted_) {
-    expect_invariant(queue->closed() && !queue->is_finished(),
-                     "a deleted queue is kept as long as something of it is left, and no longer");
-    check(*queue);
-  }
-  for (const auto& [name, exchange] : exchanges_) {
-    expect_invariant(!exchange->closed() && exchange->name() == name,
-                     "an exchange is known by its name");
-  }
-  for (const UnbindingJob& each : unbinding_) {
-    expect_invariant(each.queue ? deleted_.contains(each.queue) : each.exchange->closed(),
-                     "what is deleted is unbound");
-  }
-  expect_invariant(limited_count == limited_.size() + limits_to_lift_.size(),
-                   "who has enough in hand is known");
+  topology_.check_invariants();
+  topology_.each_queue(check);
+  topology_.removals().each_queue(check);
+  expect_invariant(limited_count == registry_.limited_count(), "who has enough in hand is known");
   // Sessions may hold more.
   expect_invariant(count.bytes() <= memory_bytes(), "what is held is counted");
 }

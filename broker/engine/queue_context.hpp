@@ -29,6 +29,7 @@ struct QueueContext {
   DeadLetters letters{};
   // What has to be added to `now` for the time on the wall.
   std::int64_t wall_offset_ms = 0;
+  unsigned group_depth = 0;  // kept by Group
 };
 
 }  // namespace haypile::engine

@@ -3,32 +3,15 @@
 namespace haypile::engine {
 
 void Restore::exchange(const ExchangeDefinition& definition) {
-  std::string alternate;
-  if (engine_.read_alternate(definition, alternate)) alternate.clear();
-  engine_.exchanges_.try_emplace(
-      definition.name,
-      std::make_unique<Exchange>(definition, std::move(alternate), engine_.exchange_context_));
+  topology_.restore_exchange(definition);
 }
 
 void Restore::queue(const QueueDefinition& definition, TimeMs unused_since) {
-  QueueOptions options;
-  // What was accepted once is accepted again, but for an argument that this version cannot read:
-  // such a queue goes on with those before it.
-  static_cast<void>(
-      read_queue_options(engine_.context_.property_codec, definition, false, "", options));
-  auto& place = engine_.queues_[definition.name];
-  place = std::make_unique<Queue>(definition, std::move(options), 0, engine_.context_);
-  place->restore_unused_since(unused_since);
-  by_id_[definition.id] = place.get();
+  by_id_[definition.id] = &topology_.restore_queue(definition, unused_since);
 }
 
 void Restore::binding(const BindingDefinition& definition) {
-  auto binding = std::make_unique<Binding>();
-  HeadersMatch headers;
-  Exchange* source = nullptr;
-  const BindingDefinition ordered = engine_.with_arguments_in_order(definition);
-  if (engine_.resolve(ordered, 0, *binding, headers, source)) return;  // one end is gone
-  source->bind(std::move(binding), headers);
+  topology_.restore_binding(definition);
 }
 
 void Restore::backlog(QueueId id, std::uint8_t priority, Backlog& backlog) {
@@ -37,14 +20,14 @@ void Restore::backlog(QueueId id, std::uint8_t priority, Backlog& backlog) {
 }
 
 void Restore::message(LogPosition position, const MessageView& view,
-                      std::span<const RecoveredRef> copies) {
+                      std::span<const RecoveredRef> queues) {
+  QueueContext& context = topology_.context();
   const MessagePtr message =
-      Message::make(view, engine_.context_.property_codec.traits(view.properties), position,
-                    engine_.context_.memory);
-  for (const RecoveredRef& copy : copies) {
-    const auto queue = by_id_.find(copy.queue);
+      Message::make(view, context.property_codec.traits(view.properties), position, context.memory);
+  for (const RecoveredRef& each : queues) {
+    const auto queue = by_id_.find(each.queue);
     if (queue == by_id_.end()) continue;
-    queue->second->restore(message, copy.redelivered, copy.delivery_count);
+    queue->second->restore(message, each.redelivered, each.delivery_count);
   }
 }
 

@@ -7,21 +7,21 @@
 
 namespace haypile::engine {
 
-// For an engine that nobody uses yet, and that knows the time (set_now()); the engine outlives it.
-// Nothing goes to the journal.
+// The engine is not used by anybody else yet, and knows the time (set_now()). It outlives this
+// object. Nothing is told to the journal.
 class Restore final : public Recovery {
  public:
-  explicit Restore(Engine& engine) : engine_(engine) {}
+  explicit Restore(Engine& engine) : topology_(engine.topology()) {}
 
   void exchange(const ExchangeDefinition& definition) override;
   void queue(const QueueDefinition& definition, TimeMs unused_since) override;
   void binding(const BindingDefinition& definition) override;
   void backlog(QueueId queue, std::uint8_t priority, Backlog& backlog) override;
   void message(LogPosition position, const MessageView& view,
-               std::span<const RecoveredRef> copies) override;
+               std::span<const RecoveredRef> queues) override;
 
  private:
-  Engine& engine_;
+  Topology& topology_;
   std::unordered_map<QueueId, Queue*> by_id_;
 };
 

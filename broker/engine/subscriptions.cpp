@@ -11,41 +11,43 @@
 namespace haypile::engine {
 
 Subscriptions::Subscriptions(Engine& engine, DeliverySink& sink, std::uint64_t owner)
-    : engine_(engine),
+    : registry_(engine.registry()),
+      topology_(engine.topology()),
+      dead_lettering_(registry_.dead_lettering()),
+      context_(topology_.context()),
       sink_(sink),
       owner_(owner),
-      memory_(engine.context_.memory, sizeof(Subscriptions)),
-      consumers_(0, engine.exchange_context_.hash) {
-  engine_.subscriptions_.insert(this);
+      memory_(context_.memory, sizeof(Subscriptions)),
+      consumers_(0, topology_.exchange_context().hash) {
+  registry_.add(*this);
 }
 
 Subscriptions::~Subscriptions() {
   close();
-  engine_.subscriptions_.erase(this);
+  registry_.remove(*this);
 }
 
 void Subscriptions::set_channel_prefetch(std::uint32_t prefetch_count) {
   prefetch_count_all_ = prefetch_count;
   resume_parked();
-  engine_.pass_on_fresh_letters();
+  dead_lettering_.pass_on_fresh();
 }
 
 Error Subscriptions::consume(std::string_view queue_name, ConsumerOptions options) {
   Queue* queue = nullptr;
-  if (Error error = engine_.find_queue(queue_name, owner_, queue)) return error;
+  if (Error error = topology_.find_queue(queue_name, owner_, queue)) return error;
   if (queue->has_exclusive_consumer() || (options.exclusive && queue->consumer_count() > 0)) {
     return {ErrorCode::access_refused,
-            "queue '" + queue->name() + "' in vhost '" + engine_.vhost() + "' in exclusive use"};
+            "queue '" + queue->name() + "' in vhost '" + topology_.vhost() + "' in exclusive use"};
   }
   if (options.exclusive && queue->options().single_active_consumer) {
     return {ErrorCode::access_refused,
-            "queue '" + queue->name() + "' in vhost '" + engine_.vhost() +
+            "queue '" + queue->name() + "' in vhost '" + topology_.vhost() +
                 "' has a single active consumer: no consumer of it can be exclusive"};
   }
   auto consumer = std::make_unique<Consumer>(std::move(options), *queue, *this, prefetch_count_);
   Consumer& added = *consumer;
-  added.memory_ =
-      MemoryShare(engine_.context_.memory, 2 * (sizeof(Consumer) + added.options().tag.size()));
+  added.memory_ = MemoryShare(context_.memory, 2 * (sizeof(Consumer) + added.options().tag.size()));
   consumers_.emplace(added.options().tag, std::move(consumer));
   added.parking_ = running_.insert(running_.end(), &added);
   queue->add_consumer(added);
@@ -54,7 +56,7 @@ Error Subscriptions::consume(std::string_view queue_name, ConsumerOptions option
 
 void Subscriptions::start_consumer(std::string_view tag) {
   consumers_.find(tag)->second->queue().dispatch();
-  engine_.pass_on_fresh_letters();
+  dead_lettering_.pass_on_fresh();
 }
 
 Error Subscriptions::consume_replies(ConsumerOptions options, std::string name) {
@@ -66,7 +68,7 @@ Error Subscriptions::consume_replies(ConsumerOptions options, std::string name) 
   }
   reply_tag_ = std::move(options.tag);
   reply_name_ = std::move(name);
-  engine_.add_reply_channel(reply_name_, *this);
+  registry_.add_reply_receiver(reply_name_, *this);
   return {};
 }
 
@@ -78,9 +80,9 @@ bool Subscriptions::deliver_reply(const MessagePtr& message) {
 
 std::size_t Subscriptions::bare_size(const Message& message) {
   const std::string_view properties = message.properties();
-  engine_.work().spend(1);
-  engine_.work().spend_decoding(properties.size());
-  return engine_.context_.property_codec.bare_size(properties);
+  context_.work.spend(1);
+  context_.work.spend_decoding(properties.size());
+  return context_.property_codec.bare_size(properties);
 }
 
 bool Subscriptions::has_consumer(std::string_view tag) const {
@@ -89,7 +91,7 @@ bool Subscriptions::has_consumer(std::string_view tag) const {
 
 void Subscriptions::cancel(std::string_view tag) {
   if (!reply_name_.empty() && tag == reply_tag_) {
-    engine_.remove_reply_channel(std::exchange(reply_name_, {}));
+    registry_.remove_reply_receiver(std::exchange(reply_name_, {}));
     return;
   }
   const auto found = consumers_.find(tag);
@@ -100,9 +102,9 @@ void Subscriptions::cancel(std::string_view tag) {
   Queue& queue = consumer->queue();
   queue.remove_consumer(*consumer);
   queue.dispatch();  // it may have been the one that all others waited for
-  engine_.pass_on_fresh_letters();
+  dead_lettering_.pass_on_fresh();
   keep_cancelled(std::move(consumer));
-  engine_.consumer_left(queue);
+  topology_.consumer_left(queue);
 }
 
 void Subscriptions::queue_deleted(Consumer& consumer) {
@@ -116,17 +118,17 @@ void Subscriptions::queue_deleted(Consumer& consumer) {
 
 Error Subscriptions::get(std::string_view queue_name, bool no_ack, GetResult& out) {
   Queue* queue = nullptr;
-  if (Error error = engine_.find_queue(queue_name, owner_, queue)) return error;
+  if (Error error = topology_.find_queue(queue_name, owner_, queue)) return error;
   QueuedMessage entry;
   const bool found = queue->pop(properties_max_, entry);
   queue->note_use();
-  engine_.pass_on_fresh_letters();
+  dead_lettering_.pass_on_fresh();
   if (!found) return {};
   if (const std::size_t size = properties_size(*entry.message); size > properties_max_) {
     out.refused_size = size;
     queue->withhold(std::move(entry), size);
     queue->dispatch();
-    engine_.pass_on_fresh_letters();
+    dead_lettering_.pass_on_fresh();
     return {};
   }
   out.found = true;
@@ -160,7 +162,7 @@ void Subscriptions::deliver(Consumer& consumer, QueuedMessage&& entry) {
     ++unacked_count_;
     delivery_tag = unacked_.add(std::move(entry), queue, &consumer);
     given = &unacked_.newest().entry;
-    if (unacked_count_ >= engine_.unacked_max_.to_consumers) limit_unacked();
+    if (unacked_count_ >= registry_.unacked_max().to_consumers) limit_unacked();
   }
   sink_has_room_ = sink_.deliver({consumer.options().tag, delivery_tag, redelivered, delivery_count,
                                   given->message}) &&
@@ -207,8 +209,8 @@ Error Subscriptions::settle(std::uint64_t delivery_tag, bool multiple, Settlemen
     credit_returned(*consumer);
   }
   queue.dispatch();
-  engine_.pass_on_fresh_letters();
-  engine_.free_if_finished(queue);
+  dead_lettering_.pass_on_fresh();
+  topology_.free_if_finished(queue);
   return {};
 }
 
@@ -218,14 +220,14 @@ void Subscriptions::finish_until(std::uint64_t last, Settlement how) {
   TaggedMessage message;
   for (std::uint64_t i = 0; i < settled_at_once && unacked_.take_first(last, message); ++i) {
     touched.add(message.queue, message.consumer);
-    engine_.work().spend(1);
+    context_.work.spend(1);
     finish(message, how);
   }
   if (unacked_.any_until(last)) {
-    engine_.settle_later({.messages = unacked_.split(last),
-                          .how = how,
-                          .channel = this,
-                          .paused_queues = queues_paused_by(how)});
+    registry_.settle_later({.messages = unacked_.split(last),
+                            .how = how,
+                            .channel = this,
+                            .paused_queues = queues_paused_by(how)});
   }
   dispatch_after_settling(touched, channel_was_full);
 }
@@ -254,7 +256,7 @@ void Subscriptions::finish(UnackedMessage& message, Settlement how) {
   if (message.consumer) {
     --message.consumer->unacked_count_;
     --unacked_count_;
-    if (is_limited_ && unacked_count_ <= engine_.unacked_max_.to_consumers / 2 &&
+    if (is_limited_ && unacked_count_ <= registry_.unacked_max().to_consumers / 2 &&
         !HAYPILE_CANARY(limit_stays)) {
       lift_limit();
     }
@@ -275,20 +277,20 @@ void Subscriptions::dispatch_after_settling(Affected& touched, bool channel_was_
   if (channel_was_full) resume_parked();
   for (Queue* queue : touched.queues())
     queue->dispatch();
-  engine_.pass_on_fresh_letters();
+  dead_lettering_.pass_on_fresh();
   for (Queue* queue : touched.queues())
-    engine_.free_if_finished(*queue);
+    topology_.free_if_finished(*queue);
 }
 
-void Subscriptions::continue_settling(SettlingJob& settling, const Portion& portion) {
+void Subscriptions::continue_settling(SettlingJob& job, const Portion& portion) {
   const bool channel_was_full = !has_room();
   Affected touched;
   TaggedMessage message;
   while (!portion.is_used_up() &&
-         settling.messages.take_first(settling.messages.last_tag(), message)) {
+         job.messages.take_first(job.messages.last_tag(), message)) {
     touched.add(message.queue, message.consumer);
-    engine_.work().spend(1);
-    finish(message, settling.how);
+    context_.work.spend(1);
+    finish(message, job.how);
   }
   dispatch_after_settling(touched, channel_was_full);
 }
@@ -308,7 +310,7 @@ Error Subscriptions::hold(std::uint64_t delivery_tag, bool multiple, Settlement 
     message.delivery_tag = delivery_tag;
     taken.push_back(std::move(message));
   }
-  engine_.work().spend(taken.size());
+  context_.work.spend(taken.size());
   held_count_ += taken.size();
   if (!taken.empty()) held_.push_back({std::move(taken), how});
   return {};
@@ -358,21 +360,20 @@ void Subscriptions::resume() {
   if (sink_has_room_ || stopped_) return;
   sink_has_room_ = true;
   resume_parked();
-  engine_.pass_on_fresh_letters();
+  dead_lettering_.pass_on_fresh();
 }
 
 bool Subscriptions::should_put_off_get() const {
-  return unacked_.size() + held_count_ >= engine_.unacked_max_.to_gets;
+  return unacked_.size() + held_count_ >= registry_.unacked_max().to_gets;
 }
 
 void Subscriptions::limit_unacked() {
-  if (!std::exchange(is_limited_, true)) engine_.limited_.insert(this);
+  if (!std::exchange(is_limited_, true)) registry_.note_limited(*this);
 }
 
 void Subscriptions::lift_limit() {
   if (!std::exchange(is_limited_, false)) return;
-  engine_.limited_.erase(this);
-  engine_.limits_to_lift_.erase(this);
+  registry_.note_unlimited(*this);
 }
 
 void Subscriptions::park(Consumer& consumer) {
@@ -406,7 +407,7 @@ std::size_t Subscriptions::free_credit() const {
 void Subscriptions::resume_parked() {
   while (has_room() && !parked_.empty()) {
     const std::size_t count = std::min(free_credit(), parked_.size());
-    engine_.work().spend(count);
+    context_.work.spend(count);
     resumed_queues_.clear();
     for (std::size_t i = 0; i < count; ++i) {
       Consumer& consumer = *parked_.front();
@@ -426,8 +427,8 @@ void Subscriptions::check_invariants() {
   for (const Consumer* consumer : parked_) {
     expect_invariant(consumer->is_parked_ && !has_room(), "who is parked waits for the channel");
   }
-  expect_invariant(!is_limited_ || engine_.limits_to_lift_.contains(this) ||
-                       unacked_count_ > engine_.unacked_max_.to_consumers / 2,
+  expect_invariant(!is_limited_ || registry_.is_limit_to_lift(*this) ||
+                       unacked_count_ > registry_.unacked_max().to_consumers / 2,
                    "who has settled half of what it had gets more");
   std::size_t unacked_count = 0;
   for (const auto& [tag, consumer] : consumers_)
@@ -449,7 +450,7 @@ void Subscriptions::remove_cancelled(const Consumer& consumer) {
 }
 
 void Subscriptions::close() {
-  if (!reply_name_.empty()) engine_.remove_reply_channel(std::exchange(reply_name_, {}));
+  if (!reply_name_.empty()) registry_.remove_reply_receiver(std::exchange(reply_name_, {}));
   // Out of the lines first: what goes back must not come to this channel again.
   Affected left;
   for (const auto& [tag, consumer] : consumers_) {
@@ -461,7 +462,7 @@ void Subscriptions::close() {
   running_.clear();
   release_held();
   requeue_all();
-  engine_.detach_settling_jobs(*this);
+  registry_.detach_jobs(*this);
   lift_limit();
   consumers_.clear();
   cancelled_.clear();
@@ -469,9 +470,9 @@ void Subscriptions::close() {
   unacked_count_ = 0;
   for (Queue* queue : left.queues())
     queue->dispatch();
-  engine_.pass_on_fresh_letters();
+  dead_lettering_.pass_on_fresh();
   for (Queue* queue : left.queues())
-    engine_.consumer_left(*queue);
+    topology_.consumer_left(*queue);
 }
 
 }  // namespace haypile::engine

@@ -21,10 +21,14 @@
 
 namespace haypile::engine {
 
+class DeadLettering;
 class Engine;
 class Portion;
 class Affected;
+struct QueueContext;
 struct SettlingJob;
+class SubscriptionRegistry;
+class Topology;
 
 // Views are valid during the call only.
 struct Delivery {
@@ -137,9 +141,39 @@ class Subscriptions {
   // Ends the consumers and gives back all that is unacked. Can be called twice.
   void close();
 
+  // For the other parts of the engine.
+
+  // Direct reply-to: delivers the message. False if the client does not read, or cannot be sent it.
+  bool deliver_reply(const MessagePtr& message);
+  // What its consumers, and basic.get, were given and is neither settled nor held by a transaction.
+  Unacked& unacked() { return unacked_; }
+  // Calls `visit(UnackedMessage&)` for all it was given and has not settled for good.
+  template <class Visit>
+  void each_in_hand(Visit visit) {
+    unacked_.each(visit);
+    each_held(visit);
+  }
+  // The same for what a transaction holds.
+  template <class Visit>
+  void each_held(Visit visit) {
+    for (HeldSettlement& held : held_) {
+      for (TaggedMessage& message : held.messages)
+        visit(message);
+    }
+  }
+  // Settles a portion of what one of its calls has left.
+  void continue_settling(SettlingJob& job, const Portion& portion);
+  // Whether its consumers get nothing because it has too much unacked (UnackedMax).
+  bool is_limited() const { return is_limited_; }
+  // It has settled half of what it had, or may have more. Call resume_parked() afterwards.
+  void lift_limit();
+  // The consumer's queue has been deleted: it ends, and its client is told.
+  void queue_deleted(Consumer& consumer);
+  // The channel has credit again: its parked consumers get messages, the longest parked first.
+  void resume_parked();
+
  private:
   friend class Consumer;
-  friend class Engine;
   friend class Queue;
 
   struct HeldSettlement {
@@ -148,8 +182,6 @@ class Subscriptions {
   };
 
   void deliver(Consumer& consumer, QueuedMessage&& entry);
-  // False if it does not read, or cannot be sent the message.
-  bool deliver_reply(const MessagePtr& message);
   // How large the message's properties are as the client is told them: what the broker tells
   // besides is left out if there is no room for it.
   std::size_t properties_size(const Message& message) {
@@ -162,50 +194,35 @@ class Subscriptions {
     stop_deliveries();
     sink_.refused(properties_size);
   }
+  // Its consumers get nothing from now on; lift_limit() ends that. Does nothing if it is so
+  // already.
+  void limit_unacked();
   bool has_room() const {
     return sink_has_room_ && !is_limited_ &&
            (prefetch_count_all_ == 0 || unacked_count_ < prefetch_count_all_);
   }
-  // Its consumers get nothing, from now on until it has settled half of what it has, or may have
-  // more. Both do nothing if that is known already.
-  void limit_unacked();
-  void lift_limit();
   void finish_until(std::uint64_t last, Settlement how);
   std::vector<Queue*> queues_paused_by(Settlement how) const;
-  // All it was given and has not settled for good.
-  template <class Visit>
-  void each_in_hand(Visit visit) {
-    unacked_.each(visit);
-    each_held(visit);
-  }
-  // Of that, what a transaction holds.
-  template <class Visit>
-  void each_held(Visit visit) {
-    for (HeldSettlement& held : held_) {
-      for (TaggedMessage& message : held.messages)
-        visit(message);
-    }
-  }
   void finish(UnackedMessage& message, Settlement how);
   void dispatch_after_settling(Affected& touched, bool channel_was_full);
-  void continue_settling(SettlingJob& settling, const Portion& portion);
   // The consumer could have a message, but for the channel's credit: it gets some in its turn.
   void park(Consumer& consumer);
   void unpark(Consumer& consumer);
   // The consumer may have credit again.
   void credit_returned(Consumer& consumer);
-  void resume_parked();
   std::size_t free_credit() const;
   void remove_consumer(Consumer& consumer);
   void keep_cancelled(std::unique_ptr<Consumer> consumer);
   void remove_cancelled(const Consumer& consumer);
-  void queue_deleted(Consumer& consumer);
 
   // By their tags.
   using Consumers =
       std::unordered_map<std::string_view, std::unique_ptr<Consumer>, TextHash, std::equal_to<>>;
 
-  Engine& engine_;
+  SubscriptionRegistry& registry_;
+  Topology& topology_;
+  DeadLettering& dead_lettering_;
+  QueueContext& context_;
   DeliverySink& sink_;
   std::uint64_t owner_;
   MemoryShare memory_;

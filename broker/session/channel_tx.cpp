@@ -106,7 +106,7 @@ Fault Channel::handle(const amqp::tx::Commit&) {
   }
   bool rejected = false;
   {
-    const engine::Group group(engine_);
+    const engine::Group group = engine_.begin_group();
     for (Pending& pending : pending_) {
       with_request(pending, [&](const engine::PublishRequest& request) {
         const engine::PublishResult result = engine_.publish(request);

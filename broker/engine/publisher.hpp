@@ -1,0 +1,65 @@
+// Brings messages to their queues: routing, the queues' limits, the journal.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/definitions.hpp"
+#include "engine/draft.hpp"
+#include "engine/error.hpp"
+#include "engine/message.hpp"
+#include "engine/router.hpp"
+#include "engine/topology.hpp"
+
+namespace haypile::engine {
+
+// `message.published_at` is ignored: the engine sets it.
+struct PublishRequest {
+  MessageView message;
+  MessageTraits traits;
+  std::string_view headers;  // the message's encoded header table; empty if it has none
+  std::span<const std::string_view> more_keys{};  // besides the message's own routing key
+  // Has what `message` shows, if it has been put together already: it is kept instead of a copy.
+  Draft* draft = nullptr;
+};
+
+struct PublishResult {
+  Error error;
+  std::size_t queue_count = 0;  // 0: unroutable
+  bool rejected = false;        // a queue was full and refuses to take more
+};
+
+// A message takes two steps: route() finds its queues, enqueue() puts it into them. Others may take
+// out some in between. Belongs to the engine's thread.
+class Publisher {
+ public:
+  // The topology outlives it.
+  explicit Publisher(Topology& topology);
+
+  // Finds targets(). `exchange` is the message's, null for the default exchange. False if the
+  // message has too many routing keys: then targets are missing.
+  bool route(const PublishRequest& request, Exchange* exchange);
+  std::vector<Queue*>& targets() { return targets_; }
+  // Takes the queues of those names out of targets().
+  void remove_targets(const std::vector<std::string>& names);
+  // Pushes the message to all targets(): one record in the journal for all of them, one message in
+  // memory. False if a target refuses the message.
+  bool enqueue(const PublishRequest& request);
+
+ private:
+  bool route_through(Exchange& exchange, const PublishRequest& request);
+  void route_by_names(const PublishRequest& request);
+  bool remove_refusing_targets(const PublishRequest& request);
+
+  Topology& topology_;
+  QueueContext& context_;
+  Router router_;
+  std::vector<Queue*> targets_;
+  std::vector<QueueId> durable_targets_;
+  std::vector<std::string_view> keys_;
+};
+
+}  // namespace haypile::engine
