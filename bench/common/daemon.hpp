@@ -1,4 +1,4 @@
-// A haypiled of one's own, as a process that can be looked at and killed.
+// A haypiled process for a benchmark, which can be observed and killed.
 #pragma once
 
 #include <csignal>
@@ -15,9 +15,10 @@
 
 namespace haypile::bench {
 
+// Runs haypiled. Throws std::runtime_error.
 class Daemon {
  public:
-  // Returns when it says that it is ready. It is killed with the object.
+  // Returns when the daemon says that it is ready. The daemon is killed with the object.
   Daemon(const std::filesystem::path& program, const std::filesystem::path& directory,
          const std::vector<std::string>& arguments = {}) {
     int ends[2];
@@ -50,7 +51,7 @@ class Daemon {
 
   std::string uri() const { return "amqp://127.0.0.1:" + port_; }
   const std::string& port() const { return port_; }
-  // What its threads have used of the processors so far, to the nanosecond.
+  // The processor time that its threads have used so far, with a resolution of nanoseconds.
   double cpu_seconds() const {
     ::clockid_t clock{};
     ::timespec time{};
@@ -66,7 +67,7 @@ class Daemon {
     ::waitpid(pid_, &status, 0);
     pid_ = -1;
   }
-  // Resident memory in KiB, as the kernel has it: VmRSS now, VmHWM at the most.
+  // Resident memory in KiB as the kernel reports it: `name` is VmRSS (now) or VmHWM (the maximum).
   std::uint64_t memory_kib(const std::string& name) const {
     std::ifstream file("/proc/" + std::to_string(pid_) + "/status");
     for (std::string line; std::getline(file, line);) {
@@ -76,7 +77,7 @@ class Daemon {
   }
 
  private:
-  // "haypiled ready on 127.0.0.1:5672, data in ..."
+  // Reads a line such as "haypiled ready on 127.0.0.1:5672, data in ..."
   static std::string read_port(int descriptor) {
     std::string line;
     char byte = 0;

@@ -1,4 +1,4 @@
-// What the benchmarks share.
+// What the benchmarks have in common.
 #pragma once
 
 #include <chrono>
@@ -18,8 +18,8 @@ inline double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// A directory below the current one, which is on a real disk where /tmp may not be; removed at the
-// end.
+// A directory below the current one, which is on a real disk where /tmp may not be. It is removed
+// with the object.
 class ScratchDirectory {
  public:
   ScratchDirectory()

@@ -1,4 +1,4 @@
-// What processes use, for the load generators.
+// The resources that processes use, for the load generators.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 
 namespace haypile::bench {
 
-// Nanoseconds of the monotonic clock.
+// The monotonic clock, in nanoseconds.
 inline std::uint64_t now_ns() {
   timespec time{};
   ::clock_gettime(CLOCK_MONOTONIC, &time);
@@ -24,11 +24,11 @@ inline std::uint64_t now_ns() {
 // What a process has used so far.
 struct Usage {
   double cpu_seconds = 0;
-  double children_cpu_seconds = 0;  // of those that have ended
+  double children_cpu_seconds = 0;  // the children that have ended
   std::uint64_t resident_kib = 0;
 };
 
-// Nothing of process 0, or of one that is not there.
+// Returns zeros for process 0, or one that does not exist.
 inline Usage usage_of(int pid) {
   Usage usage;
   if (pid == 0) return usage;

@@ -18,7 +18,7 @@ void* allocate(std::size_t size, std::size_t alignment = 0) {
 
 }  // namespace
 
-// The other forms come down to these.
+// All other forms call these two.
 void* operator new(std::size_t size) {
   return allocate(size);
 }

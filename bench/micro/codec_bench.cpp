@@ -1,4 +1,4 @@
-// Frames and methods of the hot path.
+// Benchmarks of frames and methods of the hot path.
 #include <string>
 #include <string_view>
 

@@ -1,4 +1,4 @@
-// Allocations as a figure of a benchmark.
+// Reports allocations as a figure of a benchmark.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,8 @@
 
 namespace haypile::bench {
 
-// From here to the end of the scope, an item: `items` of them an iteration.
+// Counts the allocations from here to the end of the scope, for each of `items` items of an
+// iteration.
 class CountAllocations {
  public:
   explicit CountAllocations(benchmark::State& state, std::uint64_t items = 1)

@@ -1,4 +1,4 @@
-// The engine alone: no wire, no disk.
+// Benchmarks of the engine alone, without wire and disk.
 #include <string>
 
 #include <benchmark/benchmark.h>
@@ -31,7 +31,7 @@ void publish_deliver_ack(benchmark::State& state) {
 }
 BENCHMARK(publish_deliver_ack);
 
-// A queue with a backlog: in at one end, out at the other.
+// A queue with a backlog: messages go in at one end and out at the other.
 void through_a_backlog(benchmark::State& state) {
   Vhost vhost;
   vhost.declare("q");

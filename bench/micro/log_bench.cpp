@@ -1,4 +1,4 @@
-// The write-ahead log: what an append costs, and what the disk makes of it.
+// The write-ahead log: what an append costs, and how fast the disk is.
 #include <atomic>
 #include <string>
 
@@ -23,8 +23,8 @@ class Nobody final : public engine::Recovery {
                std::span<const engine::RecoveredRef>) override {}
 };
 
-// Messages of `state.range(0)` bytes, published, made durable and acknowledged `state.range(1)` at
-// a time: a group commit each.
+// Publishes, makes durable and acknowledges messages of `state.range(0)` bytes, `state.range(1)` at
+// a time: each is one group commit.
 void publish_sync_ack(benchmark::State& state) {
   const bench::ScratchDirectory scratch;
   log::DataDirectory directory(scratch.path());

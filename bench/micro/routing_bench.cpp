@@ -1,4 +1,4 @@
-// Which queues a message goes to: what is made to be slow, and what there is much of.
+// How messages are routed to queues: bindings that are made to be slow, and many of them.
 #include <ctime>
 #include <span>
 #include <string>
@@ -30,7 +30,7 @@ struct Routing : bench::Vhost {
     static_cast<void>(engine.bind(
         {"amq.headers", DestinationKind::queue, queue, "", std::string(arguments.bytes())}, 1));
   }
-  // Queues keep what comes.
+  // The queues keep what is published.
   void measure(benchmark::State& state, std::string_view exchange, std::string_view key,
                std::string_view headers = {}, std::span<const std::string_view> more_keys = {}) {
     std::size_t found = 0;
@@ -51,7 +51,7 @@ struct Routing : bench::Vhost {
   }
 };
 
-// All `{*,a}^n` followed by `rest`, bound to one queue.
+// Binds all patterns `{*,a}^n` followed by `rest` to one queue.
 void bind_all(Routing& routing, std::int64_t count, const std::string& rest,
               const std::string& before = {}) {
   if (count == 0) return routing.bind("amq.topic", "q", before + rest);
@@ -74,7 +74,7 @@ BENCHMARK_CAPTURE(wildcards, three_hashes, "#.z.#.z.#.y",
     ->Arg(13)
     ->Arg(16);
 
-// `state.range(0)` bindings that share a header and differ in another.
+// There are `state.range(0)` bindings that have one header in common and differ in another.
 void headers(benchmark::State& state, const char* mode) {
   Routing routing;
   for (std::int64_t i = 0; i < state.range(0); ++i)
@@ -85,7 +85,7 @@ void headers(benchmark::State& state, const char* mode) {
 BENCHMARK_CAPTURE(headers, all, "all")->Arg(1000)->Arg(100'000);
 BENCHMARK_CAPTURE(headers, any, "any")->Arg(1000)->Arg(100'000);
 
-// A message with that many headers, none of which anybody asks for.
+// A message has `state.range(0)` headers, and no binding asks for any of them.
 void many_headers(benchmark::State& state) {
   Routing routing;
   routing.bind_arguments("q", {{"absent", 1}});
@@ -96,7 +96,7 @@ void many_headers(benchmark::State& state) {
 }
 BENCHMARK(many_headers)->Arg(16'000);
 
-// `state.range(0)` exchanges, each bound to each.
+// There are `state.range(0)` exchanges, each bound to each.
 void exchanges(benchmark::State& state) {
   Routing routing;
   const auto name = [](std::int64_t i) { return "e" + std::to_string(i); };
@@ -128,7 +128,7 @@ void carbon_copies(benchmark::State& state, const char* exchange) {
 BENCHMARK_CAPTURE(carbon_copies, direct, "amq.direct")->Arg(3500);
 BENCHMARK_CAPTURE(carbon_copies, topic, "amq.topic")->Arg(3500);
 
-// To that many queues, which keep it: few iterations.
+// The message goes to `state.range(0)` queues, which keep it, so there are few iterations.
 void fanout(benchmark::State& state) {
   Routing routing;
   for (std::int64_t i = 0; i < state.range(0); ++i) {
@@ -139,7 +139,7 @@ void fanout(benchmark::State& state) {
 }
 BENCHMARK(fanout)->Arg(10'000)->Iterations(200);
 
-// A queue with that many bindings goes.
+// A queue with `state.range(0)` bindings is deleted.
 void delete_queue(benchmark::State& state, const char* exchange) {
   for (auto _ : state) {
     Routing routing;

@@ -1,6 +1,6 @@
-// The whole broker without sockets and disk: sessions, engine and log; what a message costs the
-// core in each of its steps, and what it costs if another virtual host has a thread of its own
-// beside.
+// The whole broker without sockets and disk: sessions, engine and log. Measures what a message
+// costs the core in each step, and what it costs if another virtual host runs on a thread of its
+// own at the same time.
 #include <array>
 #include <chrono>
 
@@ -23,7 +23,7 @@ void whole_way(benchmark::State& state, const bench::Work& work) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(bench::chunk_size));
 }
 
-// In nanoseconds a message.
+// Nanoseconds for each message.
 void steps(benchmark::State& state) {
   using Step = void (bench::Run::*)();
   constexpr std::array<std::pair<const char*, Step>, 5> all = {{
@@ -52,7 +52,7 @@ void steps(benchmark::State& state) {
 }
 BENCHMARK(steps);
 
-// A virtual host a thread: nothing is shared.
+// Each thread has its own virtual host; nothing is shared.
 BENCHMARK_CAPTURE(whole_way, persistent, bench::works[0])->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK_CAPTURE(whole_way, transient, bench::works[1])->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK_CAPTURE(whole_way, fill, bench::works[2])->ThreadRange(1, 2)->UseRealTime();

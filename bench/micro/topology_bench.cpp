@@ -1,5 +1,5 @@
-// Many bindings, many queues, many consumers, many channels: what must not cost more for others
-// being there.
+// Many bindings, queues, consumers and channels: operations that must not cost more because there
+// are others.
 #include <algorithm>
 #include <array>
 #include <ctime>
@@ -41,8 +41,8 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-// Region, site, line, device, kind of event, event: ten regions of a hundred sites of ten lines,
-// ten thousand names of devices, ten kinds, ten events.
+// Words for region, site, line, device, kind of event and event: ten regions with a hundred sites
+// with ten lines each, ten thousand names of devices, ten kinds, ten events.
 std::vector<std::string> random_words(Random& random) {
   const std::array<std::size_t, 6> counts = {10, 100, 10, 10'000, 10, 10};
   std::vector<std::string> words;
@@ -51,14 +51,14 @@ std::vector<std::string> random_words(Random& random) {
   return words;
 }
 
-// All literal.
+// A pattern of literal words only.
 std::string literal_pattern(Random& random) {
   return joined(random_words(random));
 }
 
-// Of ten, seven are all literal; two have one or two `*` at random places; one has a `#`: for all
-// of a line ("r1.s2.l3.#"), for one event of a site ("r1.s2.#.k5.e6") or of a name of a device
-// ("#.d4.k5.e6"), each as often.
+// Seven of ten patterns are literal. Two have one or two `*` at random places. One has a `#`: for
+// everything of a line ("r1.s2.l3.#"), for one event of a site ("r1.s2.#.k5.e6") or of a device
+// name ("#.d4.k5.e6"), equally often.
 std::string mixed_pattern(Random& random) {
   std::vector<std::string> words = random_words(random);
   const std::size_t share = random.below(10);
@@ -78,7 +78,8 @@ std::string mixed_pattern(Random& random) {
   }
 }
 
-// "#.a.#.b.#.c.#.d.#.e.#.f" with words out of eight, so that a key gets far into many of them.
+// Returns "#.a.#.b.#.c.#.d.#.e.#.f" with words out of eight, so that a key matches long parts of
+// many patterns.
 std::string hostile_words(Random& random, const char* between) {
   std::string text;
   for (int i = 0; i < 6; ++i)
@@ -94,8 +95,8 @@ std::string hostile_key(Random& random) {
 
 using MakeText = std::string (*)(Random&);
 
-// `state.range(0)` bindings with patterns of six words, to a thousand queues that are consumed
-// from. Of the keys, also of six words, one half are those of literal bindings, if there are any.
+// There are `state.range(0)` bindings with patterns of six words, to a thousand queues with
+// consumers. Half of the keys, also of six words, are those of literal bindings, if there are any.
 void topic(benchmark::State& state, MakeText make_pattern, MakeText make_key) {
   constexpr std::size_t queue_count = 1000;
   constexpr std::size_t key_count = 4096;
@@ -140,7 +141,7 @@ BENCHMARK_CAPTURE(topic, hostile, hostile_pattern, hostile_key)
     ->Arg(10'000)
     ->Arg(100'000);
 
-// Binding and unbinding one more.
+// Adds one more binding and removes it again.
 void bind_unbind(benchmark::State& state) {
   Vhost vhost;
   vhost.declare("q");
@@ -158,13 +159,13 @@ void bind_unbind(benchmark::State& state) {
 }
 BENCHMARK(bind_unbind)->Arg(1000)->Arg(100'000);
 
-// The processor's time in each phase, as a counter: nanoseconds for each queue, of the last
+// Measures the processor time of phases, as counters: nanoseconds for each queue, in the last
 // iteration.
 class Phases {
  public:
   Phases(benchmark::State& state, std::size_t queue_count)
       : state_(state), queue_count_(queue_count) {}
-  // Calls `work(i)` for each of the queues.
+  // Calls `work(i)` for each queue.
   template <class Work>
   void run(const char* name, Work work) {
     once(name, [&] {
@@ -188,9 +189,9 @@ class Phases {
   double total_seconds_ = 0;
 };
 
-// The life of `count` queues, each with a consumer, a hundred to a channel: all are declared, then
-// all bound, and so on. Queues go in the order in which they came. `settle` lets the journal catch
-// up after each phase, out of the time.
+// The life of `count` queues, each with a consumer, a hundred consumers to a channel: all queues
+// are declared, then all are bound, and so on. They are deleted in the order in which they were
+// declared. `settle` lets the journal catch up after each phase; its time is not counted.
 void live(benchmark::State& state, Vhost& vhost, std::size_t count, engine::OwnerId owner,
           const std::function<void()>& settle) {
   Phases phases(state, count);
@@ -223,7 +224,7 @@ void live(benchmark::State& state, Vhost& vhost, std::size_t count, engine::Owne
     static_cast<void>(channel(i).settle(tags[i], false, engine::Settlement::ack));
   });
   settle();
-  // One message to all of them, whose consumers go before they have settled it.
+  // One message goes to all queues; their consumers are cancelled before they have settled it.
   phases.once("publish_fanout", [&] { vhost.publish("amq.fanout", "", body); });
   phases.run("cancel", [&](std::size_t i) { channel(i).cancel(names[i]); });
   phases.run("ack_after_cancel", [&](std::size_t i) {
@@ -256,7 +257,7 @@ class Nobody final : public engine::Recovery {
                std::span<const engine::RecoveredRef>) override {}
 };
 
-// A log whose writer works when it is told to.
+// A log whose writer works only when it is told to.
 struct Disk {
   bench::ScratchDirectory scratch;
   log::DataDirectory directory{scratch.path()};
@@ -282,7 +283,7 @@ void queues_with_log(benchmark::State& state) {
 }
 BENCHMARK(queues_with_log)->Arg(1000)->Arg(10'000)->UseManualTime();
 
-// A message to one queue while `state.range(0)` others and their consumers are there.
+// A message is published to one queue while there are `state.range(0)` other queues with consumers.
 void publish_among(benchmark::State& state) {
   Vhost vhost;
   Sink sink;
@@ -354,8 +355,8 @@ class Client final : session::SessionHost {
   session::Session session;
 };
 
-// The log has got further, though not far enough for the one of `state.range(0)` channels that
-// waits; and some output has been sent.
+// The log has advanced, but not far enough for the one channel of `state.range(0)` that waits; and
+// some output was sent.
 void log_advanced(benchmark::State& state) {
   Disk disk;
   Vhost vhost(disk.log);

@@ -11,7 +11,7 @@
 
 namespace haypile::bench {
 
-// Takes all it is given.
+// A sink that takes everything.
 class Sink final : public engine::DeliverySink {
  public:
   bool deliver(const engine::Delivery& delivery) override {
@@ -23,7 +23,7 @@ class Sink final : public engine::DeliverySink {
 };
 
 struct Vhost {
-  // Without a disk.
+  // Makes a virtual host without a disk.
   Vhost() : Vhost(nothing) {}
   explicit Vhost(engine::Journal& journal) : engine("/", journal, reader) {}
 
@@ -49,7 +49,7 @@ struct Vhost {
     std::size_t count = 0;
     static_cast<void>(engine.delete_queue(queue, 1, false, false, count));
   }
-  // To how many queues.
+  // Returns the number of queues.
   std::size_t publish(std::string_view exchange, std::string_view key, std::string_view body) {
     const engine::PublishResult result = engine.publish(
         {.message = {.exchange = exchange, .routing_key = key, .properties = "\x10", .body = body},
@@ -59,7 +59,7 @@ struct Vhost {
   }
 };
 
-// A consumer that acknowledges nothing.
+// Starts a consumer that acknowledges nothing.
 inline void consume(engine::Subscriptions& channel, const std::string& queue, bool no_ack = true) {
   static_cast<void>(channel.consume(queue, {.tag = queue, .no_ack = no_ack}));
   channel.start_consumer(queue);

@@ -1,6 +1,6 @@
 // Takes messages through the whole broker, in one thread, without sockets, clock and disk: the same
-// instructions in every run, to be counted by tests/bench/work_count_test.py under valgrind. Counts
-// the calls of operator new itself.
+// instructions in every run, which tests/bench/work_count_test.py counts with valgrind. The program
+// itself counts the calls of operator new.
 #include <cstdint>
 #include <cstdio>
 #include <iostream>
@@ -15,7 +15,7 @@ namespace {
 
 using namespace haypile;
 
-// Counts are for one compiler, and for what it was told.
+// Counts are valid only for one compiler and its options.
 #if defined(__OPTIMIZE__) && defined(NDEBUG)
 constexpr const char* version = __VERSION__;
 #else

@@ -1,5 +1,5 @@
-// A long backlog: how fast it fills, how soon a killed broker is ready again, how fast it drains,
-// how much memory the daemon takes meanwhile, and how much disk what nobody takes.
+// A long backlog: how fast it is filled and drained, how soon a killed broker is ready again, how
+// much memory the daemon needs, and how much disk space the messages that nobody takes.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -30,7 +30,7 @@ struct Options {
   std::size_t window = 10000;
   std::uint16_t prefetch_count = 1000;
   int kill_count = 3;
-  std::uint64_t kept_every = 0;  // one of so many messages stays: nobody takes it; 0: none does
+  std::uint64_t kept_every = 0;  // one message in this many stays, because nobody takes it; 0: none
 
   bool is_kept(std::uint64_t number) const { return kept_every != 0 && number % kept_every == 0; }
 };
@@ -39,14 +39,14 @@ const std::string queue = "haypile-backlog";
 const std::string kept_queue = "haypile-kept";
 const std::string passing_queue = "haypile-passing";
 
-// Each begins with its number.
+// Each body begins with its number.
 std::string body(std::uint64_t number, std::size_t size_bytes) {
   std::string text = std::to_string(number) + ' ';
   text.resize(std::max(size_bytes, text.size()), 'x');
   return text;
 }
 
-// Messages a second.
+// Returns messages per second.
 double fill(const std::string& uri, const Options& options) {
   Connection connection(uri);
   Channel channel = connection.channel();
@@ -65,7 +65,7 @@ double fill(const std::string& uri, const Options& options) {
   return static_cast<double>(options.message_count) / bench::seconds_since(start);
 }
 
-// Each once, and in order.
+// Checks that each message comes once and in order. Returns messages per second.
 double drain(const std::string& uri, const Options& options) {
   Connection connection(uri);
   Channel channel = connection.channel();
@@ -86,7 +86,7 @@ double drain(const std::string& uri, const Options& options) {
   return static_cast<double>(count) / bench::seconds_since(start);
 }
 
-// The log comes round a few times.
+// Publishes and consumes so much that the log's ring is used several times.
 void pass_by(const std::string& uri) {
   Connection connection(uri);
   Channel channel = connection.channel();
@@ -102,7 +102,7 @@ void pass_by(const std::string& uri) {
   channel.queue_delete(passing_queue);
 }
 
-// The daemon may remove one while they are counted.
+// The daemon may remove a pile while the sizes are read.
 std::uint64_t pile_bytes(const std::filesystem::path& directory) {
   std::uint64_t total = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {

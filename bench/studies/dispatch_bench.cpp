@@ -1,7 +1,7 @@
-// Round robin against fair dispatch: how much longer than the best possible a number of workers
-// takes for tasks of uneven length, by prefetch; how long workers sit idle; what the broker uses.
-// It is a daemon of its own, its queue and messages are transient, the workers only wait
-// (dispatch/crew.hpp).
+// Round robin against fair dispatch: how much longer than the optimum a number of workers needs for
+// tasks of uneven length, for each prefetch count; how long workers are idle; what the broker uses.
+// The broker is a daemon of the benchmark, its queue and messages are transient, and the workers
+// only wait (dispatch/crew.hpp).
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -40,7 +40,7 @@ struct Case {
   std::size_t task_count = 0;
   double mean_ms = 0;
   std::size_t worker_count = 0;
-  std::uint16_t prefetch_count = 0;  // 0: none set
+  std::uint16_t prefetch_count = 0;  // 0: not set
   double round_trip_ms = 0;
   bool is_backlog = false;
   std::size_t round_count = 1;
@@ -50,7 +50,7 @@ struct Round {
   dispatch::Outcome outcome;
   double best_ms = 0;
   double greedy_ms = 0;
-  // Of tasks that take no time it is how long they take.
+  // The makespan divided by the optimum; for tasks without length, the makespan itself.
   double ratio() const { return outcome.makespan_ms / (best_ms > 0 ? best_ms : 1); }
 };
 
@@ -60,7 +60,7 @@ std::uint64_t in_ns(double ms) {
   return static_cast<std::uint64_t>(std::llround(ms * 1e6));
 }
 
-// The point itself: lengths by workers by prefetch.
+// The main question: task lengths, by workers, by prefetch count.
 void add_lengths(const Options& options, std::vector<Case>& cases) {
   const std::vector<std::size_t> worker_counts =
       options.is_quick ? std::vector<std::size_t>{4, 16}
@@ -68,7 +68,7 @@ void add_lengths(const Options& options, std::vector<Case>& cases) {
   for (const Lengths lengths : {Lengths::uniform, Lengths::odd_even, Lengths::heavy_tailed}) {
     for (const std::size_t worker_count : worker_counts) {
       for (const std::uint16_t prefetch_count : all_prefetch_counts) {
-        // With few workers a run is long, and chance has less of a say.
+        // A run with few workers is long, so chance has less influence.
         cases.push_back({.part = "lengths",
                          .lengths = lengths,
                          .task_count = options.task_count,
@@ -81,7 +81,7 @@ void add_lengths(const Options& options, std::vector<Case>& cases) {
   }
 }
 
-// What prefetch 1 costs: each task waits for a round trip, which tells if tasks are short.
+// The cost of a prefetch of 1: each task waits for a round trip, which matters if tasks are short.
 void add_distance(const Options& options, std::vector<Case>& cases) {
   const std::vector<double> means_ms =
       options.is_quick ? std::vector<double>{1} : std::vector<double>{0.25, 0.5, 1, 2, 4, 8};
@@ -118,7 +118,8 @@ void add_rest(const Options& options, std::vector<Case>& cases) {
   }
 }
 
-// The best of the rounds, which have the same tasks: what else runs here can only add to it.
+// Returns the best of the rounds, which have the same tasks: other programs on the machine can only
+// add time.
 Round run(const Daemon& daemon, const Options& options, const Case& each) {
   std::vector<Round> rounds(each.round_count);
   for (std::size_t i = 0; i < rounds.size(); ++i) {

@@ -1,5 +1,5 @@
-// End to end: one publisher with confirms, one consumer that acknowledges each message, over TCP.
-// The broker is one within this process, with its log on disk, or any other (--uri).
+// End to end over TCP: one publisher with confirms, one consumer that acknowledges each message.
+// The broker is in this process, with its log on disk, or any other broker (--uri).
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -40,7 +40,7 @@ void publish(const Options& options) {
   const std::string body(options.size_bytes, 'x');
   for (std::uint64_t i = 0; i < options.message_count; ++i) {
     channel.basic_publish("", queue, body, {.delivery_mode = persistent});
-    // Half a window at a time: the other half is on its way meanwhile.
+    // Waits for half a window at a time, while the other half is on its way.
     if (channel.unconfirmed_count() >= options.window) {
       channel.wait_for_confirms(options.window / 2);
     }
@@ -62,7 +62,7 @@ void consume(const Options& options, std::atomic<bool>& ready) {
   channel.start_consuming();
 }
 
-// Messages a second, from the first publish to the last acknowledgement.
+// Returns messages per second, from the first publish to the last acknowledgement.
 double run(const Options& options) {
   std::atomic<bool> ready{false};
   std::thread consumer([&] { consume(options, ready); });

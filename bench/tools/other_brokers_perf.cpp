@@ -1,5 +1,5 @@
 // other_brokers_perf: puts the load of haypile-perf on work queues with other protocols, and
-// measures.
+// measures it.
 #include <cstddef>
 #include <exception>
 #include <fstream>

@@ -1,4 +1,4 @@
-// haypile-perf: puts a load on a broker of AMQP 0-9-1 and measures.
+// haypile-perf: puts a load on an AMQP 0-9-1 broker and measures it.
 #include <cstdint>
 #include <exception>
 #include <fstream>

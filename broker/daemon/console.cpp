@@ -29,7 +29,7 @@ spdlog::level::level_enum level(Severity severity) {
   return spdlog::level::err;
 }
 
-// On a terminal the level has a colour.
+// The escape sequence for the level's colour on a terminal.
 std::string_view colour(spdlog::level::level_enum level) {
   switch (level) {
     case spdlog::level::debug:
@@ -65,7 +65,7 @@ class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
   const bool is_coloured_ = ::isatty(STDERR_FILENO) == 1;
 };
 
-// Without the log's own ways: it is the log that was in the way.
+// Formats the line without the logger, because the logger's output was too slow.
 std::string describe_loss(std::uint64_t count) {
   const std::string text = std::to_string(count) + " lines were dropped: nobody read them in time";
   spdlog::memory_buf_t buffer;

@@ -1,5 +1,5 @@
-// What the daemon says: the log on standard error, and that it is ready on standard output. Nothing
-// of it ever waits for who should be reading.
+// What the daemon writes: its log on standard error, and on standard output that it is ready.
+// Neither of them ever waits for a reader.
 #pragma once
 
 #include <memory>
@@ -14,17 +14,18 @@
 
 namespace haypile {
 
+// Writes log lines and messages with a LineWriter for each descriptor. May be used from any thread.
 class Console {
  public:
-  // `log_level` as in the options.
+  // `log_level` is one of the option's values.
   explicit Console(const std::string& log_level);
 
   void log(Severity severity, std::string_view line);
-  // "haypiled: " and the line, without a time: why it ends.
+  // Writes "haypiled: " and the line, without a time: the reason why the daemon ends.
   void complain(std::string_view line);
-  // On standard output, behind what was logged before.
+  // Writes a line on standard output, after what was logged before.
   void announce(std::string_view line);
-  // Waits until all is written, but not long.
+  // Waits until everything is written, but not long.
   void flush();
 
  private:

@@ -30,8 +30,8 @@ struct LineWriter::State {
   std::condition_variable wake;  // there is something to write, or it is over
   std::condition_variable idle;
   std::string waiting;
-  std::uint64_t dropped_count = 0;  // behind what is waiting
-  bool failed = false;              // the last write; the next line is another try
+  std::uint64_t dropped_count = 0;  // after the lines in `waiting`
+  bool failed = false;              // the last write failed; the next line is another try
   bool writing = false;
   bool over = false;
 
@@ -51,20 +51,20 @@ struct LineWriter::State {
       lock.lock();
       failed = !left.empty();
       const auto lines = static_cast<std::uint64_t>(std::ranges::count(left, '\n'));
-      // The line about the dropped ones is none of them.
+      // The line about dropped lines is not one of them.
       if (failed) dropped_count += lines + told_count - (told_count != 0 ? 1 : 0);
       writing = false;
       idle.notify_all();
     }
   }
 
-  // What is left if nobody will ever read it.
+  // Returns what is left if the descriptor cannot be written any more.
   std::string_view write_all(std::string_view bytes) const {
     while (!bytes.empty()) {
       const ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
       if (count > 0) {
         bytes.remove_prefix(static_cast<std::size_t>(count));
-      } else if (count < 0 && errno == EAGAIN) {  // somebody else has made it non-blocking
+      } else if (count < 0 && errno == EAGAIN) {  // another process has made it non-blocking
         ::pollfd writable{descriptor, POLLOUT, 0};
         ::poll(&writable, 1, -1);
       } else if (count == 0 || errno != EINTR) {
@@ -93,7 +93,7 @@ LineWriter::~LineWriter() {
 void LineWriter::write(std::string_view line) {
   {
     const std::lock_guard lock(state_->mutex);
-    // Lines keep their order: what comes after one that was dropped waits for that to be said.
+    // Lines keep their order: after a dropped line, others are dropped until that was reported.
     const bool has_room = state_->waiting.size() + line.size() <= waiting_max_bytes;
     if (!has_room || (state_->dropped_count != 0 && !state_->failed)) {
       ++state_->dropped_count;

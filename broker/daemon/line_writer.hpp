@@ -1,4 +1,4 @@
-// Writes lines to a descriptor that nobody may be reading: whoever has something to say goes on.
+// Writes lines to a descriptor that may have no reader, without ever waiting for it.
 #pragma once
 
 #include <cstddef>
@@ -10,30 +10,31 @@
 
 namespace haypile {
 
-// A thread of its own does the writing. What does not fit into the bounded space in front of it is
-// dropped and counted; once there is room again, a line says how much that was. The descriptor
-// keeps the flags that it has: others may use what it stands for.
+// Writes lines with a thread of its own. Lines that do not fit into the bounded queue in front of
+// it are dropped and counted; when there is room again, one line tells how many. The descriptor's
+// flags are not changed, because other processes may share it.
 class LineWriter {
  public:
-  // The line that says that so many were dropped, with its end.
+  // Makes the line, with its end, that tells how many lines were dropped.
   using DescribeLoss = std::function<std::string(std::uint64_t)>;
   static constexpr std::size_t waiting_max_bytes = 1u << 20;
 
   LineWriter(int descriptor, DescribeLoss describe_loss);
-  // Waits for what is under way as flush() does.
+  // Waits as flush() does for what is not written yet.
   ~LineWriter();
   LineWriter(const LineWriter&) = delete;
   LineWriter& operator=(const LineWriter&) = delete;
 
-  // Never waits for the descriptor. May be called by any thread. The line ends with a line feed.
+  // Appends one line, which ends with a line feed. Never waits for the descriptor. May be called
+  // from any thread.
   void write(std::string_view line);
-  // Returns when all has been written, or after two seconds.
+  // Returns when everything has been written, or after two seconds.
   void flush();
 
  private:
   struct State;
-  // The thread's, too: if the descriptor never takes what is written to it, the process ends
-  // without waiting for the thread.
+  // Shared with the thread: if the descriptor never takes what is written, the process ends without
+  // waiting for the thread.
   const std::shared_ptr<State> state_;
 };
 

@@ -20,8 +20,8 @@
 
 namespace {
 
-// A descriptor below 3 that is not open would become that of a file of the data directory, and
-// lines that are meant for people would be written into it.
+// If a descriptor below 3 is not open, a file of the data directory could get its number, and
+// messages for the user would be written into that file.
 void open_standard_descriptors() {
   int descriptor = 0;
   while (descriptor >= 0 && descriptor <= STDERR_FILENO)
@@ -29,7 +29,8 @@ void open_standard_descriptors() {
   if (descriptor > STDERR_FILENO) ::close(descriptor);
 }
 
-// As many descriptors as the process may have: a shell's default is for programs that need few.
+// Takes as many descriptors as the process may have: the default of a shell is for programs that
+// need few.
 void raise_descriptor_limit() {
   ::rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -37,22 +38,22 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// What was freed is used again: the C library would give large pieces back to the system each time,
-// and clean pages cost more than what is put on them. What is too much is given back now and then
-// (server/memory_return.hpp).
+// Keeps freed memory for reuse. The C library would return large blocks to the system each time,
+// and getting clean pages again costs more than filling them. server/memory_return.hpp returns what
+// is too much.
 void keep_freed_memory() {
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
-// What cannot be written is an error like others, told where it is tried: a pipe without a reader,
-// a file beyond the limit of `ulimit -f`, a terminal that belongs to another program now.
+// A failed write is an error like others, reported where it happens: on a pipe without a reader, a
+// file beyond the limit of `ulimit -f`, or a terminal that belongs to another program now.
 void ignore_write_signals() {
   for (const int signal : {SIGPIPE, SIGXFSZ, SIGTTOU})
     std::signal(signal, SIG_IGN);
 }
 
-// Signals are waited for, not handled: they have to be blocked before any thread starts.
+// Signals are waited for, not handled, so they have to be blocked before any thread starts.
 sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -62,7 +63,7 @@ sigset_t block_signals() {
   return signals;
 }
 
-// Once it has come, others change nothing: a stop takes seconds at most.
+// After this signal others change nothing: a stop takes a few seconds at most.
 void wait_for_stop(const sigset_t& signals, haypile::Console& console) {
   int signal = 0;
   while (sigwait(&signals, &signal) != 0 || signal == SIGHUP)
@@ -92,7 +93,7 @@ int run(const haypile::DaemonOptions& options, haypile::Console& console) {
       .login_max_per_address = options.login_max_per_address,
       .report = [&](haypile::Severity severity,
                     std::string_view line) { console.log(severity, line); },
-      // A broker that cannot write must not go on as if it could.
+      // A broker that cannot write must not continue as if it could.
       .on_failure =
           [&](std::string_view line) {
             console.complain(haypile::shown(line));

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::array log_levels{"debug", "info", "warning", "error", "off"};
 
-// As the XDG base directory specification has it.
+// The default of the XDG base directory specification.
 std::filesystem::path default_data_directory() {
   if (const char* state = std::getenv("XDG_STATE_HOME"); state && *state == '/') {
     return std::filesystem::path(state) / "haypile";
@@ -22,14 +22,14 @@ std::filesystem::path default_data_directory() {
   return home && *home ? std::filesystem::path(home) / ".local/state/haypile" : "";
 }
 
-// The text of an option as the command line would have it.
+// The text of an option as it would be on the command line.
 std::string option_text(const std::string& name, const nlohmann::json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_unsigned()) return std::to_string(value.get<std::uint64_t>());
   throw OptionError("'" + name + "' has to be a string or a number, got " + value.dump());
 }
 
-// Of an option that can be given several times, a list has all of them.
+// The texts of an option. If it can be given several times, the value may be a list.
 std::vector<std::string> option_texts(const std::string& name, const nlohmann::json& value) {
   if (!value.is_array() || name != "bind") return {option_text(name, value)};
   std::vector<std::string> texts;
@@ -47,7 +47,7 @@ nlohmann::json read_json(const std::string& path) {
   return json;
 }
 
-// Gives to the options what the file says, where the command line says nothing.
+// Sets the options that the file has and the command line has not.
 void apply_config(CLI::App& app, const std::string& path) {
   try {
     const nlohmann::json json = read_json(path);

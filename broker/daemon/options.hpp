@@ -1,4 +1,4 @@
-// What haypiled is told on its command line and in its configuration file.
+// What the command line and the configuration file of haypiled say.
 #pragma once
 
 #include <cstddef>
@@ -10,14 +10,15 @@
 
 namespace haypile {
 
+// The options of haypiled, with their defaults.
 struct DaemonOptions {
-  // Instead of running a broker: the data directory to look at, or to put right.
+  // The data directory to inspect or to repair, instead of running a broker; empty: neither.
   std::filesystem::path check;
   std::filesystem::path salvage;
-  bool json = false;  // what check says
-  bool yes = false;   // salvage does what it says
+  bool json = false;  // print the report of `check` as JSON
+  bool yes = false;   // let `salvage` do what it says
   std::filesystem::path data_directory;
-  std::vector<std::string> bind;  // names; none: this machine alone
+  std::vector<std::string> bind;  // names or addresses; empty: this machine alone
   std::uint16_t port = 5672;
   std::string log_level = "info";
   std::string product = "Haypile";
@@ -30,18 +31,18 @@ struct DaemonOptions {
   std::size_t login_max_per_address = 64;
 };
 
-// what() is one line for the user.
+// An invalid option. what() is one line for the user.
 class OptionError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// The program is to end with this exit code: help or version has been printed.
+// Thrown to end the program with this exit code, after help or version was printed.
 struct Exit {
   int code;
 };
 
-// The command line wins over the file. Throws OptionError or Exit.
+// The command line has priority over the file. Throws OptionError or Exit.
 DaemonOptions parse_options(int argc, char** argv);
 
 }  // namespace haypile

@@ -21,7 +21,7 @@ namespace {
 
 using VhostPath = log::ExistingDirectory::VhostPath;
 
-// No vhost's directory has a dot in its name.
+// A suffix that no vhost's directory has, because their names contain no dot.
 constexpr const char* new_suffix = ".salvaged";
 
 std::string kept_name() {
@@ -75,7 +75,8 @@ void rename(const std::string& from, const std::string& to) {
   std::filesystem::rename(from, to);
 }
 
-// At once where the file system can do that: there is always a log under the vhost's name.
+// Exchanges two directories in one step if the file system can do that. Then there is always a log
+// under the vhost's name.
 void exchange(const std::string& a, const std::string& b) {
   if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) return;
   if (errno != EINVAL && errno != ENOSYS) {
@@ -88,14 +89,16 @@ void exchange(const std::string& a, const std::string& b) {
   rename(between, a);
 }
 
-// Keeps the old log below `kept`.
+// Replaces the vhost's log by a new one with everything that could be read, and keeps the old one
+// below `kept`. The new log is complete and synced before the exchange. So where exchange() is one
+// step, an interrupted salvage leaves the old log or the new one in place.
 void put_right(log::FileSystem& files, const log::ExistingDirectory& directory,
                const VhostPath& vhost, log::LogInspector& inspector, const std::string& kept) {
   const std::string vhosts = directory.path() + "/vhosts";
   const std::string fresh = vhost.path + new_suffix;
   const std::string kept_vhost = kept + vhost.path.substr(directory.path().size());
   log::create_directories(files, kept + "/vhosts");
-  // Of a salvage that was cut short: it may be the original.
+  // A salvage that was interrupted has left this: it may be the original.
   if (files.exists(fresh)) rename(fresh, kept_vhost + new_suffix);
   log::create_directories(files, fresh);
   log::write_salvaged(inspector, files, vhost.path, fresh, directory.id());
@@ -115,7 +118,7 @@ void put_right(log::FileSystem& files, const log::ExistingDirectory& directory,
   files.sync_directory(vhosts);
 }
 
-// Of the top of the directory; nothing is lost by it but vhosts that are missing.
+// Repairs the top of the directory. Nothing is lost by that except vhosts that are missing.
 void put_top_right(log::FileSystem& files, log::ExistingDirectory& directory,
                    const std::string& kept) {
   log::create_directories(files, kept);

@@ -1,13 +1,13 @@
-// haypiled --salvage: makes a damaged data directory one that a broker starts with.
+// haypiled --salvage: makes a damaged data directory usable for a broker again.
 #pragma once
 
 #include <filesystem>
 
 namespace haypile {
 
-// Says on standard output what has to be dropped; with `is_agreed` it is done, and the originals
-// are kept in DIRECTORY/salvage-YYYYMMDD-HHMMSS. Exit codes as those of check(), of what is left
-// behind.
+// Prints on standard output what has to be dropped. With `is_agreed` it also does that, and keeps
+// the originals in DIRECTORY/salvage-YYYYMMDD-HHMMSS. Returns an exit code of check_command.hpp for
+// the state in which the directory is left.
 int salvage(const std::filesystem::path& directory, bool is_agreed);
 
 }  // namespace haypile

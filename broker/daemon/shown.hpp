@@ -1,4 +1,4 @@
-// Names and paths as they are printed: a queue may be called anything.
+// Names and paths for printing: a queue may have any name.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace haypile {
 
-// Longer than any path, or any line that somebody would read.
+// Longer than any path, and than any line that somebody would read.
 inline constexpr std::size_t shown_max_bytes = 8192;
 
 inline std::string shown(std::string_view text) {

@@ -11,17 +11,6 @@ Publisher::Publisher(Topology& topology)
       context_(topology.context()),
       router_(context_.property_codec, topology.exchange_context(), topology.exchanges()) {}
 
-bool Publisher::route(const PublishRequest& request, Exchange* exchange) {
-  targets_.clear();
-  if (exchange) return route_through(*exchange, request);
-  if (!request.more_keys.empty()) {
-    route_by_names(request);
-  } else if (Queue* queue = topology_.queue_named(request.message.routing_key)) {
-    targets_.push_back(queue);
-  }
-  return true;
-}
-
 bool Publisher::route_through(Exchange& exchange, const PublishRequest& request) {
   keys_.assign(1, request.message.routing_key);
   keys_.insert(keys_.end(), request.more_keys.begin(), request.more_keys.end());

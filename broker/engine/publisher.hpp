@@ -41,7 +41,16 @@ class Publisher {
 
   // Finds targets(). `exchange` is the message's, null for the default exchange. False if the
   // message has too many routing keys: then targets are missing.
-  bool route(const PublishRequest& request, Exchange* exchange);
+  bool route(const PublishRequest& request, Exchange* exchange) {
+    targets_.clear();
+    if (exchange) return route_through(*exchange, request);
+    if (!request.more_keys.empty()) {
+      route_by_names(request);
+    } else if (Queue* queue = topology_.queue_named(request.message.routing_key)) {
+      targets_.push_back(queue);
+    }
+    return true;
+  }
   std::vector<Queue*>& targets() { return targets_; }
   // Takes the queues of those names out of targets().
   void remove_targets(const std::vector<std::string>& names);

@@ -30,7 +30,7 @@ void work(haypile::Broker& broker, const std::string& name) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // With a directory as argument what is not done survives the process.
+  // Tasks that are not done survive the process if a directory is given as the argument.
   haypile::Broker broker({.data_directory = argc > 1 ? argv[1] : ""});
   std::thread first(work, std::ref(broker), "first");
   std::thread second(work, std::ref(broker), "second");

@@ -128,14 +128,10 @@ LogPosition Appender::publish(const engine::MessageView& message,
   return position;
 }
 
-void Appender::ack(engine::QueueId queue, LogPosition message) {
-  if (group_ == Group::empty) {
-    if (!has_room(message_record_size_max)) seal();
-    group_ = Group::one_ack;
-    first_ack_ = {queue, message, batch_.size()};
-  } else {
-    make_room(message_record_size_max);
-  }
+void Appender::begin_with_ack(engine::QueueId queue, LogPosition message) {
+  if (!has_room(message_record_size_max)) seal();
+  group_ = Group::one_ack;
+  first_ack_ = {queue, message, batch_.size()};
   log::append_message_record(batch_, RecordType::ack, queue, message, next_position());
 }
 

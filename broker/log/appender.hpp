@@ -53,7 +53,10 @@ class Appender {
 
   // Returns the position that names the message. `queues` is never empty.
   LogPosition publish(const engine::MessageView& message, std::span<const engine::QueueId> queues);
-  void ack(engine::QueueId queue, LogPosition message);
+  void ack(engine::QueueId queue, LogPosition message) {
+    if (group_ == Group::empty) return begin_with_ack(queue, message);
+    append_message_record(RecordType::ack, queue, message);
+  }
 
   void begin_group();
   void end_group();
@@ -97,6 +100,7 @@ class Appender {
 
   void start_batch();
   bool has_room(std::size_t size) const;
+  void begin_with_ack(engine::QueueId queue, LogPosition message);
   void mark_group();
   void append_in_fragments(const std::string& record);
 

@@ -14,7 +14,7 @@ using boost::system::error_code;
 
 namespace {
 
-// How often another port is tried when the one that was free on the first address is taken on
+// How often another port is tried if the port that was free on the first address is taken on
 // another one.
 constexpr int attempts_max = 100;
 
@@ -47,7 +47,7 @@ tcp::acceptor open_one(asio::io_context& io, const tcp::endpoint& endpoint, bool
 std::optional<Failure> open_all(asio::io_context& io,
                                 const std::vector<asio::ip::address>& addresses, std::uint16_t port,
                                 std::vector<tcp::acceptor>& acceptors) {
-  // "::" takes IPv4 along, unless that is listened on besides.
+  // "::" includes IPv4, unless an IPv4 address is listened on besides.
   const bool has_v4 = std::ranges::any_of(addresses, &asio::ip::address::is_v4);
   for (const asio::ip::address& address : addresses) {
     const tcp::endpoint endpoint(address, port);

@@ -1,4 +1,4 @@
-// Where to listen: names become addresses, and addresses become acceptors.
+// Where to listen: turns names into addresses, and addresses into acceptors.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,16 @@
 
 namespace haypile::server {
 
-// "127.0.0.1:5672" or "[::1]:5672".
+// The endpoint as text: "127.0.0.1:5672" or "[::1]:5672".
 std::string text(const asio::ip::tcp::endpoint& endpoint);
 
-// All addresses of all names, each once, in their order; a numeric address is one too. Without any
-// name: this machine alone, 127.0.0.1 and, where there is IPv6, ::1. May wait for a name server.
-// Throws BrokerError.
+// The addresses of all names, each once, in the order of the names; a numeric address is a name
+// too. Without any name they are those of this machine alone: 127.0.0.1 and, where there is IPv6,
+// ::1. May wait for a name server. Throws BrokerError.
 std::vector<asio::ip::address> resolve(const std::vector<std::string>& names);
 
-// Listens on all of them or none, on the same port; 0: one that is free on all. Throws BrokerError.
+// Listens on all addresses or on none, on the same port; port 0 is one that is free on all of them.
+// Throws BrokerError.
 std::vector<asio::ip::tcp::acceptor> open_acceptors(asio::io_context& io,
                                                     const std::vector<asio::ip::address>& addresses,
                                                     std::uint16_t port);

@@ -28,8 +28,8 @@ bool Admission::enter(Socket& socket, const Peer& peer, LoginGate::Place& place)
     turn_away(Reason::descriptors);
     return false;
   }
-  if (peer.network.empty()) return true;  // this process
-  // Whoever does not log in leaves half of the descriptors to those who do.
+  if (peer.network.empty()) return true;  // the client is in this process
+  // Connections without a login leave half of the descriptors to those with one.
   const auto verdict =
       gate_->enter(peer.network, peer.is_local, descriptors_end / 2, Clock::now(), place);
   if (verdict == LoginGate::Verdict::welcome) return true;

@@ -1,4 +1,4 @@
-// Who is let in: before a connection costs more than its socket.
+// Which clients are admitted, before a connection costs more than its socket.
 #pragma once
 
 #include <array>
@@ -17,20 +17,22 @@
 
 namespace haypile::server {
 
+// Decides whether a new connection may stay, and when a refused login is told. Belongs to the
+// core's thread.
 class Admission {
  public:
   using Report = std::function<void(Severity, const std::string&)>;
 
   Admission(asio::io_context& io, LoginLimits limits, Report report);
 
-  // False: the socket is to be closed at once. What is turned away is counted and reported once a
-  // spell.
+  // Returns false if the socket is to be closed at once. Connections that are turned away are
+  // counted and reported at the beginning and the end of a spell.
   bool enter(Socket& socket, const Peer& peer, LoginGate::Place& place);
-  // A client was turned away since there was no descriptor for it.
+  // Call this when a client was turned away because there was no descriptor for it.
   void out_of_descriptors() { turn_away(Reason::descriptors); }
-  // When the refusal of a login may be told.
+  // The time at which the refusal of a login may be told.
   Time refuse(const Peer& peer);
-  // No handler is left behind.
+  // Stops the timer, so that `io` can run out of work.
   void close() { timer_.cancel(); }
 
  private:

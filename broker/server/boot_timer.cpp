@@ -25,7 +25,7 @@ BootTimer::BootTimer(asio::io_context& io, std::function<void()> on_time)
 
 void BootTimer::set(engine::TimeMs when) {
   if (!timer_.is_open()) return;
-  // All zero would disarm it.
+  // A time of zero would disarm the timer.
   const engine::TimeMs at = std::max<engine::TimeMs>(when, 1);
   ::itimerspec time{};
   time.it_value.tv_sec = static_cast<::time_t>(at / 1000);
@@ -41,7 +41,7 @@ void BootTimer::wait() {
                       if (error) return;
                       waiting_ = false;
                       std::uint64_t count = 0;
-                      // It may have been set anew since.
+                      // The timer may have been set again since.
                       if (::read(timer_.native_handle(), &count, sizeof count) < 0) return wait();
                       on_time_();
                     });

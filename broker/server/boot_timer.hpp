@@ -10,16 +10,16 @@
 
 namespace haypile::server {
 
-// Goes off at a time of CLOCK_BOOTTIME, also if the machine has slept until then: Asio's own timers
-// stand still while it sleeps.
+// Calls a function at a time of CLOCK_BOOTTIME, also if the machine has slept until then. Asio's
+// own timers stand still while it sleeps.
 class BootTimer {
  public:
-  // `on_time` may set it anew. Throws std::system_error.
+  // `on_time` may call set(). Throws std::system_error.
   BootTimer(asio::io_context& io, std::function<void()> on_time);
 
-  // In milliseconds since the machine was started; replaces what was set before.
+  // `when` is in milliseconds since the machine was started; it replaces what was set before.
   void set(engine::TimeMs when);
-  // It does not go off any more, and cannot be set again.
+  // Afterwards the timer does not go off any more and cannot be set again.
   void close();
 
  private:

@@ -26,7 +26,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// The core's own: what it has to say goes to the notifier.
+// The options for the core, which sends what it has to say to the notifier.
 BrokerOptions with_notifier(BrokerOptions options, server::Notifier& notifier) {
   options.report = [&notifier](Severity severity, std::string_view line) {
     notifier.report(severity, line);
@@ -35,7 +35,7 @@ BrokerOptions with_notifier(BrokerOptions options, server::Notifier& notifier) {
   return options;
 }
 
-// Two connected sockets.
+// Two connected sockets, closed when this is destroyed.
 struct SocketPair {
   SocketPair() {
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -71,7 +71,7 @@ class Broker::Impl {
   }
   ~Impl() { stop(); }
 
-  // Runs `action` on the core's thread and gives its result, or throws what it threw.
+  // Runs `action` on the core's thread and returns its result, or throws what it threw.
   template <class Action>
   auto call(Action action) {
     std::packaged_task<decltype(action(core_))()> task([&] { return action(core_); });
@@ -113,6 +113,7 @@ class Broker::Impl {
         thread_.join();
       }
     }
+    // Without the mutex: a function that the notifier calls may call the broker.
     notifier_.drain();
     return is_clean_;
   }
@@ -123,13 +124,13 @@ class Broker::Impl {
     return std::thread([this] { run(); });
   }
 
-  // What nobody catches, such as the want of memory, is a failure of the broker, not the end of the
-  // program around it.
+  // An exception that nobody catches, such as std::bad_alloc, is a failure of the broker, but not
+  // the end of the program around it.
   void run() {
     while (!guarded([this] { io_.run(); })) {
     }
     guarded([this] { is_clean_ = core_.close(); });
-    // What the log said while it was closed.
+    // Reports what the log said while it was closed.
     io_.restart();
     guarded([this] { io_.poll(); });
   }
@@ -145,12 +146,13 @@ class Broker::Impl {
     }
   }
 
+  // The order matters: the core uses what is in front of it, and the thread uses the core.
   asio::io_context io_{1};
   server::Notifier notifier_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   server::Core core_;
   bool is_clean_ = false;
-  std::mutex mutex_;  // held while another thread waits for the core's
+  std::mutex mutex_;  // held while another thread waits for the core's thread
   std::thread thread_;
 };
 

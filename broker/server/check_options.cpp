@@ -16,11 +16,11 @@ constexpr std::uint64_t log_size_max = mib << 20;
 constexpr std::uint64_t memory_limit_min = mib;
 constexpr std::uint64_t message_size_default = 16 * mib;
 constexpr std::uint64_t message_size_max = mib << 10;
-// A message is in memory while it is taken and while it is sent, and there are others.
+// A message is in memory while it is received and while it is sent, and there are others.
 constexpr std::uint64_t message_share = 4;
-// More than any disk has; twice as much can still be counted.
+// More than any disk has. Twice as much still fits into 64 bits.
 constexpr std::uint64_t disk_bytes_max = std::uint64_t{1} << 60;
-// It is told to each client in one frame.
+// Each client is told the product name in one frame.
 constexpr std::size_t product_size_max = 255;
 
 void check_range(const char* what, std::uint64_t value, std::uint64_t min, std::uint64_t max) {

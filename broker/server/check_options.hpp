@@ -4,8 +4,8 @@
 
 namespace haypile::server {
 
-// The options with all that was left open filled in. Throws BrokerError for what makes no sense;
-// the line says what to change.
+// Returns the options with all defaults filled in. Throws BrokerError if an option makes no sense;
+// the text says what to change.
 BrokerOptions checked(BrokerOptions options);
 
 }  // namespace haypile::server

@@ -1,4 +1,4 @@
-// What the machine's clocks say.
+// Reads the machine's clocks.
 #pragma once
 
 #include "vhost/clock.hpp"

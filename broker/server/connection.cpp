@@ -22,12 +22,21 @@ using namespace std::chrono_literals;
 using boost::system::error_code;
 
 namespace {
-// So long a client may take to read why it was refused, however late that was.
+// The time in which a client can read why it was refused, however late that was.
 constexpr auto last_word = 1s;
-// What is sent at a time: the kernel copies it meanwhile, and others wait.
+// The most that is sent at a time: the kernel copies it while others wait.
 constexpr std::size_t write_max_bytes = 1u << 20;
 }  // namespace
 
+// update_waits() decides what a connection waits for before it reads more: input on the socket
+// (reading_), its turn (awaits_turn_, also with reading_ if the socket is readable already), the
+// end of an alarm (is_listed_, until the client was told of it), room for a message (awaits_room_),
+// or the end of `unread`, which write() and log_advanced() look for. Independently of that it may
+// wait for the socket to take output (writing_) and for the log (awaiting_log_). Each flag is set
+// as long as somebody has to call back, so that nothing is waited for twice.
+//
+// The end has two steps: the session finishes, and its last output is sent, until drain_until_
+// at the latest. Then close() closes the socket, and the core forgets the connection.
 Connection::Connection(Core& core, Socket socket, Peer peer, LoginGate::Place place,
                        engine::OwnerId id)
     : core_(core),
@@ -47,7 +56,7 @@ void Connection::start() {
   wait_readable();
 }
 
-// Users come with a later version; until then there is one, for this machine only.
+// A later version will have users. Until then there is one, for this machine only.
 session::LoginAnswer Connection::log_in(std::string_view user, std::string_view password) {
   if (user == "guest" && password == "guest" && peer_.is_local) {
     return session::LoginAnswer::accepted;
@@ -136,19 +145,19 @@ void Connection::read_socket() {
   }
 }
 
-// What is read and cannot be used yet has to be kept: little of those who have not logged in, and
-// of each when memory is low.
+// Input that cannot be used yet has to be kept, so little is read from a client that has not logged
+// in, and from each client when memory is low.
 std::size_t Connection::read_size(std::size_t room) const {
   if (!vhost_) return std::min<std::size_t>(room, session::handshake_frame_max_bytes);
   const bool is_tight = vhost_->alarms().is_memory_low;
   const std::size_t size = vhost_->turns().read_size(room, publishes_, is_tight);
-  // A large frame is read in large pieces, or copied again with each of the small ones.
+  // A large frame is read in large pieces; otherwise it would be copied again for each small one.
   if (rest_.size() < size / 2) return size;
   return is_tight ? std::min<std::size_t>(room, core_.settings().frame_max_bytes) : room;
 }
 
-// Without memory for what it has to keep of a client, or to say to it, the connection ends. Within
-// the engine there is no way back from that.
+// If there is no memory for what has to be kept or sent to a client, only this connection ends. If
+// the engine runs out of memory in the middle of its work, the whole broker fails.
 void Connection::process_input(std::string_view bytes) {
   if (vhost_) vhost_->engine().work().begin_share();
   std::size_t used = 0;
@@ -166,7 +175,7 @@ void Connection::process_input(std::string_view bytes) {
   update_waits();
 }
 
-// What is left may be part of what there was.
+// rest_ is moved away first, because what is left again may be a part of it.
 void Connection::process_rest() {
   const std::string left = std::exchange(rest_, {});
   process_input(left);
@@ -185,7 +194,7 @@ void Connection::count_rest(std::size_t bytes) {
   core_.session_memory().add(bytes, std::exchange(rest_counted_, bytes));
 }
 
-// Whatever the session was told may have changed what it waits for.
+// Sets up what the session waits for, which may have changed with everything that it was told.
 void Connection::update_waits() {
   await_log();
   if (session_.finished() && drain_until_ == Clock::time_point{}) {
@@ -210,8 +219,8 @@ void Connection::update_waits() {
     case session::Pause::room:
       if (!std::exchange(awaits_room_, true)) core_.await_room(shared_from_this());
       return;
-    case session::Pause::login:   // the host's answer comes
-    case session::Pause::unread:  // write() goes on
+    case session::Pause::login:   // the host's answer will come
+    case session::Pause::unread:  // write() continues
       return;
   }
 }
@@ -222,7 +231,7 @@ void Connection::resume_if_over() {
   process_rest();
 }
 
-// Whoever was told of the alarm is told of its end, too.
+// A client that was told of the alarm is also told of its end.
 bool Connection::try_to_resume() {
   if (!socket_.is_open()) return true;
   resume_if_over();
@@ -248,11 +257,11 @@ void Connection::check_peer() {
   if (::poll(&peer, 1, 0) > 0) close("the client has gone");
 }
 
-// One write a call: a client that takes all it can get must not keep the others waiting.
+// Writes once a call: a client that takes all it can get must not keep others waiting.
 std::size_t Connection::flush() {
   dirty_ = false;
   if (!socket_.is_open() || waits_for_refusal()) return 0;
-  if (deadline() < armed_for_) arm_timer();  // it may have a channel to close
+  if (deadline() < armed_for_) arm_timer();  // the session may have a channel to close
   if (writing_) return 0;
   if (session_.output_is_lost()) {
     close("out of memory");
@@ -260,16 +269,16 @@ std::size_t Connection::flush() {
   }
   const std::size_t sent = session_.has_output() ? write() : 0;
   if (writing_ || !socket_.is_open()) return sent;
-  // What is more than one write takes is for the next turn, after the others.
+  // What is more than one write takes waits for the next turn, after the others.
   if (session_.has_output()) output_ready();
-  // Some clients take the end of the stream for an error, if it comes before they have closed it.
+  // Some clients take the end of the stream for an error if it comes before they have closed it.
   if (session_.finished() && !session_.has_output() && !session_.closed_by_client()) {
     close(session_.reason());
   }
   return sent;
 }
 
-// Goes on when the socket has room again, if it has none.
+// Writes once. If the socket takes less than that, continues when it has room again.
 std::size_t Connection::write() {
   session::OutputPieces pieces;
   session_.look_at_output(pieces);
@@ -288,7 +297,7 @@ std::size_t Connection::write() {
     close(error.message());
     return 0;
   }
-  session_.output_sent(sent, Clock::now());  // may give it more to send
+  session_.output_sent(sent, Clock::now());  // may produce more output
   if (session_.pause() == session::Pause::unread) resume_if_over();
   if (!socket_.is_open()) return sent;
   if (deadline() < armed_for_) arm_timer();
@@ -338,7 +347,7 @@ void Connection::arm_timer() {
   });
 }
 
-// A session that has finished may have something to send yet: its last word.
+// A session that has finished may still have something to send: why it ended.
 void Connection::on_timer() {
   if (!socket_.is_open()) return;
   update_clock();
@@ -346,7 +355,7 @@ void Connection::on_timer() {
   if (waits_for_refusal()) {
     if (now < refuse_at_) return arm_timer();
     refuse_at_ = {};
-    // Whoever is refused late has little time left to take note of it.
+    // A client that is refused late still needs a moment to read why.
     drain_until_ =
         std::min(now + core_.settings().close_timeout, std::max(login_until_, now + last_word));
     flush();
@@ -367,7 +376,7 @@ void Connection::on_timer() {
 void Connection::close(const std::string& reason) {
   if (!socket_.is_open()) return;
   update_clock();
-  const auto self = shared_from_this();  // the core lets go of it
+  const auto self = shared_from_this();  // the core releases its pointer
   error_code ignored;
   socket_.shutdown(Socket::shutdown_both, ignored);
   socket_.close(ignored);
@@ -375,7 +384,7 @@ void Connection::close(const std::string& reason) {
   place_.leave();
   session_.disconnected();
   count_rest(0);
-  // Why the broker closed it says more than how the client took it.
+  // The reason why the broker closed it says more than how the client reacted.
   core_.remove(*this, peer_.name, session_.reason().empty() ? reason : session_.reason());
 }
 

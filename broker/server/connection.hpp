@@ -1,4 +1,4 @@
-// One client: a socket, a session, a timer.
+// One client: a socket, a session and a timer.
 #pragma once
 
 #include <chrono>
@@ -18,37 +18,38 @@ namespace haypile::server {
 
 class Core;
 
-// Lives as long as the core knows it or a handler of the socket is under way. Used by the core's
-// thread only.
+// Connects a client's socket with its session: reads and writes, and waits where the session asks
+// for it. Lives as long as the core knows it or a handler of the socket is pending. Used on the
+// core's thread only.
 class Connection final : public std::enable_shared_from_this<Connection>,
                          public vhost::Participant,
                          private session::SessionHost {
  public:
-  // The core outlives the connection.
+  // The core must outlive the connection.
   Connection(Core& core, Socket socket, Peer peer, LoginGate::Place place, engine::OwnerId id);
 
   void start();
   engine::OwnerId id() const { return id_; }
 
-  // What it has to send, in bytes.
+  // The size of the output that waits, in bytes.
   std::size_t output_size() const { return session_.output_size(); }
-  // Sends some of what there is to send, as far as the socket takes it; the rest is for another
-  // turn. Returns how many bytes.
+  // Sends some of the output, as far as the socket takes it; the rest waits for another turn.
+  // Returns the number of bytes sent.
   std::size_t flush();
-  // Goes on with what the session has left, or takes one read of what has come.
+  // Continues with the input that the session has left, or reads once from the socket.
   void read() override;
   void log_advanced() override;
   void tell_alarm(std::string_view text) override { session_.tell_blocked(text); }
-  // While nothing is read: a peer that has gone is noticed.
+  // Closes the connection if the peer has gone. Needed while nothing is read.
   void check_peer() override;
   bool try_to_resume() override;
-  // There may be room for the message that it has begun.
+  // Call this when there may be room for the message that the client has begun.
   void try_room();
   bool has_gone() const override { return !socket_.is_open(); }
-  // Its consumers get nothing any more: before all connections are shut down, or closed.
+  // Ends all deliveries. Call this before all connections are shut down or closed.
   void stop_deliveries() { session_.stop_deliveries(); }
   void shut_down();
-  // At once, without a word to the peer.
+  // Closes the connection at once, without telling the peer why.
   void close(const std::string& reason);
 
  private:
@@ -60,13 +61,13 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::string unique_name() override;
   void output_ready() override;
 
-  // The engine learns what time it is; before anything that may depend on it.
+  // Tells the engine what time it is. Call this before anything that may depend on it.
   void update_clock();
   void wait_readable();
   void await_turn(bool as_publisher);
   void read_socket();
   std::size_t read_size(std::size_t room) const;
-  // Offers the session what it has left of the input.
+  // Offers the session what it has left of the input, or new input.
   void process_input(std::string_view bytes);
   void process_rest();
   void keep(std::string_view rest);
@@ -84,26 +85,26 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   Core& core_;
   Socket socket_;
   const Peer peer_;
-  LoginGate::Place place_;  // until it has logged in
+  LoginGate::Place place_;  // held until the client has logged in
   const engine::OwnerId id_;
-  // It has logged in by then, or been refused.
+  // The client must have logged in by then, or has been refused.
   const std::chrono::steady_clock::time_point login_until_;
-  vhost::Vhost* vhost_ = nullptr;  // once it is open
+  vhost::Vhost* vhost_ = nullptr;  // null until the connection is open
   session::Session session_;
   asio::steady_timer timer_;
   std::chrono::steady_clock::time_point armed_for_ = std::chrono::steady_clock::time_point::max();
-  std::chrono::steady_clock::time_point refuse_at_{};    // when its login is refused, if it is
-  std::chrono::steady_clock::time_point drain_until_{};  // once the session has finished
-  // The start of a frame whose end has not come yet, or what the session does not take for now.
+  std::chrono::steady_clock::time_point refuse_at_{};    // when a refused login is told; 0: none
+  std::chrono::steady_clock::time_point drain_until_{};  // set when the session has finished
+  // The start of a frame whose end has not come yet, or input that the session does not take now.
   std::string rest_;
   std::size_t rest_counted_ = 0;
-  bool reading_ = false;      // or about to
-  bool awaits_turn_ = false;  // its virtual host calls read()
-  bool publishes_ = false;    // did in the last read
+  bool reading_ = false;      // waits for input, or is about to read
+  bool awaits_turn_ = false;  // its virtual host will call read()
+  bool publishes_ = false;    // it published in the last read
   bool writing_ = false;
-  bool is_listed_ = false;    // its virtual host calls try_to_resume()
-  bool awaits_room_ = false;  // the core calls try_room()
-  bool dirty_ = false;        // on the core's list, as the next one
+  bool is_listed_ = false;    // its virtual host will call try_to_resume()
+  bool awaits_room_ = false;  // the core will call try_room()
+  bool dirty_ = false;        // on the core's list for flush()
   bool awaiting_log_ = false;
 };
 

@@ -27,13 +27,18 @@ constexpr std::size_t sent_bytes_per_turn = 4u << 20;
 constexpr std::size_t small_output_max_bytes = 64u << 10;
 constexpr std::uint64_t segments_min = 8;
 constexpr std::chrono::seconds stop_timeout{2};
-// Of a line of the log, and of what a client has a say in.
+// The longest line of the log, and the longest part of it that a client has influence on.
 constexpr std::size_t line_max_bytes = 64u << 10;
 constexpr std::size_t reason_max_bytes = 512;
 constexpr std::chrono::seconds look_after_interval{1};
 
 }  // namespace
 
+// Handlers of sockets and timers only read input and collect work: dirty connections, participants
+// that wait, what was appended to the log. turn() does that work after all handlers that were ready
+// have run: resume who waits for room, run each virtual host, then flush output, because the turns
+// produce it. turn_scheduled_ is cleared before the flush, so that everything after the virtual
+// hosts' turns can ask for another turn.
 Core::Core(asio::io_context& io, BrokerOptions options)
     : io_(io),
       options_(checked(std::move(options))),
@@ -49,11 +54,12 @@ Core::Core(asio::io_context& io, BrokerOptions options)
                    }),
       paused_check_timer_(io) {
   settings_.product = options_.product;
-  // Whoever goes by that name looks at the version too: of one that has all that is here.
+  // Clients that know the product name RabbitMQ look at its version too: this one has all features
+  // that Haypile has.
   settings_.version =
       options_.product == session::product_rabbitmq ? "3.10.8" : std::string(HAYPILE_VERSION);
   settings_.message_size_max_bytes = options_.message_size_max_bytes;
-  // One transaction alone must not be what keeps itself from being committed.
+  // A transaction alone must not take so much that it can never be committed.
   settings_.transaction_max_bytes =
       std::min<std::uint64_t>(settings_.transaction_max_bytes, memory_limit_bytes_ / 4);
   read_buffer_.resize(settings_.frame_max_bytes + read_size_bytes);
@@ -99,7 +105,7 @@ void Core::open_vhost(const std::string& name) {
   if (directory_) report(Severity::info, "vhost '" + name + "' recovered: " + to_json(found));
   if (directory_) directory_->add_vhost(name);
   vhosts_.emplace(name, std::move(vhost));
-  schedule_turn();  // some of what it found may have expired
+  schedule_turn();  // some of what was recovered may have expired
 }
 
 Listening Core::listen(const std::vector<asio::ip::address>& addresses, std::uint16_t port) {
@@ -135,7 +141,7 @@ void Core::remove(const Connection& connection, const std::string& peer,
          "connection from " + peer + " ended" +
              (reason.empty() ? "" : ": " + amqp::printable(reason, reason_max_bytes)));
   connections_.erase(connection.id());
-  schedule_turn();  // what it held unacked may have gone to others, and to the log
+  schedule_turn();  // its unacked messages may have gone to others, and to the log
   if (stopping_ && connections_.empty()) stop_timer_.cancel();
 }
 
@@ -168,7 +174,7 @@ void Core::resume_those_without_room() {
     connection->try_room();
 }
 
-// Nothing is read from them, so that nothing else would tell that one has gone.
+// Nothing is read from paused connections, so nothing else would show that a peer has gone.
 void Core::check_paused_peers() {
   if (std::exchange(checks_paused_, true)) return;
   paused_check_timer_.expires_after(look_after_interval);
@@ -187,7 +193,7 @@ void Core::check_paused_peers() {
   });
 }
 
-// What has become ready meanwhile comes before the next turn, however much there is left to do.
+// Handlers that became ready meanwhile run before the next turn, however much is left to do.
 void Core::schedule_turn() {
   if (std::exchange(turn_scheduled_, true)) return;
   asio::post(io_, [this] { turn(); });
@@ -211,8 +217,8 @@ void Core::turn() {
   if (!turn_scheduled_) arm_vhost_timer();
 }
 
-// Some of them, when there are many: each write takes its time. Those who get little come before
-// those who get much, or a confirm would wait for large messages of others.
+// Flushes only some connections if there are many, because each write takes time. Connections with
+// little output come first; otherwise a confirm would wait for large messages of others.
 void Core::flush_dirty() {
   flush_some(dirty_, std::min(dirty_.size(), flushes_per_turn), small_output_max_bytes);
   flush_some(with_much_, with_much_.size(), std::numeric_limits<std::size_t>::max());
@@ -272,7 +278,7 @@ void Core::report_stopped_letters() {
   }
 }
 
-// Set anew only when it has to go off earlier, or has gone off.
+// Sets the timer only when it has to go off earlier than before, or has gone off.
 void Core::arm_vhost_timer() {
   engine::TimeMs deadline = engine::no_deadline;
   for (const auto& [name, vhost] : vhosts_)
@@ -327,7 +333,7 @@ void Core::close_connections(const std::string& reason) {
       try {
         action(*connection);
       } catch (const std::exception&) {
-        // The broker has failed before, and the others are to be closed whatever comes.
+        // The broker has already failed. The other connections must be closed in any case.
       }
     }
   };

@@ -1,4 +1,4 @@
-// What the broker's one thread does: connections, virtual hosts, and who is to be woken when.
+// What the broker's one thread does: connections, virtual hosts, and what they wait for.
 #pragma once
 
 #include <chrono>
@@ -34,44 +34,45 @@ namespace haypile::server {
 
 class Connection;
 
-// Used by the thread that runs `io`, and by that one only, unless a call says otherwise.
+// Runs the connections and the virtual hosts of a broker. Used on the thread that runs `io` only,
+// unless a method says otherwise.
 class Core {
  public:
-  // Opens the data directory and recovers; throws BrokerError. `io` outlives the core.
+  // Opens the data directory and recovers. Throws BrokerError. `io` must outlive the core.
   Core(asio::io_context& io, BrokerOptions options);
   ~Core();
 
-  // On all of them, on one port; 0: any that is free. Throws BrokerError.
+  // Listens on all addresses, on one port; 0 is any free port. Throws BrokerError.
   Listening listen(const std::vector<asio::ip::address>& addresses, std::uint16_t port);
-  // Takes a client in.
+  // Takes a client that has connected. Closes its socket if it is not admitted.
   void adopt(Socket socket, Peer peer);
-  // Says goodbye to all; nothing is accepted any more. When the last client is gone, or had time
-  // enough, `io` runs out of work.
+  // Performs the close handshake with all clients; nothing is accepted any more. When the last
+  // client has gone, or its time is over, `io` runs out of work.
   void stop();
-  // After `io` has run out: closes the log, marks it clean and gives the data directory free.
-  // False: the log could not be closed, or had failed before.
+  // Call this after `io` has run out of work: closes the log, marks it clean and unlocks the data
+  // directory. Returns false if the log could not be closed, or had failed before.
   bool close();
-  // Nothing is confirmed any more, and all connections are closed. For what is not caught otherwise
-  // and for the log, whose failure this may also be.
+  // Confirms nothing from now on and closes all connections. Called for exceptions that nobody else
+  // catches, and when the log fails.
   void fail(const std::string& line);
 
-  // For connections.
+  // Used by connections.
   asio::io_context& io() { return io_; }
   const session::Settings& settings() const { return settings_; }
-  // Null if there is none of that name.
+  // Null if there is no such virtual host.
   vhost::Vhost* find_vhost(std::string_view name);
-  // Who may log in, and when it is told that it may not.
+  // Decides which clients may log in, and when a refusal is told.
   Admission& admission() { return admission_; }
-  // A place to read to; what is in it is lost when the handler returns.
+  // A buffer to read into; its content is lost when the handler returns.
   std::span<char> read_buffer() { return read_buffer_; }
-  // Its output is flushed at the end of the turn.
+  // The connection's output is flushed at the end of the turn.
   void add_dirty(std::shared_ptr<Connection> connection);
-  // As vhost::Vhost::pause(), and has a look after it now and then.
+  // Calls vhost::Vhost::pause(), and checks once a second whether the peer has gone.
   void pause(vhost::Vhost& vhost, std::shared_ptr<Connection> connection);
-  // Is told when messages of others that had begun are complete: Connection::try_room().
+  // Calls Connection::try_room() when unfinished messages of others are complete.
   void await_room(std::shared_ptr<Connection> connection);
   session::SessionMemory& session_memory() { return session_memory_; }
-  // All virtual hosts get a turn when the handlers that are ready now have run.
+  // All virtual hosts get a turn after the handlers that are ready now.
   void schedule_turn();
   void remove(const Connection& connection, const std::string& peer, const std::string& reason);
   void report(Severity severity, const std::string& line) const;
@@ -84,7 +85,8 @@ class Core {
   std::unique_ptr<log::Log> make_log(const std::string& vhost);
   void turn();
   void flush_dirty();
-  // So many of them; those with more to send than that are put off.
+  // Flushes `count` connections; puts those with more output than `output_max_bytes` into
+  // with_much_.
   void flush_some(std::deque<std::shared_ptr<Connection>>& connections, std::size_t count,
                   std::size_t output_max_bytes);
   void report_alarms();
@@ -110,9 +112,9 @@ class Core {
   std::unordered_map<engine::OwnerId, std::shared_ptr<Connection>> connections_;
   engine::OwnerId last_id_ = 0;
   std::deque<std::shared_ptr<Connection>> dirty_;
-  std::deque<std::shared_ptr<Connection>> with_much_;  // of the dirty ones
+  std::deque<std::shared_ptr<Connection>> with_much_;  // dirty connections with large output
   Connections without_room_;
-  std::size_t unfinished_bytes_ = 0;  // of all sessions, in the last turn
+  std::size_t unfinished_bytes_ = 0;  // sum of all sessions, in the last turn
   bool turn_scheduled_ = false;
   bool stopping_ = false;
   bool failed_ = false;
@@ -120,7 +122,7 @@ class Core {
   engine::TimeMs stopped_letters_reported_at_ = 0;  // on the boot clock
   MemoryReturn memory_return_;
   asio::steady_timer stop_timer_;
-  BootTimer vhost_timer_;  // for the first of their deadlines
+  BootTimer vhost_timer_;  // set for the earliest deadline of the virtual hosts
   engine::TimeMs vhost_timer_set_for_ = engine::no_deadline;
   asio::steady_timer paused_check_timer_;
   bool checks_paused_ = false;

@@ -7,8 +7,8 @@
 namespace haypile::server {
 
 namespace {
-// A log has ten files and directories open at a time, at most. With hardly any descriptors at all
-// some are left for connections.
+// A log has at most ten files and directories open at a time. If there are hardly any descriptors
+// at all, some are left for connections.
 constexpr std::size_t kept_count = 24;
 constexpr std::size_t kept_share = 4;
 }  // namespace

@@ -16,13 +16,13 @@ using boost::system::error_code;
 
 namespace {
 
-// The mapped form is how a socket for both families shows IPv4 peers.
+// A socket for both families shows IPv4 peers in the mapped form.
 asio::ip::address unmapped(const asio::ip::address& address) {
   if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
   return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
 }
 
-// Whoever has one IPv6 address mostly has all of its network.
+// A client that has one IPv6 address usually has all addresses of its network.
 std::string network(const asio::ip::address& address) {
   if (address.is_v4()) return address.to_string();
   auto bytes = address.to_v6().to_bytes();
@@ -75,8 +75,8 @@ void Listener::accept() {
   });
 }
 
-// Out of descriptors the client would wait in the backlog, and we would spin: it is told by a
-// closed connection instead.
+// Without a descriptor the client would wait in the backlog, and async_accept() would fail again
+// and again. So the client's connection is accepted and closed.
 void Listener::turn_away() {
   if (spare_ >= 0) ::close(std::exchange(spare_, -1));
   error_code error;
@@ -84,7 +84,8 @@ void Listener::turn_away() {
   if (!error) on_turned_away_();
   spare_ = open_spare();
   if (spare_ < 0) return retry_later();
-  // Without a free descriptor an accept fails at once, also while there is nobody to accept.
+  // Without a free descriptor accept() fails at once, even if nobody is waiting. So wait for a
+  // client first.
   acceptor_.async_wait(tcp::acceptor::wait_read, [this](const error_code& failed) {
     if (!failed) accept();
   });

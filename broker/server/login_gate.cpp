@@ -5,13 +5,16 @@
 
 namespace haypile::server {
 
+// An address is in the map as long as it has pending connections or remembered refusals.
+// pending_count_ is the sum of all addresses' pending connections. Each Place counts once in both,
+// until it leaves; it keeps the gate alive.
 void LoginGate::Place::leave() {
   const auto gate = std::exchange(gate_, nullptr);
   if (!gate) return;
   --gate->pending_count_;
   const auto found = gate->addresses_.find(address_);
   --found->second.pending_count;
-  // An address with refusals stays until it is forgotten for its age.
+  // An address with refusals stays until make_room() removes it.
   if (found->second.pending_count == 0 && found->second.delay.count() == 0) {
     gate->addresses_.erase(found);
   }
@@ -40,12 +43,12 @@ Time LoginGate::refuse(const std::string& address, Time now) {
   if (known.last_refusal + memory < now) known.delay = {};
   known.delay = known.delay.count() == 0 ? first_delay : std::min(2 * known.delay, delay_max);
   const Time due = std::max(known.last_refusal, now) + known.delay;
-  // Only addresses of this machine can come to this.
+  // Only addresses of this machine can reach this limit, because enter() does not stop them.
   known.last_refusal = std::min(due, now + refusal_wait_max);
   return known.last_refusal;
 }
 
-// Addresses with connections stay: these are bounded by the sum of all that have not logged in.
+// Addresses with pending connections stay: their number is bounded by pending_count_.
 void LoginGate::make_room(Time now) {
   if (addresses_.size() < address_count_max + pending_count_) return;
   std::erase_if(addresses_, [now](const auto& entry) {

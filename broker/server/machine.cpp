@@ -11,14 +11,15 @@ namespace haypile::server {
 
 namespace {
 
+// The lowest limit in some files, in bytes.
 class Lowest {
  public:
-  // "max", and whatever else is no number, sets no limit; nor does a file that is not there.
+  // "max", other text that is not a number, and a missing file set no limit.
   void look_at(const std::string& file) {
     std::uint64_t limit = 0;
     if (std::ifstream(file) >> limit && limit != 0) value_ = std::min(value_, limit);
   }
-  // Of a group and all those that it is in: `path` is the group's, below `mount`.
+  // Looks at a group and all groups around it; `path` is the group's, below `mount`.
   void look_up(const std::string& mount, std::string_view path,
                std::initializer_list<const char*> names) {
     while (true) {
@@ -45,8 +46,9 @@ bool has_memory(std::string_view controllers) {
 
 }  // namespace
 
-// A line is "number:controllers:path", with no controllers for version 2. The path of a group that
-// is above what this process may see begins with "/..": then only the top can be looked at.
+// A line is "number:controllers:path", without controllers for version 2. If the group is above
+// what this process may see, its path begins with "/..", and only the topmost group can be looked
+// at.
 std::optional<std::size_t> control_group_memory_bytes(const std::string& root) {
   const std::string mount = root + "/sys/fs/cgroup";
   Lowest lowest;

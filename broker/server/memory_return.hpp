@@ -1,4 +1,4 @@
-// Memory that was freed, and is still the process's.
+// Returns memory to the system that was freed but is still the process's.
 #pragma once
 
 #include <cstddef>
@@ -7,16 +7,16 @@
 
 namespace haypile::server {
 
-// How much more the process has than what is counted as held, and whether that is worth giving
-// back. Some of it cannot be: the program itself, pages of which a part is in use, what the program
-// around an embedded broker has. That is known from the last time that all was given back that
-// could be.
+// Compares the memory that the process has with what is counted as held, and tells whether the
+// difference is worth returning. Some of it cannot be returned: the program itself, pages of which
+// a part is in use, the memory of the program around an embedded broker. How much that is was
+// measured when memory was last returned.
 class Excess {
  public:
   bool is_worth_returning(std::size_t resident_bytes, std::size_t held_bytes) const {
     return excess(resident_bytes, held_bytes) > rest_bytes_ + worth_bytes;
   }
-  // All was given back that could be.
+  // Call this after everything was returned that can be.
   void note_rest(std::size_t resident_bytes, std::size_t held_bytes) {
     rest_bytes_ = excess(resident_bytes, held_bytes);
   }
@@ -31,9 +31,9 @@ class Excess {
   std::size_t rest_bytes_ = 0;
 };
 
-// What the C library keeps when it is freed may be as much as there ever was, and where small
-// pieces were, large ones find no room. So it is looked at now and then, and what is too much is
-// given back to the system.
+// Returns freed memory to the system. What the C library keeps after it is freed may be as much as
+// there ever was, and there is no room for large blocks where small ones were. So this looks at it
+// now and then, and returns what is too much.
 class MemoryReturn {
  public:
   MemoryReturn();
@@ -41,19 +41,20 @@ class MemoryReturn {
   MemoryReturn(const MemoryReturn&) = delete;
   MemoryReturn& operator=(const MemoryReturn&) = delete;
 
-  // To be called whenever something was done, with the boot clock's time. Mostly does nothing.
+  // Call this whenever something was done, with the time of the boot clock. Usually it does
+  // nothing.
   void look(engine::TimeMs now, std::size_t held_bytes);
-  // When look() wants to be called at the latest, once more after the last time; no_deadline if
-  // nothing was done since it had a look.
+  // When look() has to be called at the latest; no_deadline if nothing was done since its last
+  // look.
   engine::TimeMs next_look() const { return is_look_due_ ? next_look_ : engine::no_deadline; }
 
   static constexpr engine::TimeMs interval_ms = 100;
 
  private:
-  // What the process has in memory; 0 if the system does not say.
+  // The memory of the process in bytes; 0 if the system does not tell.
   std::size_t resident_bytes() const;
 
-  const int statm_;  // a descriptor, or -1
+  const int statm_;  // the descriptor of /proc/self/statm; -1: not open
   Excess excess_;
   engine::TimeMs next_look_ = 0;
   bool is_look_due_ = false;

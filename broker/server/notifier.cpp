@@ -20,6 +20,14 @@ struct Notice {
 
 }  // namespace
 
+// The thread's loop is: wait for something to tell, tell it without the lock, and wake drain() when
+// nothing is left.
+// - Before start() there is no teller, and drain() tells on the caller's thread.
+// - `telling` is set while a function of the program runs, so drain() does not return too early.
+// - Lines after a dropped one are dropped, too, until `waiting` is empty and the count was told:
+//   so the order is kept, and the count stands where the lines are missing.
+// The state outlives the notifier if one of the functions destroys the broker: then the thread is
+// detached, and ends when that function returns.
 struct Notifier::State {
   State(Report to_report, OnFailure to_fail)
       : on_report(std::move(to_report)), on_failure(std::move(to_fail)) {}
@@ -31,7 +39,7 @@ struct Notifier::State {
   std::condition_variable idle;
   std::deque<Notice> waiting;
   std::size_t waiting_bytes = 0;
-  std::uint64_t dropped_count = 0;  // behind what is waiting
+  std::uint64_t dropped_count = 0;  // after the lines in `waiting`
   bool telling = false;
   bool started = false;
   bool over = false;
@@ -41,7 +49,7 @@ struct Notifier::State {
     {
       const std::lock_guard lock(mutex);
       const bool has_room = waiting_bytes + notice.line.size() <= waiting_max_bytes;
-      // A failure comes once, and has to be told.
+      // A failure comes once and has to be told.
       if (!notice.is_failure && (!has_room || dropped_count != 0)) {
         ++dropped_count;
         return;
@@ -84,7 +92,7 @@ struct Notifier::State {
     }
   }
 
-  // Tells all there is; the lock is held before and after.
+  // Tells everything. The lock is held before and after, but not while a function runs.
   void tell_all(std::unique_lock<std::mutex>& lock) {
     while (!is_idle()) {
       const Notice notice = take();
@@ -117,7 +125,7 @@ Notifier::~Notifier() {
   {
     const std::lock_guard lock(state_->mutex);
     state_->over = true;
-    // What the functions use may be gone with the broker.
+    // The functions may use objects that end with the broker.
     if (is_told_here) state_->forget();
   }
   state_->wake.notify_one();

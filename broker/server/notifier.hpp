@@ -1,4 +1,4 @@
-// Tells the program around the broker what it has asked to be told.
+// Calls the functions of the program around the broker.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +12,9 @@
 
 namespace haypile::server {
 
-// The program's functions are called on a thread that nothing else depends on, one call at a time:
-// they may take their time, and call what they like. More than a bounded amount does not wait for
-// them: it is dropped and counted. What they throw is ignored.
+// Calls the program's functions on a thread that nothing else depends on, one call at a time. So
+// they may take their time and call what they like. If more than waiting_max_bytes wait for them,
+// further lines are dropped and counted. Exceptions from them are ignored.
 class Notifier {
  public:
   using Report = std::function<void(Severity, std::string_view)>;
@@ -22,22 +22,22 @@ class Notifier {
   static constexpr std::size_t waiting_max_bytes = 1u << 20;
 
   Notifier(Report report, OnFailure on_failure);
-  // Waits until all has been told. In one of the functions it does not wait, and it is the last one
-  // that is called.
+  // Waits until everything has been told. If one of the program's functions destroys the notifier,
+  // it does not wait, and no other function is called afterwards.
   ~Notifier();
   Notifier(const Notifier&) = delete;
   Notifier& operator=(const Notifier&) = delete;
 
-  // For any thread; nothing is told before start().
+  // May be called from any thread. Nothing is told before start().
   void report(Severity severity, std::string_view line);
   void fail(std::string_view line);
   void start();
-  // As the destructor waits.
+  // Waits as the destructor does.
   void drain();
 
  private:
   struct State;
-  const std::shared_ptr<State> state_;  // the thread's too
+  const std::shared_ptr<State> state_;  // shared with the thread
   std::thread thread_;
 };
 

@@ -5,7 +5,7 @@
 
 namespace haypile::server {
 
-// 22 characters of [A-Za-z0-9_-] with 128 bits from the system's random numbers.
+// A name of 22 characters from [A-Za-z0-9_-], with 128 bits of the system's random numbers.
 std::string random_name();
 
 std::uint64_t random_number();

@@ -1,4 +1,4 @@
-// What a recovery has found, for the broker's log.
+// The result of a recovery as text for the broker's log.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,8 @@
 
 namespace haypile::server {
 
-// One line of JSON. Queues are named up to so many, those that have the most messages; the counts
-// are of all of them.
+// One line of JSON. It names the queues with the most messages, reported_queues_max at most; the
+// counts include all queues.
 inline constexpr std::size_t reported_queues_max = 20;
 std::string to_json(const log::RecoveryReport& report);
 

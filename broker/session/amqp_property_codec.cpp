@@ -15,8 +15,9 @@ namespace haypile::session {
 
 namespace {
 
-// A letter for the kind of value, then the value. RabbitMQ compares numbers by value, whatever
-// their type and width, timestamps among them; strings and byte arrays are one kind.
+// A letter for the kind of the value, then the value: equal for values that RabbitMQ considers
+// equal. It compares numbers by value, whatever their type and width, including timestamps; strings
+// and byte arrays are one kind.
 std::string canonical(const amqp::ValueView& value) {
   if (value.is_void()) return {};
   if (const auto number = value.as_int64()) return "i" + std::to_string(*number);
@@ -49,7 +50,8 @@ amqp::Properties decode(std::string_view raw) {
   return properties;
 }
 
-// False if nobody could read what comes out: there is more in its headers than there may be.
+// Returns false if there are more headers than a table may have, so that nobody could read the
+// result.
 bool encode(const amqp::Properties& properties, std::string& raw) {
   raw.clear();
   amqp::append_properties(raw, properties);
@@ -112,7 +114,8 @@ engine::DeadMessage AmqpPropertyCodec::after_death(const engine::MessageView& me
   properties.headers = headers.view();
   const auto original_expiration = std::exchange(properties.expiration, std::nullopt);
   if (!encode(properties, dead.properties)) {
-    // More values than a table may have: the story of its death is worth more than its headers.
+    // There are more values than a table may have: the deaths are worth more than the client's
+    // headers.
     properties.headers.reset();
     properties.expiration = original_expiration;
     add_death(message, properties, death, headers);
@@ -135,7 +138,8 @@ std::string AmqpPropertyCodec::with_mark(std::string_view raw, const engine::Cop
   headers.set(copies_header, to_table(mark));
   properties.headers = headers.view();
   if (encode(properties, marked)) return marked;
-  // One more than a table may have: the mark bounds what becomes of it, so that others go.
+  // There is one value more than a table may have. The mark limits further copies, so other headers
+  // are dropped instead.
   headers = amqp::Table{{copies_header, to_table(mark)}};
   const auto deaths = old.view().find("x-death");
   if (deaths) headers.set("x-death", *deaths);

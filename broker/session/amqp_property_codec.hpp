@@ -1,4 +1,4 @@
-// The engine's look into field tables and properties.
+// How the engine reads and changes AMQP field tables and message properties.
 #pragma once
 
 #include <haypile/amqp/properties.hpp>
@@ -7,6 +7,8 @@
 
 namespace haypile::session {
 
+// Implements engine::PropertyCodec for encoded AMQP 0-9-1 tables and properties, which must have
+// been validated when they came in.
 class AmqpPropertyCodec final : public engine::PropertyCodec {
  public:
   std::vector<engine::TableField> fields(std::string_view table) const override;
@@ -22,19 +24,22 @@ class AmqpPropertyCodec final : public engine::PropertyCodec {
   std::string with_mark(std::string_view properties, const engine::CopyMark& mark) const override;
 };
 
-// Of properties that have been checked: an `expiration` that is no number counts as none.
+// Converts decoded properties that have been checked. An `expiration` that is not a number counts
+// as absent.
 engine::MessageTraits traits_of(const amqp::Properties& properties);
 
-// The encoded header table, a view into the properties; empty if there is none.
+// The encoded header table, a view into `properties`; empty if there is none.
 std::string_view headers_in(std::string_view properties);
 
-// The properties without what tells of deaths and copies.
+// The properties without the headers that tell about deaths and copies.
 std::string bare_properties(std::string_view properties);
 
-// Milliseconds; nothing if the text is not a whole number up to engine::time_max_ms.
+// Parses the property `expiration`, in milliseconds. Returns nothing if the text is not a whole
+// number up to engine::time_max_ms.
 std::optional<std::uint64_t> parse_expiration(std::string_view text);
 
-// The routing keys in the header of that name, which is an array; what is none does not count.
+// The routing keys in the header `name`, which is an array. Ignores elements that are not strings
+// or are too long for a routing key.
 std::vector<std::string> strings_in_header(const amqp::Properties& properties,
                                            std::string_view name);
 

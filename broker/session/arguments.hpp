@@ -1,5 +1,5 @@
-// What a client says besides the methods' own fields: arguments of consumers, properties of
-// messages. What is wrong is refused, never passed over in silence.
+// Checks of what a client sends besides the fields of methods: consumer arguments and message
+// properties. An invalid value is refused and never ignored.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,9 @@
 
 namespace haypile::session {
 
-// Sets `priority` to `x-priority` if it is there.
+// Sets `priority` to the argument `x-priority` if it is there.
 Fault read_consumer_arguments(amqp::TableView arguments, std::int64_t& priority);
-// `user`: who the connection logged in as.
+// `user` is the name that the connection logged in with; the property `user_id` must be the same.
 Fault check_properties(const amqp::Properties& properties, std::string_view user);
 
 }  // namespace haypile::session

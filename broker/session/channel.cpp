@@ -1,5 +1,5 @@
-// Frames and the channel's own life; what the methods do is in channel_topology.cpp,
-// channel_publish.cpp and channel_consume.cpp.
+// The frames and the life of a channel. Its methods are handled in channel_topology.cpp,
+// channel_publish.cpp, channel_consume.cpp and channel_tx.cpp.
 #include "session/channel.hpp"
 
 #include "session/refusals.hpp"
@@ -14,7 +14,7 @@ constexpr std::uint32_t key(amqp::MethodId id) {
   return (std::uint32_t{id.class_id} << 16) | id.method_id;
 }
 
-// About what a channel takes when nothing is done with it.
+// The approximate memory of a channel that is not used.
 constexpr std::size_t fixed_bytes = sizeof(Channel) + 512;
 
 }  // namespace
@@ -122,7 +122,7 @@ Fault Channel::handle(const amqp::channel::Flow& method) {
   return {};
 }
 
-// Realms are of earlier versions; their clients are told that they have access.
+// Realms belong to earlier versions of AMQP; their clients are told that they have access.
 Fault Channel::handle(const amqp::access::Request&) {
   send(amqp::access::RequestOk{});
   return {};
@@ -152,7 +152,7 @@ void Channel::resume() {
 void Channel::close_if_refused() {
   const std::size_t size = std::exchange(refused_size_, 0);
   if (size == 0 || state_ != State::open) return;
-  method_ = {};  // none of the client's
+  method_ = {};  // no method of the client is the cause
   close(header_too_large(size));
 }
 
@@ -173,7 +173,7 @@ void Channel::close(const Fault& fault) {
   state_ = State::closing;
 }
 
-// What the client published before is safe when it is answered, confirms or not.
+// What the client published before is durable when close-ok is sent, with or without confirms.
 void Channel::close_by_peer() {
   subscriptions_.close();
   forget_transaction();

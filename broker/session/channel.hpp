@@ -1,4 +1,4 @@
-// One AMQP channel: frames in, frames out, the engine behind.
+// One AMQP channel between the frames of a connection and the engine.
 #pragma once
 
 #include <algorithm>
@@ -22,64 +22,72 @@
 
 namespace haypile::session {
 
+// Runs one AMQP channel: reads the methods and messages in its frames, calls the engine, and
+// appends the replies to the connection's output, or to `held_` while they wait for the log.
+// A channel is `open` from its construction on. close() makes it `closing` until the peer's
+// close-ok, close_by_peer() makes it `closed`.
 class Channel final : private engine::DeliverySink {
  public:
-  // Link and engine outlive the channel.
+  // The context and the engine must outlive the channel.
   Channel(ConnectionContext& link, engine::Engine& engine, std::uint16_t number);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  // One frame each. After a fault the caller closes channel or connection, unless it says that the
-  // frame is to come again; method() says on which method it came. channel.open, .close and
-  // .close-ok are the session's. `id` is what the payload begins with.
+  // Each call takes one frame. After a fault the caller closes the channel or the connection,
+  // unless Fault::is_not_yet() asks for the same frame again; method() is the method that caused
+  // the fault. The session itself handles channel.open, close and close-ok. `id` is the id at the
+  // beginning of the payload.
   Fault on_method(amqp::MethodId id, std::string_view payload);
   Fault on_header(std::string_view payload);
   Fault on_body(std::string_view payload);
   amqp::MethodId method() const { return method_; }
 
-  // The input that was there has been used up, or goes on with another channel: what waits for
-  // confirmation until now is confirmed together.
+  // Call this when the input is used up, or continues with another channel. All messages that wait
+  // for a confirm until now are confirmed together.
   void end_of_input();
-  // The log may be durable further than before: for channels on the link's list.
+  // Call this for the channels in ConnectionContext::awaiting_log when the log has advanced.
   void log_advanced();
-  // There may be room in the output again.
+  // Call this when there may be room in the output again.
   void resume();
-  // Closes it if it was to be given what its client cannot be sent.
+  // Closes the channel if a message for its client was too large to be sent.
   void close_if_refused();
-  // For good: the connection ends.
+  // Ends all deliveries for good, because the connection ends.
   void stop_deliveries() { subscriptions_.stop_deliveries(); }
 
-  // We close it: gives back what is unacked. Frames are discarded until the peer's close-ok.
+  // Closes the channel from our side: unacked messages return to their queues. Frames are discarded
+  // until the peer's close-ok.
   void close(const Fault& fault);
-  // Whether anything was ever published on it.
+  // Whether anything was ever published on this channel.
   bool has_ever_published() const { return has_ever_published_; }
 
-  // What a header or body frame would begin to need memory for; 0 if it needs no more than is
-  // there.
+  // The memory, in bytes, that has to be set aside for the message before this header or body frame
+  // is handled; 0 if the frame needs none, or if the memory was set aside before.
   std::size_t room_wanted(const amqp::Frame& frame) const {
     const std::size_t size = frame.payload.size();
     if (frame.type == amqp::FrameType::header) return size > small_header_max_bytes ? size : 0;
     return size < content_.body_left() && !draft_ ? size_of_begun() : 0;
   }
-  // Whether the method would add something to the vhost that it has to remember, or to what is in
-  // hand where that is more than it should be.
+  // Whether the method would make the vhost remember something new, or would add to the unacked
+  // messages while there are too many of them.
   bool would_hold_more(std::string_view payload) const;
-  // When the last part of a message came that is not complete; nothing if there is none.
+  // When the last part of an incomplete message came; nothing if there is none.
   std::optional<Time> unfinished_since() const;
   bool has_published_in_transaction() const { return !pending_.empty(); }
-  // What it would give back by settling, and has given back by it, in bytes.
+  // An estimate of the bytes that settling would release, counted up to about `max`.
+  // settled_bytes() is what settling has released so far.
   std::size_t unsettled_bytes(std::size_t max) const { return subscriptions_.unsettled_bytes(max); }
   std::size_t settled_bytes() const { return subscriptions_.settled_bytes(); }
 
-  // Whether the peer may close it now: not in the middle of a message.
+  // Fails if the peer may not close the channel now, because a message is incomplete.
   Fault check_may_close() const;
-  // The peer closes it: the same, and close-ok goes out after all that is held back.
+  // The peer closes the channel: unacked messages return to their queues, and close-ok goes out
+  // after everything that is held back.
   void close_by_peer();
 
   enum class State : std::uint8_t { open, closing, closed };
   State state() const { return state_; }
-  // Nothing is left to say on a closed channel.
+  // Whether the channel is closed and has nothing more to send.
   bool finished() const { return state_ == State::closed && held_.empty(); }
 
  private:
@@ -117,23 +125,23 @@ class Channel final : private engine::DeliverySink {
   Fault handle(const amqp::tx::Commit& method);
   Fault handle(const amqp::tx::Rollback& method);
 
-  // A header that is larger is taken account of until its message is complete.
+  // A header that is larger is counted as unfinished until its message is complete.
   static constexpr std::size_t small_header_max_bytes = 1024;
   std::size_t size_of_begun() const {
     return content_.expects() == Content::Expects::body ? content_.body_size() : 0;
   }
-  // The message at hand as it came, without its body.
+  // The current message as it came, without its body. All views are into content_.
   engine::PublishRequest request() const;
   Fault rewrite(engine::PublishRequest& request, std::optional<Rewrite>& rewrite) const;
   Fault begin_draft();
-  // Of a body that comes in several frames.
+  // Handles one frame of a body that comes in several frames.
   Fault on_part(std::string_view payload);
-  // `draft` has the body already, or is null.
+  // `draft` already contains the body, or is null.
   Fault publish(std::string_view body, engine::Draft* draft);
   Fault publish_rewritten(engine::PublishRequest& request);
   Fault publish(const engine::PublishRequest& request);
   Fault publish_later(const engine::PublishRequest& request);
-  // As a consumer is told them; `changed` holds them if they are not the message's own.
+  // The properties as a consumer gets them: the message's own, or a view into `changed`.
   std::string_view delivered_properties(const engine::Message& message,
                                         std::uint32_t delivery_count, std::string& changed) const {
     const std::string_view own = message.properties();
@@ -148,7 +156,7 @@ class Channel final : private engine::DeliverySink {
   void forget_transaction();
   template <class Visit>
   void with_request(Pending& pending, Visit visit);
-  // The transaction's messages are more work than one step may be.
+  // Whether routing the transaction's messages is more work than one step may be.
   bool leads_too_far();
   Fault consume_replies(const amqp::basic::Consume& method, std::string tag);
   Fault settle(std::uint64_t delivery_tag, bool multiple, engine::Settlement how);
@@ -156,12 +164,12 @@ class Channel final : private engine::DeliverySink {
   void send_confirms();
   Fault declare_queue(const amqp::queue::Declare& method, engine::Queue*& queue);
   Fault declare_reply_queue(const amqp::queue::Declare& method);
-  // The empty name stands for the queue declared last on this channel.
+  // An empty name stands for the queue that was declared last on this channel.
   Fault resolve_queue(std::string_view given, std::string& name) const;
   Fault resolve_binding(std::string_view queue, std::string_view routing_key,
                         engine::BindingDefinition& binding) const;
 
-  // A count as the wire has room for it.
+  // Limits a count to what a 32-bit field of the protocol can hold.
   static std::uint32_t count32(std::size_t count) {
     return static_cast<std::uint32_t>(std::min<std::size_t>(count, UINT32_MAX));
   }
@@ -171,7 +179,7 @@ class Channel final : private engine::DeliverySink {
     context_.append([&] { amqp::append_method(out().frames(), number_, method); });
     if (!held_.empty()) count_held();
   }
-  // The body is that of `message`, and large ones are not copied.
+  // The body is that of `message`. Large bodies are referenced, not copied.
   template <class M>
   void send_message(const M& method, std::string_view properties, const engine::MessagePtr& message,
                     Output::Kind kind) {
@@ -197,7 +205,7 @@ class Channel final : private engine::DeliverySink {
     if (!held_.empty()) count_held();
   }
   void count_held();
-  // Replies once all that was logged until now is durable.
+  // Sends the reply when everything that was logged until now is durable.
   template <class M>
   void send_when_durable(const M& method) {
     const engine::Journal& journal = engine_.journal();
@@ -210,7 +218,7 @@ class Channel final : private engine::DeliverySink {
   bool awaits_log() const {
     return !held_.empty() || (state_ == State::open && confirms_.any_waiting());
   }
-  // Has to be called once that is so.
+  // Lists the channel in ConnectionContext::awaiting_log. Call this when awaits_log() becomes true.
   void await_log() {
     if (!std::exchange(listed_, true)) context_.awaiting_log.push_back(number_);
   }
@@ -218,22 +226,22 @@ class Channel final : private engine::DeliverySink {
   engine::Engine& engine_;
   const std::uint16_t number_;
   State state_ = State::open;
-  bool listed_ = false;  // among those that wait for the log
+  bool listed_ = false;  // listed in ConnectionContext::awaiting_log
   amqp::MethodId method_;
   Content content_;
   Confirms confirms_;
   HeldOutput held_;
   OutputSizes held_counted_;
   std::string last_queue_;
-  std::optional<engine::Purge> purge_;  // one that goes on in another turn
+  std::optional<engine::Purge> purge_;  // one that continues in another turn
   bool transactional_ = false;
-  std::vector<Pending> pending_;  // published in the transaction
+  std::vector<Pending> pending_;  // published in the open transaction
   std::size_t pending_bytes_ = 0;
   std::optional<engine::Draft> draft_;  // a body that comes in several frames
   std::size_t unfinished_bytes_ = 0;
-  Time last_piece_;  // of a message that is not complete
+  Time last_piece_;  // when the last part of an incomplete message came
   bool has_ever_published_ = false;
-  std::size_t refused_size_ = 0;  // of properties that the client was to be sent, and cannot be
+  std::size_t refused_size_ = 0;  // bytes of properties that are too large for the client
   engine::Subscriptions subscriptions_;
 };
 

@@ -9,8 +9,8 @@ namespace haypile::session {
 
 using amqp::ReplyCode;
 
-// What the broker tells besides is left out if there is no room for it: first how often it came
-// back, then how it died.
+// What the broker adds is left out if there is no room for it: first the delivery count, then the
+// story of the message's deaths.
 std::string_view Channel::changed_properties(std::string_view own, std::uint32_t delivery_count,
                                              std::string& changed) const {
   const std::size_t size_max = subscriptions_.properties_max();
@@ -140,7 +140,7 @@ Fault Channel::handle(const amqp::basic::RecoverAsync& method) {
   return {};
 }
 
-// Nothing may be thrown into the engine, which is in the middle of something.
+// Nothing may be thrown into the engine, which is in the middle of its own work.
 bool Channel::deliver(const engine::Delivery& delivery) {
   const engine::Message& message = *delivery.message;
   context_.append([&] {

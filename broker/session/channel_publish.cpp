@@ -12,11 +12,19 @@ using amqp::ReplyCode;
 
 namespace {
 
-// What fits into one frame of the largest size that is offered: otherwise nobody could be given it.
+// Properties must fit into one frame of the largest size that is offered. Otherwise no client could
+// be sent them.
 constexpr std::size_t properties_max_bytes = (128u << 10) - amqp::frame_overhead;
 
 }  // namespace
 
+// How a message arrives: handle(Publish) keeps its names, on_header() checks its properties and
+// publishes it if it has no body. A body that comes in one frame is published from the input
+// buffer. A body that comes in more is collected in `draft_`, for which all memory is taken with
+// the first frame. Large headers and drafts count as unfinished until publish().
+//
+// Confirms: publish() only counts the message. end_of_input() binds all counted ones to the
+// log's end, which comes after them, and send_confirms() answers those that are durable.
 Fault Channel::handle(const amqp::basic::Publish& method) {
   if (method.immediate) return refusals::immediate_publish();
   content_.begin(method);
@@ -27,6 +35,7 @@ Fault Channel::on_header(std::string_view payload) {
   if (Fault fault = content_.header(payload, context_.settings.message_size_max_bytes))
     return fault;
   if (Fault fault = check_properties(content_.properties(), context_.user)) {
+    // An unknown exchange is reported rather than wrong properties.
     if (Fault worse = engine_.check_publish(content_.exchange())) return worse;
     return fault;
   }
@@ -79,7 +88,7 @@ engine::PublishRequest Channel::request() const {
           .headers = properties.headers ? properties.headers->bytes() : std::string_view{}};
 }
 
-// The request refers to the rewrite afterwards.
+// The request refers to `rewrite` afterwards.
 Fault Channel::rewrite(engine::PublishRequest& request, std::optional<Rewrite>& rewrite) const {
   const amqp::Properties& properties = content_.properties();
   if (!Rewrite::is_needed(properties)) return {};
@@ -94,7 +103,7 @@ Fault Channel::rewrite(engine::PublishRequest& request, std::optional<Rewrite>& 
   return {};
 }
 
-// The size is the client's word: there may be no memory for it.
+// The client declares the size before it sends the body: there may be no memory for it.
 Fault Channel::begin_draft() {
   engine::PublishRequest request = this->request();
   std::optional<Rewrite> rewrite;
@@ -141,8 +150,8 @@ Fault Channel::publish(const engine::PublishRequest& request) {
   return {};
 }
 
-// It came in one frame, but the name that a reply will come under is longer than the client's word
-// for it.
+// The properties came in one frame, but the name for replies in them is longer now than the name
+// that the client wrote.
 void Channel::return_unroutable(const engine::PublishRequest& request) {
   engine::MessageView message = request.message;
   std::string changed;

@@ -16,8 +16,8 @@ std::optional<engine::ExchangeType> exchange_type(std::string_view name) {
   return std::nullopt;
 }
 
-// RabbitMQ takes line feeds and carriage returns out of names where things are declared, bound and
-// deleted.
+// RabbitMQ removes line feeds and carriage returns from names in declarations, bindings and
+// deletions.
 std::string in_one_line(std::string_view name) {
   std::string line(name);
   std::erase_if(line, [](char c) { return c == '\n' || c == '\r'; });
@@ -136,7 +136,7 @@ Fault Channel::handle(const amqp::queue::Declare& method) {
   return {};
 }
 
-// Of direct reply-to: a way to ask whether somebody still waits for a reply.
+// Direct reply-to: a client can ask in this way whether somebody still waits for a reply.
 Fault Channel::declare_reply_queue(const amqp::queue::Declare& method) {
   if (method.queue != reply_queue && !engine_.has_reply_channel(method.queue)) {
     return {ReplyCode::not_found, "no queue '" + std::string(method.queue) + "' in vhost '" +
@@ -148,7 +148,7 @@ Fault Channel::declare_reply_queue(const amqp::queue::Declare& method) {
   return {};
 }
 
-// With neither queue nor key given, the name of the queue is the key (AMQP 0-9-1, queue.bind).
+// If neither queue nor key is given, the name of the queue is the key (AMQP 0-9-1, queue.bind).
 Fault Channel::resolve_binding(std::string_view queue, std::string_view routing_key,
                                engine::BindingDefinition& binding) const {
   if (Fault fault = resolve_queue(queue, binding.destination)) return fault;

@@ -1,4 +1,5 @@
-// Transactions: what is published and settled waits for tx.commit, and then becomes durable as one.
+// Transactions: what is published and settled waits for tx.commit, and then becomes durable
+// together.
 #include <string>
 #include <vector>
 
@@ -11,11 +12,11 @@ using amqp::ReplyCode;
 
 namespace {
 
-// A commit is one step, for which all others wait: so many messages it may have, and so much work
-// it may be to bring them to their queues.
+// A commit is one step for which all other clients wait. So the number of its messages is limited,
+// and so is the work of bringing them to their queues.
 constexpr std::size_t messages_max = 100'000;
 constexpr std::uint64_t routing_units_max = 100'000;
-// A small one is not worth a look at the disk: the log's reserve has room for it.
+// A smaller transaction needs no look at the disk: the log's reserve has room for it.
 constexpr std::size_t looked_at_bytes = 1u << 20;
 
 }  // namespace
@@ -34,7 +35,7 @@ Fault Channel::handle(const amqp::tx::Select&) {
   return {};
 }
 
-// What would be refused is refused at once; queues are looked for at the end.
+// What would be refused is refused at once. Queues are looked for at the commit.
 Fault Channel::publish_later(const engine::PublishRequest& request) {
   if (Fault fault = engine_.check_publish(request.message.exchange)) return fault;
   if (pending_.size() == messages_max) {
@@ -70,12 +71,12 @@ void Channel::forget_transaction() {
   context_.count_transaction(0, std::exchange(pending_bytes_, 0));
 }
 
-// The request, and what it shows, is valid during `visit(request)` only.
+// The request and its views are valid only during `visit(request)`.
 template <class Visit>
 void Channel::with_request(Pending& pending, Visit visit) {
   const engine::MessageView message = pending.message.message()->view();
   const std::vector<std::string_view> more_keys(pending.more_keys.begin(), pending.more_keys.end());
-  // An exchange that has been deleted since leads nowhere.
+  // An exchange that was deleted meanwhile leads nowhere.
   visit(engine::PublishRequest{.message = message,
                                .traits = pending.traits,
                                .headers = headers_in(message.properties),
@@ -94,6 +95,10 @@ bool Channel::leads_too_far() {
   return false;
 }
 
+// Everything that can refuse the whole commit comes before the first change: the work of routing,
+// then room on the disk. Inside the group, messages come before settlements, and all of them become
+// durable together or not at all. A queue that rejects a message (it is full) is noticed only
+// there: the rest is committed, and the channel is closed with an error.
 Fault Channel::handle(const amqp::tx::Commit&) {
   if (Fault fault = check_is_transactional()) return fault;
   if (leads_too_far()) {
@@ -125,7 +130,8 @@ Fault Channel::handle(const amqp::tx::Commit&) {
   return {};
 }
 
-// What was acknowledged in it is unacked again; it does not go back to its queue.
+// Messages that were acknowledged in the transaction are unacked again; they do not return to their
+// queue.
 Fault Channel::handle(const amqp::tx::Rollback&) {
   if (Fault fault = check_is_transactional()) return fault;
   forget_transaction();

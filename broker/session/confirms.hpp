@@ -1,4 +1,4 @@
-// Publisher confirms of one channel: which messages may be confirmed when.
+// Publisher confirms of one channel: which messages may be confirmed, and when.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,10 @@
 
 namespace haypile::session {
 
-// Messages are confirmed in the order they came, so that one ack with `multiple` stands for all
-// that became durable together.
+// Keeps the order in which messages are confirmed: the order in which they came, so that one ack
+// with `multiple` covers all messages that became durable together. published() counts a message,
+// seal() binds all counted messages to a log position, take() answers those whose position is
+// durable.
 class Confirms {
  public:
   bool enabled() const { return enabled_; }
@@ -18,8 +20,8 @@ class Confirms {
   void published() {
     if (enabled_) ++published_;
   }
-  // The message that was published last has been refused by a queue. `position` as for seal(), for
-  // those before it.
+  // A queue has refused the message that was published last. The messages before it are sealed with
+  // `position` as in seal().
   void rejected(engine::LogPosition position) {
     if (!enabled_) return;
     --published_;
@@ -27,7 +29,7 @@ class Confirms {
     sealed_ = ++published_;
     waiting_.push_back({sealed_, position, true});
   }
-  // All that was published until now needs the log to be durable up to `position`.
+  // All messages published until now wait until the log is durable up to `position`.
   void seal(engine::LogPosition position) {
     if (published_ == sealed_) return;
     sealed_ = published_;
@@ -40,7 +42,7 @@ class Confirms {
     bool multiple = false;
     bool rejected = false;
   };
-  // What can be answered now, once; call it until there is nothing.
+  // The next answer that can be sent now. Call it until `delivery_tag` is 0.
   Answer take(engine::LogPosition durable) {
     const std::uint64_t before = confirmed_;
     while (!waiting_.empty() && waiting_.front().position <= durable) {
@@ -56,11 +58,12 @@ class Confirms {
 
  private:
   struct Waiting {
-    std::uint64_t delivery_tag;  // the last one of its group
+    std::uint64_t delivery_tag;  // the last message of its group
     engine::LogPosition position;
     bool rejected;
   };
   bool enabled_ = false;
+  // The last delivery tags: confirmed_ <= sealed_ <= published_.
   std::uint64_t published_ = 0;
   std::uint64_t sealed_ = 0;
   std::uint64_t confirmed_ = 0;

@@ -1,4 +1,4 @@
-// What the channels of one connection share: its output, what was negotiated, who is there.
+// State that the channels of one connection share.
 #pragma once
 
 #include <algorithm>
@@ -19,9 +19,11 @@
 
 namespace haypile::session {
 
+// The shared state of a session and its channels: output, negotiated limits, and what counts
+// against limits. Adds what the connection holds to SessionMemory. Belongs to the session's thread.
 class ConnectionContext {
  public:
-  // Host and settings outlive the link.
+  // The host and the settings must outlive the context.
   ConnectionContext(SessionHost& its_host, const Settings& its_settings, engine::OwnerId its_owner,
                     Time its_now)
       : host(its_host),
@@ -46,33 +48,34 @@ class ConnectionContext {
 
   std::string user;
   std::uint32_t frame_max_bytes = handshake_frame_max_bytes;
-  // The largest properties that a content header can have in one frame.
+  // The largest encoded properties that fit into the content header frame.
   std::size_t properties_max_bytes() const {
     return amqp::frame_payload_max(frame_max_bytes) - amqp::content_header_fixed_size;
   }
   bool wants_cancel_notify = false;
   bool wants_blocked = false;
-  // The client takes qos(global=false) for the whole channel, as the specification has it: py-amqp,
-  // and so kombu and Celery, with any broker that is not called RabbitMQ.
+  // Whether basic.qos with global=false applies to the whole channel, as the specification says.
+  // py-amqp, and so kombu and Celery, expects that of every broker that is not called RabbitMQ.
   bool qos_is_for_channel = false;
   bool has_exclusive_queues = false;
-  bool has_published = false;  // since somebody last asked
-  // What it published and declared since it was first stopped by an alarm, in bytes.
+  bool has_published = false;  // since the last Session::take_published()
+  // Size of the bodies published since the last input without an alarm, in bytes.
   std::size_t taken_in_alarm = 0;
-  // What is published in the open transactions of all channels.
+  // Size of what is published in the open transactions of all channels.
   std::size_t transaction_bytes = 0;
-  // Set aside for messages that have begun to come.
+  // Bytes set aside for messages that are not complete.
   std::size_t unfinished_bytes = 0;
-  // The channels that hold something back until the log is durable, by number.
+  // The numbers of the channels that hold something back until the log is durable.
   std::vector<std::uint16_t> awaiting_log;
-  // A channel may have been refused room for its deliveries since somebody last asked.
+  // Whether a channel may be waiting for room for its deliveries.
   bool room_was_refused = false;
-  // A channel was to be given what its client cannot be sent.
+  // Whether a message for the client was too large to be sent, so that its channel has to be
+  // closed.
   bool has_refused = false;
-  // See lose_output().
+  // Set by lose_output().
   bool output_is_lost = false;
 
-  // Where to append what is to be sent.
+  // The output to append to. Tells the host if there was nothing to send before.
   Output& output() {
     if (output_.empty()) host.output_ready();
     return output_;
@@ -82,15 +85,15 @@ class ConnectionContext {
     output_.pop(size, memory.spare_buffers());
     account();
   }
-  // For good: nothing of it will be sent.
+  // Discards all output for good.
   void clear() {
     output_ = {};
     held_ = {};
     account();
   }
 
-  // Calls `append`, which adds whole frames to some output. There may be no memory for them: then
-  // the connection cannot go on, and its host learns it from output_is_lost.
+  // Calls `append`, which adds whole frames to some output. If there is no memory for them, the
+  // connection cannot continue; the host learns that from output_is_lost.
   template <class Append>
   void append(Append append) {
     try {
@@ -104,30 +107,30 @@ class ConnectionContext {
     append([&] { amqp::append_method(output().frames(), channel, method); });
   }
 
-  // There was no memory for something that had to be said.
+  // Call this when there was no memory for something that had to be sent.
   void lose_output() {
     output_is_lost = true;
-    host.output_ready();  // nobody may have been told yet
+    host.output_ready();  // the host may not have been told yet
   }
 
-  // The channel that says so has to be closed.
+  // Call this when a channel has to be closed with Channel::close_if_refused().
   void refuse() {
     has_refused = true;
     host.output_ready();
   }
 
-  // What channels hold back until the log is durable.
+  // Counts what channels hold back until the log is durable.
   void count_held(const OutputSizes& now_held, const OutputSizes& before) {
     held_ += now_held;
     held_ -= before;
   }
   std::size_t unsent_size() const { return output_.size() + held_.all; }
-  // Of that, what the client has asked for: all but large deliveries. Those have limits of their
-  // own.
+  // The part of unsent_size() that the client has asked for: everything except the bodies of large
+  // deliveries, which have the limit output_max_bytes().
   std::size_t replies_size() const {
     return unsent_size() - output_.delivery_bytes() - held_.deliveries;
   }
-  // So much of it that nothing more should be asked for.
+  // Whether so many replies are unsent that no more requests should be read.
   bool is_unread() const {
     return output_.size() + held_.all >= SessionMemory::scarce_output_bytes && is_much_unread();
   }
@@ -147,8 +150,8 @@ class ConnectionContext {
     unfinished_bytes += now_bytes - before;
     memory.add_unfinished(now_bytes, before);
   }
-  // One message can always begin. More of them find room within a sixteenth of the server's memory,
-  // and all connections together within a quarter.
+  // One message can always begin. Further messages of this connection must find room within a
+  // sixteenth of the server's memory limit, those of all connections together within a quarter.
   bool has_own_room_for(std::size_t size) const {
     return unfinished_bytes == 0 || unfinished_bytes + size <= unfinished_max_bytes(16);
   }
@@ -160,19 +163,19 @@ class ConnectionContext {
     transaction_bytes += now_bytes - before;
     memory.add_transaction(now_bytes, before);
   }
-  // All connections' transactions take so much that none may become large.
+  // Whether the transactions of all connections take so much that none may become large.
   bool are_transactions_scarce() const {
     return memory.transaction_bytes() > memory.limit_bytes() / 2 &&
            transaction_bytes > small_transaction_bytes;
   }
 
-  // To be called after more was appended: what is little is counted later.
+  // Call this after more was appended. A small growth is counted later.
   void account_for_more() {
     if (output_.size() < counted_output_bytes_ + uncounted_max_bytes) return;
     output_.look_for_room(memory.spare_buffers());
     account();
   }
-  // Has the memory that the output takes counted.
+  // Counts the memory that the output takes.
   void account() {
     const std::size_t memory_bytes = output_.memory_bytes() + held_.all - held_.referenced;
     if (memory_bytes != counted_bytes_) {
@@ -193,7 +196,7 @@ class ConnectionContext {
 
   static constexpr std::size_t small_transaction_bytes = 1u << 20;
   static constexpr std::size_t uncounted_max_bytes = 4096;
-  // About what a connection takes without any channel, and what is not counted yet.
+  // The approximate memory of a connection without channels, with what is not counted yet.
   static constexpr std::size_t fixed_bytes = 4096 + uncounted_max_bytes;
 
   Output output_;

@@ -9,7 +9,7 @@
 namespace haypile::session {
 
 namespace {
-// A buffer that grew beyond is not kept for the next message.
+// A larger buffer is not kept for the next message.
 constexpr std::size_t kept_max_bytes = 1024;
 }  // namespace
 

@@ -1,4 +1,4 @@
-// A message on its way in: method, header and body frames put together.
+// An incoming message, assembled from its method, header and body frames.
 #pragma once
 
 #include <array>
@@ -15,25 +15,26 @@
 
 namespace haypile::session {
 
-// Frames come in the order basic.publish, header, as many body frames as the size asks for (AMQP
-// 0-9-1, 4.2.6); anything else is a fault. The body itself is not kept: whoever wants it takes its
-// pieces. Small buffers are kept from message to message.
+// Checks the order of the frames: basic.publish, header, then as many body frames as the size needs
+// (AMQP 0-9-1, 4.2.6); any other order is a fault. Keeps names and properties of the message, but
+// not its body: the caller takes that from the frames. Small buffers are reused for the next
+// message.
 class Content {
  public:
   enum class Expects : std::uint8_t { method, header, body };
   Expects expects() const { return expects_; }
 
-  // Copies what it needs.
+  // Copies what it needs from `method`.
   void begin(const amqp::basic::Publish& method);
-  // `size_max` is the largest body that is taken, in bytes.
+  // `size_max` is the largest body that is accepted, in bytes.
   Fault header(std::string_view payload, std::uint64_t size_max);
   Fault body(std::string_view payload);
-  // All is here: header or body was the last frame. Answers true once a message.
+  // Whether the last header or body frame has completed the message. Returns true once a message.
   bool take_complete() { return std::exchange(complete_, false); }
-  // Gives back memory that the next message will hardly need.
+  // Releases memory that the next message probably does not need.
   void shrink();
 
-  // Of the message at hand, valid until the next one begins.
+  // The current message, valid until the next one begins.
   std::string_view exchange() const { return {names_.data(), exchange_size_}; }
   std::string_view routing_key() const {
     return {names_.data() + exchange_size_, routing_key_size_};
@@ -41,11 +42,11 @@ class Content {
   bool mandatory() const { return mandatory_; }
   const amqp::Properties& properties() const { return properties_; }
   std::string_view raw_properties() const { return raw_properties_; }
-  // As declared, in bytes.
+  // The size that the header declares, in bytes.
   std::uint64_t body_size() const { return body_size_; }
-  // What is still to come of it.
+  // The part of the body that has not come yet, in bytes.
   std::uint64_t body_left() const { return body_left_; }
-  // No part of the body has come.
+  // Whether no part of the body has come yet.
   bool is_body_untouched() const { return body_left_ == body_size_; }
 
  private:
@@ -54,7 +55,7 @@ class Content {
   bool mandatory_ = false;
   std::size_t exchange_size_ = 0;
   std::size_t routing_key_size_ = 0;
-  std::array<char, 2 * amqp::short_string_size_max> names_;  // one behind the other
+  std::array<char, 2 * amqp::short_string_size_max> names_;  // the exchange, then the routing key
   std::string raw_properties_;
   amqp::Properties properties_;  // views into raw_properties_
   std::uint64_t body_size_ = 0;

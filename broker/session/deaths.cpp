@@ -36,14 +36,14 @@ amqp::ArrayView deaths_in(const amqp::TableView& headers) {
   return (value ? value->as_array() : std::nullopt).value_or(amqp::ArrayView());
 }
 
-// 0 if it is not there, or negative.
+// 0 if the value is missing, negative or not a number.
 std::uint64_t number_in(const amqp::TableView& table, std::string_view key) {
   const auto value = table.find(key);
   const std::int64_t number = (value ? value->as_int64() : std::nullopt).value_or(0);
   return number > 0 ? static_cast<std::uint64_t>(number) : 0;
 }
 
-// Its fields in RabbitMQ's order.
+// The fields are in RabbitMQ's order.
 amqp::Table new_entry(const engine::MessageView& message, const amqp::Properties& properties,
                       const engine::Death& death) {
   std::vector<amqp::Value> keys{message.routing_key};
@@ -72,7 +72,7 @@ bool add_death(const engine::MessageView& message, const amqp::Properties& prope
                const engine::Death& death, amqp::Table& headers) {
   const bool had_died = properties.headers && properties.headers->find("x-death");
   headers = properties.headers ? amqp::Table(*properties.headers) : amqp::Table();
-  std::vector<amqp::Value> deaths(1);  // the first one is this one
+  std::vector<amqp::Value> deaths(1);  // the first one is for this death
   bool is_new = true;
   for (const amqp::ValueView& value : deaths_in(headers.view())) {
     const auto entry = value.as_table();
@@ -87,7 +87,7 @@ bool add_death(const engine::MessageView& message, const amqp::Properties& prope
   if (deaths.size() > engine::dead_letter_count_max) return false;
   if (is_new) deaths.front() = new_entry(message, properties, death);
   if (death.keys_replaced) headers.erase("CC");
-  // Whom a consumer has rejected is an original again.
+  // A message that a consumer has rejected counts as an original again.
   if (death.reason == engine::DeathReason::rejected) headers.erase(copies_header);
   headers.set("x-death", deaths);
   if (!had_died) {

@@ -1,5 +1,5 @@
-// The headers that tell of a message's dead-lettering: x-death and x-first-death-*, as RabbitMQ
-// writes them.
+// The headers that tell about a message's dead-lettering: x-death and x-first-death-*, in
+// RabbitMQ's format.
 #pragma once
 
 #include <string>
@@ -13,20 +13,20 @@
 
 namespace haypile::session {
 
-// Sets `headers` to those of `properties`, which are the message's, after that death. x-death is an
-// array with one entry a (queue, reason), newest first. False if it is as long as it may get
-// (engine::dead_letter_count_max).
+// Sets `headers` to the headers of the message after `death`; `properties` are the message's own.
+// x-death is an array with one entry per (queue, reason), newest first. Returns false if the array
+// would be longer than engine::dead_letter_count_max.
 bool add_death(const engine::MessageView& message, const amqp::Properties& properties,
                const engine::Death& death, amqp::Table& headers);
 
-// The queues that x-death says the message has died in since a consumer rejected it last, the last
-// one first: where it came to again it would go round for ever.
+// The queues in which the message died since a consumer last rejected it, as x-death tells them,
+// newest first. A message that came to one of them again would circle for ever.
 std::vector<std::string> stations_in(const amqp::TableView& headers);
 
-// Takes out all that tells of deaths, and of copies.
+// Removes all headers about deaths and copies.
 void remove_deaths(amqp::Table& headers);
 
-// The header that marks copies, with the fields of an engine::CopyMark.
+// The header that marks copies. Its fields are those of engine::CopyMark.
 inline constexpr std::string_view copies_header = "x-death-copies";
 engine::CopyMark mark_in(const amqp::TableView& headers);
 amqp::Table to_table(const engine::CopyMark& mark);

@@ -11,8 +11,8 @@
 
 namespace haypile::session {
 
-// False when all went well. The code says whether it ends the channel or the connection
-// (amqp::is_connection_error()).
+// A reason to close a channel or a connection; converts to false if there is none. The code says
+// which of the two has to be closed (amqp::is_connection_error()).
 struct [[nodiscard]] Fault {
   amqp::ReplyCode code = amqp::ReplyCode::reply_success;
   std::string text;
@@ -24,23 +24,23 @@ struct [[nodiscard]] Fault {
     code = static_cast<amqp::ReplyCode>(error.code);
     text = std::move(error.text);
   }
-  // Nothing is wrong, but what was asked for goes on in another turn: the same method is to be
-  // given to the channel again.
+  // Nothing is wrong, but the work continues in another turn: give the same method to the channel
+  // again.
   static Fault not_yet() { return {amqp::ReplyCode{}, {}}; }
   bool is_not_yet() const { return code == amqp::ReplyCode{}; }
   explicit operator bool() const { return code != amqp::ReplyCode::reply_success; }
 };
 
-// For arguments, or a content header, that could not be read: `what` names them. What is cut off or
-// goes on too long is a malformed frame (501), any other thing a syntax error (502).
+// The fault for arguments or a content header that could not be read; `what` names them. Data that
+// is truncated or too long is a malformed frame (501), everything else a syntax error (502).
 Fault malformed(std::string_view what, amqp::DecodeError error);
 
-// Of a method frame without room for the ids.
+// The fault for a method frame that is too short for the ids.
 Fault too_short_for_a_method();
 Fault unknown_method(amqp::MethodId id);
 
-// The reply text of a close method, and what the log says: name of the code, then what happened, in
-// a short string that can be printed, whatever names are in it.
+// The reply text of a close method, also used in the log: the name of the code, then what happened.
+// It fits into a short string and is printable, whatever names are in it.
 std::string reply_text(const Fault& fault);
 
 }  // namespace haypile::session

@@ -15,7 +15,7 @@ using amqp::ReplyCode;
 
 namespace {
 
-// So long that the rest of the reply text has room behind it.
+// A name of at most 128 characters, so that the rest of the reply text has room behind it.
 std::string shown(std::string_view name) {
   return amqp::printable(name, 128);
 }
@@ -37,7 +37,16 @@ bool has_capability(amqp::TableView client_properties, std::string_view name) {
 
 }  // namespace
 
-// A peer that speaks anything else is told what is spoken here (4.2.2).
+// The states, and what moves to the next one:
+// - header: the protocol header came, connection.start is sent -> start
+// - start: start-ok came, and the host is asked -> login
+// - login: the host has accepted, now or later, and tune is sent -> tune
+// - tune: tune-ok came, from now on with its limits -> open
+// - open: connection.open came, open-ok is sent -> opened
+// A peer without AMQP 0-9-1, and the refused login of a client that does not ask to be told, lead
+// to `refused`. A fault does not change the state: the session closes the connection.
+
+// A peer that speaks anything else is sent the protocol header of this version (AMQP 0-9-1, 4.2.2).
 std::size_t Handshake::receive_header(std::string_view bytes, std::string& out) {
   const std::size_t size = std::min(bytes.size(), amqp::protocol_header.size());
   if (bytes.substr(0, size) != amqp::protocol_header.substr(0, size)) {
@@ -123,7 +132,8 @@ Fault Handshake::login_answered(bool is_accepted, std::string& out) {
   return {};
 }
 
-// A client that did not ask to be told finds the connection closed.
+// A client without the capability authentication_failure_close is told nothing: its connection is
+// closed without a close method.
 Fault Handshake::refuse_login() {
   Fault fault{ReplyCode::access_refused, "Login was refused using authentication mechanism " +
                                              mechanism_ + ": user '" + shown(opened_.user) + "'"};

@@ -1,4 +1,4 @@
-// From the protocol header to connection.open: who a client is, and what was agreed with it.
+// The handshake: who a client is, and which limits were agreed.
 #pragma once
 
 #include <chrono>
@@ -12,7 +12,7 @@
 
 namespace haypile::session {
 
-// What a connection is when it is open.
+// The results of a complete handshake.
 struct Opened {
   std::string user;
   engine::Engine* engine = nullptr;
@@ -24,27 +24,29 @@ struct Opened {
   bool qos_is_for_channel = false;
 };
 
-// The methods of the handshake in their order; frames, heartbeats and time are the session's.
-// Answers are appended to what is handed in.
+// Runs the methods of the handshake in their order, from the protocol header to connection.open
+// (AMQP 0-9-1, 2.2.4). Frames, heartbeats and time are the session's task. Replies are appended to
+// `out`.
 class Handshake {
  public:
-  // Both outlive the handshake.
+  // The host and the settings must outlive the handshake.
   Handshake(SessionHost& host, const Settings& settings) : host_(host), settings_(settings) {}
 
-  // Which method is waited for; `login` is the host's answer, `refused` the end without a word.
+  // The step that comes next. In `login` the host has not answered yet; `refused` means that the
+  // connection ends without a close method.
   enum class State : std::uint8_t { header, start, login, tune, open, opened, refused };
   State state() const { return state_; }
 
-  // Returns how much of `bytes` was used: all of the protocol header or, as long as it is not
-  // complete, nothing.
+  // Returns how many of `bytes` were used: the whole protocol header, 0 while it is incomplete, or
+  // all of them if the peer speaks another protocol.
   std::size_t receive_header(std::string_view bytes, std::string& out);
   Fault on_method(std::string_view payload, std::string& out);
   Fault login_answered(bool is_accepted, std::string& out);
 
-  // What is known until now; complete when the state is `opened`.
+  // What is known so far; complete in the state `opened`.
   const Opened& opened() const { return opened_; }
   Opened take_opened() { return std::move(opened_); }
-  // Why it was refused.
+  // Why the handshake was refused, for the log.
   const std::string& reason() const { return reason_; }
 
  private:

@@ -1,4 +1,4 @@
-// Replies that wait for the disk.
+// Replies of a channel that wait for the disk.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,9 @@
 
 namespace haypile::session {
 
-// What a channel has to say, from the first reply on that may not go out before the log is durable
-// so far: the order of one channel's frames is kept.
+// Holds the output of one channel back, from the first reply on that may only go out when the log
+// is durable up to some position. Later frames wait behind it, so the order of the channel's frames
+// is kept.
 class HeldOutput {
  public:
   bool empty() const { return segments_.empty(); }
@@ -22,17 +23,17 @@ class HeldOutput {
   }
 
   // What is appended to tail() from now on goes out when the log is durable up to `until`, which
-  // never falls from call to call.
+  // must not fall from call to call.
   void hold(engine::LogPosition until) {
     if (!empty() && segments_.back().until >= until) return;
     if (!empty()) before_tail_ += tail().sizes();
     segments_.push_back({until, {}});
   }
-  // There must have been a hold().
+  // Requires that something is held: empty() is false.
   Output& tail() { return segments_.back().output; }
   const Output& tail() const { return segments_.back().output; }
 
-  // Moves to the end of `out` what may go now.
+  // Moves everything that may go out now to the end of `out`.
   void release(engine::LogPosition durable, Output& out) {
     while (first_ < segments_.size() && segments_[first_].until <= durable) {
       Output& output = segments_[first_].output;
@@ -58,7 +59,7 @@ class HeldOutput {
     Output output;
   };
   std::vector<Segment> segments_;
-  std::size_t first_ = 0;  // those before it have been released
+  std::size_t first_ = 0;  // the segments before it have been released
   OutputSizes before_tail_;
 };
 

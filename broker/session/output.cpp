@@ -11,15 +11,15 @@ namespace haypile::session {
 
 namespace {
 
-// Sent bytes stay in front of the others until there are that many.
+// Sent bytes stay in front of the buffer until there are more than this.
 constexpr std::size_t sent_max_bytes = 64u << 10;
 
 bool is_full(const OutputPieces& out) {
-  // A step adds two at most.
+  // One step adds at most two pieces.
   return out.count + 2 > OutputPieces::count_max;
 }
 
-// Leaves out what is to be skipped.
+// Adds the piece without the first `skipped` bytes, and subtracts these from `skipped`.
 void add(OutputPieces& out, std::string_view piece, std::size_t& skipped) {
   const std::size_t left_out = std::min(skipped, piece.size());
   skipped -= left_out;
@@ -29,6 +29,11 @@ void add(OutputPieces& out, std::string_view piece, std::size_t& skipped) {
 
 }  // namespace
 
+// The order on the wire is: the frames_ up to bodies_[0].at, bodies_[0], the frames_ up to
+// bodies_[1].at, bodies_[1], and so on, then the rest of frames_. Positions count all bytes that
+// were ever in frames_, so they stay valid when trim() removes sent bytes: byte i of frames_ has
+// the position popped_ + i. head_ and first_body_ say what has been sent; bodies_ is sorted by
+// `at`, and popped_ + head_ is at most the `at` of the first body that is not sent.
 void Output::add_body(const engine::MessagePtr& message, std::uint16_t channel,
                       std::uint32_t frame_max, Kind kind) {
   const std::size_t body_size = message->body().size();
@@ -74,11 +79,12 @@ void Output::look(std::size_t skipped, OutputPieces& out) const {
   if (!is_full(out)) add(out, std::string_view(frames_).substr(at), skipped);
 }
 
-// From `offset` on, counted in frames as they are sent. False if there is no room for all of it.
+// Adds the frames of a body from `offset` on, which counts bytes on the wire. Returns false if
+// there is no room for all of them.
 bool Output::look_at_body(const Body& body, std::size_t offset, OutputPieces& out) {
   const std::string_view bytes = body.message->body();
   const std::size_t whole = body.payload_max + amqp::frame_overhead;
-  std::size_t start = offset / whole * body.payload_max;  // of the frame's payload
+  std::size_t start = offset / whole * body.payload_max;  // the payload of the first frame
   std::size_t skipped = offset % whole;
   char* between = out.between.data() + out.between_size;
   const char* piece = between;
@@ -87,7 +93,7 @@ bool Output::look_at_body(const Body& body, std::size_t offset, OutputPieces& ou
     const std::string_view payload = bytes.substr(start, body.payload_max);
     between = amqp::detail::put_frame_header(between, amqp::FrameType::body, body.channel,
                                              payload.size());
-    // The end of the frame before it, if any, is in the same piece.
+    // The end of the previous frame, if there is one, is in the same piece.
     add(out, {piece, static_cast<std::size_t>(between - piece)}, skipped);
     add(out, payload, skipped);
     piece = between;

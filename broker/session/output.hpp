@@ -1,4 +1,4 @@
-// What waits to be sent to one client.
+// The output that waits to be sent to one client.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace haypile::session {
 
-// The beginning of an output, ready to be written at once; valid until the output is changed.
+// The beginning of an output, as pieces for one gathered write; valid until the output changes.
 struct OutputPieces {
   static constexpr std::size_t count_max = 64;
 
@@ -22,7 +22,7 @@ struct OutputPieces {
 
   std::array<std::string_view, count_max> pieces;
   std::size_t count = 0;
-  // Where one body frame ends and the next one begins.
+  // The ends and headers of frames between the parts of a body.
   std::array<char, 8 * count_max> between;
   std::size_t between_size = 0;
 };
@@ -30,8 +30,8 @@ struct OutputPieces {
 // Sizes on the wire, in bytes.
 struct OutputSizes {
   std::size_t all = 0;
-  std::size_t deliveries = 0;  // large bodies that are deliveries
-  std::size_t referenced = 0;  // large bodies, which are counted where the messages are
+  std::size_t deliveries = 0;  // bodies of large deliveries
+  std::size_t referenced = 0;  // large bodies; the engine counts their memory
 
   OutputSizes& operator+=(const OutputSizes& other) {
     all += other.all;
@@ -47,42 +47,42 @@ struct OutputSizes {
   }
 };
 
-// Frames in order. Small ones are copied into one piece of memory; bodies of
-// referenced_min_bytes and more stay where the message has them, however many outputs they wait in,
-// and are cut into frames as they are written.
+// The frames that wait to be sent, in order. Small frames are copied into one buffer. Bodies of
+// referenced_min_bytes and more stay in their message, in however many outputs they wait, and are
+// cut into frames as they are written.
 class Output {
  public:
   static constexpr std::size_t referenced_min_bytes = 4096;
-  // Memory that grew beyond is given away when there is nothing to send.
+  // A larger buffer is given away when there is nothing to send.
   static constexpr std::size_t kept_bytes = 64u << 10;
 
   enum class Kind : std::uint8_t { delivery, reply };
 
   bool empty() const { return size() == 0; }
-  // As it is on the wire, in bytes.
+  // Size on the wire, in bytes.
   std::size_t size() const { return frames_.size() - head_ + body_bytes_; }
-  // Of these, large bodies that are deliveries.
+  // The part of size() that is bodies of large deliveries.
   std::size_t delivery_bytes() const { return delivery_bytes_; }
   OutputSizes sizes() const { return {size(), delivery_bytes_, body_bytes_}; }
-  // What it takes in memory, without the messages that it refers to.
+  // The memory of the output, without the messages that it references.
   std::size_t memory_bytes() const {
     return frames_.capacity() + bodies_.capacity() * sizeof(Body);
   }
 
-  // Where whole frames are appended.
+  // The buffer to which whole frames are appended.
   std::string& frames() { return frames_; }
-  // Appends the body frames of a message.
+  // Appends the body frames of a message; `frame_max` is in bytes.
   void add_body(const engine::MessagePtr& message, std::uint16_t channel, std::uint32_t frame_max,
                 Kind kind);
-  // Moves all of `other` to the end.
+  // Moves all of `other` to the end. Nothing of `other` may have been sent.
   void append(Output&& other);
 
-  // What is to be written next, without the first `skipped` bytes. Nothing is left out before the
-  // pieces are used up.
+  // Sets `out` to what is to be written next, without the first `skipped` bytes. It has no gaps and
+  // ends where the pieces are used up.
   void look(std::size_t skipped, OutputPieces& out) const;
-  // The first `size` bytes have been sent.
+  // Removes the first `size` bytes, which have been sent. A large empty buffer goes to `spares`.
   void pop(std::size_t size, SpareBuffers& spares);
-  // To be called now and then while it grows.
+  // Call this now and then while the output grows: it moves frames to a larger spare buffer.
   void look_for_room(SpareBuffers& spares) {
     if (frames_.size() > kept_bytes / 2 && frames_.capacity() <= 2 * kept_bytes) {
       spares.enlarge(frames_);
@@ -92,8 +92,8 @@ class Output {
  private:
   struct Body {
     engine::MessagePtr message;
-    std::uint64_t at;  // the frames_ before it, counted from the very first one, in bytes
-    std::size_t size;  // in frames
+    std::uint64_t at;  // bytes of frames_ in front of it, including those removed since
+    std::size_t size;  // on the wire, in bytes
     std::uint32_t payload_max;
     std::uint16_t channel;
     Kind kind;
@@ -103,11 +103,11 @@ class Output {
   void trim(SpareBuffers& spares);
 
   std::string frames_;
-  std::size_t head_ = 0;      // what of frames_ has been sent
-  std::uint64_t popped_ = 0;  // bytes that were taken from the front of frames_
+  std::size_t head_ = 0;      // bytes of frames_ that have been sent
+  std::uint64_t popped_ = 0;  // bytes that were removed from the front of frames_
   std::vector<Body> bodies_;
-  std::size_t first_body_ = 0;  // those before have been sent
-  std::size_t body_sent_ = 0;   // of the first one
+  std::size_t first_body_ = 0;  // the bodies before it have been sent
+  std::size_t body_sent_ = 0;   // bytes of the first body that have been sent
   std::size_t body_bytes_ = 0;
   std::size_t delivery_bytes_ = 0;
 };

@@ -1,24 +1,24 @@
-// Why a connection is not read from for now.
+// Why a connection is not read from at the moment.
 #pragma once
 
 #include <cstdint>
 
 namespace haypile::session {
 
-// A connection is one stream: what stops one of its frames stops all that come behind it. The table
-// of what each of these means is in docs/architecture.md, "Pausing".
+// The reason why input waits. A connection is one stream, so what stops one of its frames stops all
+// frames behind it. The table in docs/architecture.md, "Pausing", explains each value.
 enum class Pause : std::uint8_t {
-  // All that comes is read.
+  // All input is read.
   none,
-  // Its share of the turn is used up: it goes on in the next one.
+  // The connection has used up its share of the turn and continues in the next one.
   turn,
-  // The host has yet to say whether it may log in.
+  // The host has not answered the login yet.
   login,
-  // It would publish or declare something, and there is an alarm, or the log is behind.
+  // The next frame would publish or declare something, and there is an alarm, or the log is behind.
   alarm,
-  // A message of which it sends the first part has no room beside those that have begun already.
+  // The next frame begins a message that has no room beside the unfinished messages.
   room,
-  // Too much of what it has asked for waits to be sent, or for the disk.
+  // Too many replies wait to be sent, or wait for the disk.
   unread,
 };
 

@@ -52,7 +52,7 @@ std::string with_delivery_count(std::string_view raw, std::uint32_t count) {
   properties.headers = headers.view();
   std::string changed;
   amqp::append_properties(changed, properties);
-  // No room for one more value: then it is not told.
+  // If there is no room for one more value, the count is left out.
   amqp::Properties again;
   if (amqp::decode_properties(changed, again) != amqp::DecodeError::none) changed = raw;
   return changed;

@@ -1,5 +1,5 @@
-// Why a client's frame is refused: the texts, in a file of their own so that the functions which
-// each message passes have none to make, and are short.
+// Why a client's frame is refused. The texts are in a file of their own, so that the functions that
+// handle every message stay short.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +12,9 @@
 
 namespace haypile::session::refusals {
 
-// A method in the middle of a message.
+// A method came in the middle of a message.
 Fault content_is_missing(amqp::MethodId id);
-// A method that no channel handles.
+// No channel handles this method.
 Fault not_for_clients(amqp::MethodId id);
 
 Fault immediate_publish();
@@ -23,7 +23,7 @@ Fault malformed_header(amqp::DecodeError error);
 Fault wrong_class(std::uint16_t class_id);
 Fault malformed_properties(amqp::DecodeError error);
 Fault properties_too_large(std::size_t size, std::size_t size_max);
-// What a client was to be sent.
+// The content header of a message for the client is larger than its frames may be.
 Fault header_too_large(std::size_t size, std::size_t frame_max);
 Fault message_too_large(std::uint64_t size, std::uint64_t size_max);
 

@@ -1,5 +1,5 @@
-// The life of a connection: input, output, time, the end. What is done with channels is in
-// session_channels.cpp, when nothing is read in session_pause.cpp.
+// The life of a connection: input, output, time, the end. session_channels.cpp handles its
+// channels, session_pause.cpp its pauses.
 #include "session/session.hpp"
 
 #include <algorithm>
@@ -9,6 +9,15 @@ namespace haypile::session {
 
 using amqp::ReplyCode;
 
+// What moves a session from one phase to the next:
+// - opening -> running: connection.open was accepted, see begin().
+// - opening, running -> leaving: the client sent connection.close, see on_close(). close-ok waits
+//   until everything that the client published is durable.
+// - any but closing and finished -> closing: fail() sent connection.close. From then on only the
+//   peer's close and close-ok count.
+// - any -> finished: finish(), after a close-ok in either direction, when the handshake is refused,
+//   on a timeout, or when the socket is closed.
+// There are channels in the phase `running` only: every way out of it calls drop_channels().
 Session::Session(SessionHost& host, const Settings& settings, engine::OwnerId owner, Time now)
     : context_(host, settings, owner, now),
       started_(now),
@@ -56,6 +65,9 @@ std::size_t Session::receive(std::string_view bytes, Time now) {
   if (!publishers_wait_) end_alarm();
   amqp::Frame frame;
   std::size_t size = 0;
+  // A frame that begins a pause does not count as used, so it is offered again after the pause. Two
+  // pauses begin behind a frame: `login`, which continues with the host's answer, and `turn` when
+  // the frame used up the connection's share.
   while (!ignores_input()) {
     switch (amqp::parse_frame(bytes.substr(used), context_.frame_max_bytes, frame, size)) {
       case amqp::FrameStatus::complete:
@@ -83,6 +95,8 @@ std::size_t Session::receive(std::string_view bytes, Time now) {
     }
     break;
   }
+  // Confirms come first, because account() counts them. A channel that was refused a message is
+  // closed here, because the engine may have been in the middle of a call at that time.
   leave_channel();
   if (context_.has_refused) close_refused();
   context_.account();
@@ -179,7 +193,8 @@ void Session::login_answered(bool is_accepted, Time now) {
   if (fault) fail(fault, amqp::connection::StartOk::id);
 }
 
-// What the client published before it said goodbye is safe when it is answered, confirms or not.
+// What the client published before connection.close is durable when close-ok is sent, with or
+// without confirms.
 Fault Session::on_close(std::string_view arguments) {
   amqp::connection::Close close;
   const amqp::DecodeError error = amqp::decode_arguments(arguments, close);
@@ -210,7 +225,8 @@ void Session::on_closing_frame(const amqp::Frame& frame) {
   }
 }
 
-// Whoever makes room in a full socket is alive; a socket that has room tells nothing.
+// A client that makes room in a full socket is alive. A write to a socket that had room shows
+// nothing about the client.
 void Session::output_sent(std::size_t size, Time now) {
   context_.sent(size);
   if (size > 0) {
@@ -226,13 +242,13 @@ void Session::output_sent(std::size_t size, Time now) {
     channel->resume();
 }
 
-// Those that have to wait longer list themselves again.
+// Channels that have to wait longer list themselves again.
 void Session::log_advanced() {
   advanced_.clear();
   advanced_.swap(context_.awaiting_log);
   for (const std::uint16_t number : advanced_) {
     const auto found = channels_.find(number);
-    if (found == channels_.end()) continue;  // closed since
+    if (found == channels_.end()) continue;  // closed meanwhile
     found->second->log_advanced();
     if (found->second->finished()) remove_channel(number);
   }
@@ -306,6 +322,7 @@ void Session::stop_deliveries() {
 }
 
 void Session::drop_channels() {
+  // First, so that messages that one channel returns do not go to another one of this session.
   stop_deliveries();
   current_ = nullptr;
   channels_.clear();

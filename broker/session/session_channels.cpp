@@ -1,4 +1,4 @@
-// Channels of a connection: which frame is for which, opening and closing them.
+// The channels of a connection: which frame is for which channel, and how channels open and close.
 #include "session/session.hpp"
 
 namespace haypile::session {
@@ -19,7 +19,7 @@ void Session::leave_channel() {
   current_ = nullptr;
 }
 
-// What one gives back another one may refuse.
+// A message that one channel returns may be refused by another one, which sets has_refused again.
 void Session::close_refused() {
   while (std::exchange(context_.has_refused, false)) {
     for (const auto& [number, channel] : channels_)
@@ -34,7 +34,7 @@ void Session::remove_channel(std::uint16_t number) {
   channels_.erase(found);
 }
 
-// All that a message needs, and no texts: those are made elsewhere.
+// Contains everything that an ordinary message needs, and no texts, which are made elsewhere.
 void Session::on_channel_frame(const amqp::Frame& frame) {
   Channel* channel = find_channel(frame.channel);
   const bool is_method = frame.type == amqp::FrameType::method;
@@ -96,11 +96,12 @@ void Session::on_rare_method(std::uint16_t number, Channel* channel, const amqp:
     if (channel->finished()) remove_channel(number);
     return;
   }
-  const Fault fault = channel->on_method(id, frame.payload);  // channel.flow, or none that is known
+  const Fault fault = channel->on_method(id, frame.payload);  // channel.flow, or an unknown method
   if (fault) on_channel_fault(*channel, fault, id);
 }
 
-// It is their number that counts: some clients begin with the highest one.
+// The limit is on the number of open channels, not on their numbers: some clients begin with the
+// highest number.
 void Session::open_channel(std::uint16_t number) {
   if (channels_.size() >= channel_max_) {
     return fail({ReplyCode::not_allowed,

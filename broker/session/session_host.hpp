@@ -1,4 +1,4 @@
-// What a session asks of the server around it.
+// What a session needs from the server around it.
 #pragma once
 
 #include <cstdint>
@@ -13,24 +13,25 @@ namespace haypile::session {
 
 enum class LoginAnswer : std::uint8_t { accepted, refused, later };
 
+// The server as its sessions see it. All calls are made on the sessions' thread.
 class SessionHost {
  public:
   virtual ~SessionHost() = default;
-  // What the host says to a login; or later, by Session::login_answered().
+  // Checks a login. After `later` the host answers with Session::login_answered().
   virtual LoginAnswer log_in(std::string_view user, std::string_view password) = 0;
-  // Null: no such vhost. The engine outlives the session.
+  // Null if there is no such vhost. The engine must outlive the session.
   virtual engine::Engine* find_vhost(std::string_view name) = 0;
-  // Outlives the session.
+  // The memory must outlive the session.
   virtual SessionMemory& memory() = 0;
-  // Whether those have to wait for now who make the broker hold more: publishers and declarers.
+  // Whether publishers and declarers, which make the broker hold more, have to wait now.
   virtual bool publishers_must_wait() = 0;
-  // How many bytes could be logged before the disk is full; 0 if it is. Then those who are held
-  // back wait without exceptions.
+  // How many bytes can be logged before the disk is full; 0 if it is full. Then connections that
+  // are held back wait without exceptions.
   virtual std::uint64_t disk_room() { return std::numeric_limits<std::uint64_t>::max(); }
-  // Cannot be guessed and never comes twice; letters, digits, '-' and '_' only.
+  // A name that cannot be guessed and is never returned again; only letters, digits, '-' and '_'.
   virtual std::string unique_name() = 0;
-  // There is something to send, where there was nothing before. May come out of any call to any
-  // session: one client's message is another one's output. Must not call back.
+  // There is something to send where there was nothing before. May be called during any call to any
+  // session, because one client's message is another one's output. Must not call back.
   virtual void output_ready() = 0;
 };
 

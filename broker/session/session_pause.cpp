@@ -1,4 +1,4 @@
-// When a connection is not read from: docs/architecture.md, "Pausing", is the table of it.
+// When a connection is not read from. docs/architecture.md, "Pausing", has the table of all pauses.
 #include <algorithm>
 #include <utility>
 
@@ -7,17 +7,21 @@
 namespace haypile::session {
 
 namespace {
-// About what a definition takes besides its names and arguments.
+// The approximate memory of a definition besides its names and arguments.
 constexpr std::size_t definition_bytes = 512;
 }  // namespace
 
+// A pause begins with enter() and ends with receive() for `turn`, login_answered() for `login`, and
+// try_to_resume() for all others. It also ends when the session does. While it lasts, the session
+// handles no input, so what is_over() looks at is only changed from outside: by other connections,
+// the log, or output that is sent.
 void Session::enter(Pause pause) {
   pause_ = pause;
   paused_since_ = context_.now;
 }
 
-// Whatever makes the broker hold more waits during an alarm, but for what helps somebody to give
-// memory back.
+// During an alarm everything that makes the broker hold more has to wait, except what helps
+// somebody to release memory: see may_publish_in_alarm() and the functions after it.
 bool Session::must_wait(Channel& channel, const amqp::Frame& frame, amqp::MethodId method,
                         std::size_t wanted_room) {
   if (frame.type != amqp::FrameType::method) return must_wait_with_content(wanted_room);
@@ -32,8 +36,8 @@ bool Session::must_wait(Channel& channel, const amqp::Frame& frame, amqp::Method
   return true;
 }
 
-// Content of which only a part is here needs room for all of it. A message that has begun, or is
-// here as a whole, wants none: only a full disk keeps it from its end.
+// Content of which only a part is here needs room for all of it (`wanted_room`). A message that has
+// begun, or that is here as a whole, needs none: only a full disk stops it.
 bool Session::must_wait_with_content(std::size_t wanted_room) {
   waits_for_disk_ = wanted_room == 0;
   if (!waits_for_disk_ && !context_.has_room_for(wanted_room)) {
@@ -49,7 +53,8 @@ bool Session::must_wait_with_content(std::size_t wanted_room) {
   return false;
 }
 
-// What it has settled since the alarm began was given back, and is not held against it.
+// What the connection has settled since the alarm began was released, so it may publish that much
+// more.
 bool Session::may_publish_in_alarm() {
   if (is_disk_full()) return false;
   const std::size_t max = context_.settings.alarm_allowance_max_bytes;
@@ -64,7 +69,7 @@ bool Session::may_publish_in_alarm() {
   return held > 0 && context_.taken_in_alarm < held + given_back;
 }
 
-// It gives memory back, but takes room on the disk.
+// A commit releases memory, but it needs room on the disk.
 bool Session::may_commit_in_alarm(const Channel& channel) const {
   return !channel.has_published_in_transaction() || !is_disk_full();
 }
@@ -131,7 +136,9 @@ std::chrono::milliseconds Session::patience() const {
   return heartbeat_.count() != 0 ? 2 * heartbeat_ : context_.settings.silence_max;
 }
 
-// A client may take its time, but not for ever, and not for what the disk is slow with.
+// A client may be slow, but not for ever. `unread` has a limit only while there is output that the
+// client could read, because a slow disk is not its fault. `room` has one only if the client has
+// unfinished messages itself: what would complete them may be behind the frame that waits.
 Time Session::pause_deadline() const {
   if (pause_ == Pause::unread && has_output()) {
     return std::max(last_progress_, paused_since_) + patience();

@@ -1,4 +1,4 @@
-// Large buffers to be used again.
+// Large buffers that are kept for reuse.
 #pragma once
 
 #include <cstddef>
@@ -8,13 +8,13 @@
 
 namespace haypile::session {
 
-// Clean memory from the system costs more than what is put in it, so what one output does not need
-// any more is for the next one that grows. Belongs to one thread.
+// A pool of large buffers. Fresh memory from the system costs more than writing to it, so a buffer
+// that one output no longer needs is used for the next output that grows. Belongs to one thread.
 class SpareBuffers {
  public:
   SpareBuffers() { buffers_.reserve(count_max); }
-  // Takes the buffer's memory, or frees it where there is enough already. The buffer is empty
-  // afterwards. Takes no memory itself: it is called where there may be none.
+  // Takes the buffer's memory, or frees it if there is enough already. The buffer is empty
+  // afterwards. Allocates nothing, because it is called where there may be no memory.
   void keep(std::string& buffer) {
     std::string taken = std::exchange(buffer, {});
     if (buffers_.size() == count_max || bytes_ + taken.capacity() > bytes_max) return;
@@ -22,7 +22,7 @@ class SpareBuffers {
     bytes_ += taken.capacity();
     buffers_.push_back(std::move(taken));
   }
-  // Moves what is in the buffer to a larger one, if there is any.
+  // Moves the buffer's content to a larger buffer, if there is one.
   void enlarge(std::string& buffer) {
     if (buffers_.empty() || buffers_.back().capacity() <= buffer.capacity()) return;
     std::string larger = std::move(buffers_.back());
@@ -31,7 +31,7 @@ class SpareBuffers {
     larger = buffer;
     buffer = std::move(larger);
   }
-  // What they take in memory.
+  // The memory of all kept buffers.
   std::size_t bytes() const { return bytes_; }
 
   static constexpr std::size_t bytes_max = 4u << 20;

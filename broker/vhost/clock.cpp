@@ -8,7 +8,7 @@ void Clock::start(const ClockReading& now, std::int64_t offset, TimeMs seen) {
   boot_ = now.boot;
   const std::int64_t engine = static_cast<std::int64_t>(now.wall) - offset;
   engine_ = std::max(seen, static_cast<TimeMs>(std::max<std::int64_t>(engine, 0)));
-  // Engine time that could not go on by the wall clock has another offset from now on.
+  // If engine time could not follow the wall clock, the offset is a new one.
   offset_ = engine_ == static_cast<TimeMs>(engine) ? offset : offset_at(now);
 }
 

@@ -6,22 +6,24 @@
 
 namespace haypile::vhost {
 
-// Somebody whose input a virtual host works off, in turns with others. All calls come out of calls
-// to the virtual host, on its thread.
+// An object whose input a virtual host handles in turns with others. All methods are called during
+// calls to the virtual host, on its thread.
 class Participant {
  public:
   virtual ~Participant() = default;
-  // Its turn has come, which it had to wait for: works off what it has been given, or reads more.
+  // Called when the turn has come that it had to wait for: handles the input that it has left, or
+  // reads more.
   virtual void read() = 0;
-  // It was paused, and what it waits for may have come. False: it goes on waiting.
+  // Called while it is paused, when what it waits for may have come. Returns false if it has to
+  // wait longer.
   virtual bool try_to_resume() = 0;
-  // It is paused, and an alarm has begun: what its client is told.
+  // Called while it is paused, when an alarm has begun; `text` is what its client is told.
   virtual void tell_alarm(std::string_view text) = 0;
-  // It is paused: has a look whether its client is still there.
+  // Called now and then while it is paused, to check whether its client is still there.
   virtual void check_peer() = 0;
-  // The log is durable further than before.
+  // Called when the log is durable further than before.
   virtual void log_advanced() = 0;
-  // Nothing of the above means anything to it any more.
+  // Whether none of the calls above is needed any more.
   virtual bool has_gone() const = 0;
 };
 

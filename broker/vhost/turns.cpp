@@ -9,12 +9,12 @@ void Turns::begin(bool has_other_work) {
 }
 
 void Turns::run() {
-  // Whoever has to wait again does so behind those who are here now.
+  // A participant that has to wait again does so behind those that wait now.
   for (std::size_t left = waiting_.size(); left > 0 && !waiting_.empty(); --left) {
     if (engine_.work().is_turn_used_up()) break;
     give_turn(waiting_);
   }
-  // One publisher at least: others may use up turn after turn.
+  // At least one publisher is read in each turn, because others may use up turn after turn.
   bool is_first = true;
   for (std::size_t left = publishers_.size(); left > 0 && !publishers_.empty(); --left) {
     const bool is_enough = published_bytes_ >= publish_turn_bytes && has_backlog();

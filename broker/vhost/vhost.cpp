@@ -9,12 +9,13 @@
 namespace haypile::vhost {
 
 namespace {
-// Between two looks at the disk less is written than it has to have left.
+// A look at the disk is due after this time, or after this many bytes. That is less than the disk
+// has to have left.
 constexpr TimeMs disk_look_interval_ms = 200;
 constexpr std::uint64_t disk_look_bytes = 1u << 20;
-// The log says what is durable when nothing was appended for so long.
+// If nothing was appended for this long, the log is marked durable.
 constexpr TimeMs idle_before_mark_ms = 500;
-// Of the memory limit, what may be held before messages in hand leave memory as well.
+// The part of the memory limit that may be held before unacked messages leave memory as well.
 constexpr std::size_t held_share = 4;
 }  // namespace
 
@@ -44,14 +45,18 @@ log::RecoveryReport Vhost::start(const ClockReading& now, engine::Recovery& reco
   };
   log::RecoveryReport report;
   if (log_) report = log_->recover(recovery, start_clock);
-  // There was nothing to recover. A clock must not be started before that is known: what it would
-  // say may be later than engine time, which never goes back.
+  // There was nothing to recover. The clock must not be started earlier: it might show a later time
+  // than the recovered engine time, which never goes back.
   if (!known_offset) start_clock({});
   if (!log_) return report;
   if (clock_.offset() != *known_offset) log_->set_clock_offset(clock_.offset());
   return report;
 }
 
+// The order matters. Time comes first, because it decides what is due. What the engine has to do by
+// itself, and participants that were paused, come before those that only wait for their turn. The
+// flush comes after all of them, so that one batch has everything of this turn. The alarms are
+// updated last, when it is known what the turn has left in memory and on the disk.
 void Vhost::turn(const ClockReading& now) {
   if (is_abandoned_) return;
   if (clock_.follow(now)) {
@@ -84,7 +89,7 @@ bool Vhost::may_go_on() {
   return has_paused() && (tries_paused_ || !publishers_must_wait());
 }
 
-// Those who have to wait again do so behind those who are here now.
+// A participant that has to wait again does so behind those that wait now.
 void Vhost::resume_paused() {
   for (std::size_t left = paused_.size(); left > 0 && has_paused(); --left) {
     if (!may_go_on() || engine_.work().is_turn_used_up()) return;
@@ -116,14 +121,15 @@ void Vhost::log_advanced(TimeMs boot) {
 
 void Vhost::flush() {
   if (!log_) return;
-  // The writer begins with what has come before old messages are moved, which may take a while.
+  // The writer begins with what was appended before, while old messages are moved, which may take a
+  // while.
   log_->flush();
   if (engine_.move_old_messages()) log_->flush();
   mark_if_idle();
 }
 
-// Damage in what was appended last is damage, and no torn tail, once the log says that it had been
-// durable. As long as more is appended, that says so.
+// If the log says that its last records were durable, damage in them is damage and not a torn tail.
+// Later records say so, too, so a mark is needed only when nothing more is appended.
 void Vhost::mark_if_idle() {
   const TimeMs now = engine_.now();
   if (log_->needs_mark() && log_->end() == marked_end_ && now >= mark_due_at_) {
@@ -141,7 +147,7 @@ bool Vhost::publishers_must_wait() {
   return pressure_.holds_publishers();
 }
 
-// Those who are paused from now on are told when that begins.
+// Participants that are paused now are told when an alarm begins.
 void Vhost::update_pressure() {
   if (log_) look_at_disk();
   publishers_must_wait();
@@ -156,7 +162,7 @@ void Vhost::look_at_disk() {
   const std::uint64_t appended = log_->end();
   const TimeMs now = engine_.now();
   const bool is_time = now >= disk_looked_at_ + disk_look_interval_ms;
-  // Before an alarm a look is due when much was written, too.
+  // Before an alarm, a look is also due when much was written.
   if (!is_time && (alarms().is_disk_low || appended < disk_looked_at_bytes_ + disk_look_bytes)) {
     return;
   }
@@ -172,7 +178,7 @@ std::uint64_t Vhost::free_disk_bytes() const {
   try {
     return log_->free_disk_bytes();
   } catch (const log::IoError&) {
-    return UINT64_MAX;  // the next write will tell
+    return UINT64_MAX;  // the next write will show the error
   }
 }
 

@@ -5,7 +5,7 @@
 namespace haypile::amqp {
 namespace {
 
-// Calls `visit` with a default M for the one method M that has this id; false if there is none.
+// Calls `visit` with the type M that has this id; returns false if there is none.
 template <std::size_t... indices>
 bool with_method(MethodId id, auto&& visit, std::index_sequence<indices...>) {
   return ((std::variant_alternative_t<indices, Method>::id == id &&

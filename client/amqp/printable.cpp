@@ -13,7 +13,7 @@ bool is_plain(char octet) {
   return octet >= ' ' && octet <= '~';
 }
 
-// The octets of the character that `text` begins with, and which one it is; no octets: none.
+// The size and the code of the character at the beginning of a text; size 0 if it is not UTF-8.
 struct Character {
   std::size_t size = 0;
   std::uint32_t code = 0;
@@ -40,8 +40,8 @@ bool is_within(std::uint32_t code, std::uint32_t first, std::uint32_t last) {
   return code >= first && code <= last;
 }
 
-// Controls of ASCII and of Latin-1, what has no width, line ends of Unicode, and what turns the
-// direction of writing.
+// Control characters of ASCII and Latin-1, characters without width, line ends of Unicode, and
+// characters that change the direction of writing.
 bool is_harmful(std::uint32_t code) {
   return code < 0x20 || is_within(code, 0x7f, 0x9f) || code == 0xad || code == 0x61c ||
          is_within(code, 0x200b, 0x200f) || is_within(code, 0x2028, 0x202e) ||
@@ -63,7 +63,7 @@ std::string escaped(char c) {
 std::string printable(std::string_view text, std::size_t size_max) {
   if (text.size() <= size_max && std::ranges::all_of(text, is_plain)) return std::string(text);
   std::string out;
-  std::size_t cut_at = 0;  // so much of it leaves room for the mark
+  std::size_t cut_at = 0;  // the part of `out` that leaves room for the mark
   while (!text.empty()) {
     const Character character = first_character(text);
     const std::size_t size = std::max<std::size_t>(character.size, 1);

@@ -8,7 +8,7 @@ namespace haypile::amqp {
 namespace {
 
 constexpr unsigned first_flag = 1U << 15;
-// Below the 14 properties: one bit without a property, and the one that announces more flags.
+// The two bits below the 14 properties: one without a meaning, and one that announces more flags.
 constexpr unsigned flags_outside = 3;
 
 constexpr unsigned content_type_flag = 1U << 15;
@@ -26,7 +26,8 @@ DecodeError decode_properties(std::string_view raw, Properties& out) {
   std::uint16_t flags = 0;
   if (!reader.read(flags)) return reader.finish();
   if ((flags & flags_outside) != 0) return DecodeError::bad_value;
-  // The flag at hand is the highest bit; after the last one that is set nothing is left to do.
+  // The highest bit is the flag of the current property. If no flag is left, nothing is left to
+  // read.
   const auto read_one = [&](auto& property) {
     const bool present = (flags & first_flag) != 0;
     flags = static_cast<std::uint16_t>(flags << 1);
@@ -84,7 +85,7 @@ bool append_properties(std::string& out, const Properties& properties) {
 DecodeError decode_content_header(std::string_view payload, ContentHeader& out) {
   constexpr std::size_t fixed_size = content_header_fixed_size;
   if (payload.size() < fixed_size) return DecodeError::truncated;
-  // The weight "is unused and must be zero" (4.2.6.1).
+  // The weight "is unused and must be zero" (AMQP 0-9-1, 4.2.6.1).
   if (wire::load<std::uint16_t>(payload.data() + 2) != 0) return DecodeError::bad_value;
   out.class_id = wire::load<std::uint16_t>(payload.data());
   out.body_size = wire::load<std::uint64_t>(payload.data() + 4);

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t length_size = 4;
 
-// How many octets follow a tag: a fixed number, or a length of four octets and as many as it says.
+// What follows a tag: a fixed number of octets, or a length of four octets and that many octets.
 struct Layout {
   enum Kind : std::uint8_t { unknown, fixed, sized };
   Kind kind = unknown;
@@ -30,7 +30,7 @@ constexpr std::array<Layout, 256> layouts = [] {
   return all;
 }();
 
-// Sets `size` to that of the value at the start of `bytes`, its tag included.
+// Sets `size` to the size of the value at the beginning of `bytes`, including its tag.
 DecodeError measure_value(std::string_view bytes, std::size_t& size) {
   if (bytes.empty()) return DecodeError::truncated;
   const Layout layout = layouts[static_cast<unsigned char>(bytes.front())];
@@ -41,7 +41,7 @@ DecodeError measure_value(std::string_view bytes, std::size_t& size) {
   return bytes.size() < size ? DecodeError::truncated : DecodeError::none;
 }
 
-// Sets `size` to that of the key at the start of `bytes`, its length octet included.
+// Sets `size` to the size of the key at the beginning of `bytes`, including its length octet.
 bool measure_key(std::string_view bytes, std::size_t& size) {
   if (bytes.empty()) return false;
   size = 1 + std::size_t{static_cast<unsigned char>(bytes.front())};
@@ -63,8 +63,8 @@ std::int64_t load_signed(std::string_view payload) {
   return static_cast<T>(wire::load<std::make_unsigned_t<T>>(payload.data()));
 }
 
-// Walks all values of a table. Tables and arrays that are open are kept as the places where they
-// end, in an array, so that no input can exhaust the stack.
+// Checks all values of a table. Keeps the ends of open tables and arrays in an array instead of
+// recursing, so that no input can exhaust the stack.
 class Validator {
  public:
   explicit Validator(std::string_view bytes) : bytes_(bytes) {}
@@ -91,7 +91,7 @@ class Validator {
   const Open& innermost() const { return open_[depth_ - 1]; }
   std::string_view rest() const { return bytes_.substr(at_, innermost().end - at_); }
 
-  // One value: goes past it, or into it if it has values of its own.
+  // Handles one value: steps over it, or into it if it contains values.
   DecodeError step() {
     if (++node_count_ > table_node_count_max) return DecodeError::too_many;
     if (innermost().has_keys) {

@@ -88,7 +88,7 @@ std::string_view clip_short_string(std::string_view value) {
   if (fits_short_string(value)) return value;
   const auto continues = [](char octet) { return (static_cast<unsigned char>(octet) >> 6) == 2; };
   std::size_t size = short_string_size_max;
-  // A character has at most three octets after its first; more of them are not UTF-8 anyway.
+  // A UTF-8 character has at most three octets after its first. With more of them it is not UTF-8.
   for (int i = 0; i < 3 && continues(value[size]); ++i)
     --size;
   return value.substr(0, size);

@@ -27,7 +27,7 @@ std::string shown(std::string_view text) {
     const std::size_t start = text.find(scheme_end) + scheme_end.size();
     without_login += text.substr(0, start);
     text.remove_prefix(start);
-    // A password that is not encoded may have anything in it.
+    // A password that is not percent-encoded may contain any character.
     const std::size_t at = text.rfind('@');
     if (at == std::string_view::npos) continue;
     without_login += "...";

@@ -1,4 +1,4 @@
-// What the commands share.
+// What the commands have in common.
 #pragma once
 
 #include <string>
@@ -14,19 +14,20 @@ struct CommonOptions {
   bool passive = false;  // take the queue as it is
 };
 
-// Exit codes of the program.
+// The exit codes of the program.
 inline constexpr int exit_ok = 0;
 inline constexpr int exit_failed = 1;
 inline constexpr int exit_interrupted = 130;
 
-// Declares the queue durable, or looks whether it is there. Says what to do if that is refused.
+// Declares the queue durable, or checks that it exists. If that is refused, the error says what to
+// do.
 QueueInfo declare(Channel& channel, const CommonOptions& options);
 
-// `code` is an SGR parameter ("31" is red); nothing is added where standard error is no terminal,
-// or NO_COLOR is set.
+// Adds a colour to `text`; `code` is an SGR parameter ("31" is red). Does nothing if standard error
+// is not a terminal, or if NO_COLOR is set.
 std::string colored(std::string_view text, const char* code);
-// Text of the user's or the broker's, fit to be printed: one line that does nothing to a terminal,
-// with the login of a URI left out.
+// Makes text from the user or the broker fit to be printed: one line without effects on a terminal,
+// without the login of a URI.
 std::string shown(std::string_view text);
 bool is_terminal(int descriptor);
 

@@ -30,7 +30,7 @@ void add_connection(CLI::App& command, CommonOptions& options) {
   command.add_option("-q,--queue", options.queue, "Queue")->capture_default_str();
 }
 
-// The queue is made, durable, if it is not there.
+// The queue is declared, durable, if it does not exist.
 void add_common(CLI::App& command, CommonOptions& options) {
   add_connection(command, options);
   command.add_flag("--passive", options.passive, "Take the queue as it is, do not declare it");

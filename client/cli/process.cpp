@@ -19,7 +19,7 @@ std::string text(int error) {
   return std::generic_category().message(error);
 }
 
-// A file in memory: the command may read it when it likes, or not at all.
+// Puts the input into a file in memory: the command may read it at any time, or not at all.
 int input_file(std::string_view input) {
   const int file = ::memfd_create("message", MFD_CLOEXEC);
   if (file < 0) throw Error("cannot keep a message for the command: " + text(errno));

@@ -1,4 +1,4 @@
-// A command that is run for a message.
+// Runs a command for a message.
 #pragma once
 
 #include <optional>
@@ -10,21 +10,21 @@
 
 namespace haypile::cli {
 
-// Starts `command` (found on the PATH) with `input` on its standard input, in a process group of
+// Starts `command` (searched on the PATH) with `input` on its standard input, in a process group of
 // its own, so that Ctrl+C on the terminal does not reach it. Throws Error.
 pid_t start_process(const std::vector<std::string>& command, std::string_view input);
 
-// "exit code 3", "signal 9"; the empty string for exit code 0.
+// Returns, for example, "exit code 3" or "signal 9"; empty for exit code 0.
 std::string describe_failure(int wait_status);
 
 struct Ended {
   pid_t pid;
   int wait_status;
 };
-// A child that has ended and was not told of yet; does not wait.
+// Returns a child that has ended and was not returned before. Does not wait.
 std::optional<Ended> next_ended();
 
-// Asks the process and what it has started to end.
+// Sends SIGTERM to the process and to what it has started.
 void terminate(pid_t pid);
 
 }  // namespace haypile::cli

@@ -11,10 +11,10 @@ namespace haypile::cli {
 
 namespace {
 
-// Messages that may be on their way at a time.
+// How many messages may be unconfirmed at a time.
 constexpr std::size_t window = 2000;
 
-// One line on a terminal, rewritten now and then.
+// A line on a terminal that is rewritten now and then.
 class Progress {
  public:
   void show(std::uint64_t count) {
@@ -55,7 +55,7 @@ class Sender {
     confirmed_count_ = sent_count_ - channel_.unconfirmed_count();
   }
   std::uint64_t sent_count() const { return sent_count_; }
-  // As of the last wait.
+  // The count at the last wait.
   std::uint64_t confirmed_count() const { return confirmed_count_; }
 
  private:

@@ -9,10 +9,10 @@ namespace haypile::cli {
 
 struct SendOptions {
   CommonOptions common;
-  std::vector<std::string> words;  // "-" alone: one message a line of standard input
+  std::vector<std::string> words;  // "-" alone: one message for each line of standard input
 };
 
-// Returns when the broker has confirmed all of it.
+// Returns when the broker has confirmed all messages.
 int send(const SendOptions& options);
 
 }  // namespace haypile::cli

@@ -15,11 +15,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A message whose command has failed is given back after this time only: with nobody else to take
-// it, it comes back at once.
+// A message whose command has failed is returned only after this time: if no other worker takes it,
+// it comes back at once.
 constexpr std::chrono::seconds requeue_pause{1};
 
-// The signal handlers' way to the worker.
+// The signal handlers use these to reach the worker.
 Channel* consuming = nullptr;
 std::atomic<int> interrupts{0};
 
@@ -31,7 +31,7 @@ void on_interrupt(int) {
   if (consuming) consuming->stop_consuming();
 }
 
-// Handlers for as long as there is a channel for them.
+// Installs the signal handlers while there is a channel for them.
 class Signals {
  public:
   explicit Signals(Channel& channel) {
@@ -75,7 +75,8 @@ class Worker {
     }
     while (interrupts == 0)
       turn();
-    // What has not been started goes back to the queue with the cancellation and the end.
+    // Messages that are not started return to the queue: those in the channel with the
+    // cancellation, those in waiting_ and failed_ after it.
     channel_.basic_cancel(consumer_tag_);
     give_back_waiting();
     while (!running_.empty() && interrupts < 2)
@@ -98,7 +99,7 @@ class Worker {
     std::uint64_t delivery_tag;
   };
 
-  // Until a child ends, a message comes, a signal, or something is due.
+  // Waits until a child ends, a message or a signal comes, or some time has passed, and handles it.
   void turn() {
     const auto pause =
         failed_.empty() ? std::chrono::milliseconds(1000) : std::chrono::milliseconds(50);

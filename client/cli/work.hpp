@@ -18,7 +18,7 @@ struct WorkOptions {
   std::vector<std::string> command;  // empty: print the messages
 };
 
-// Returns after SIGINT or SIGTERM, when what was running has ended.
+// Returns after SIGINT or SIGTERM, when the running commands have ended.
 int work(const WorkOptions& options);
 
 }  // namespace haypile::cli

@@ -1,4 +1,4 @@
-// Works on tasks, a second for each dot in one.
+// Works on tasks: one second for each dot in the task.
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>

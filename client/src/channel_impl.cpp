@@ -44,7 +44,7 @@ Reply ChannelImpl::answer(amqp::MethodId id, amqp::MethodId other) {
   return reply;
 }
 
-// The consumer at hand is kept while its callback runs: it may cancel itself.
+// Keeps the consumer alive while its callback runs, because the callback may cancel it.
 void ChannelImpl::consume(std::optional<Clock::time_point> until) {
   while (!stopped_.exchange(false)) {
     dispatch_returns();
@@ -60,6 +60,8 @@ void ChannelImpl::consume(std::optional<Clock::time_point> until) {
       continue;
     }
     if (callbacks_.empty()) return;
+    // The event is cleared before wait() looks at stopped_, and stop() sets it after stopped_, so
+    // that no stop is missed.
     connection_->event().clear();
     const bool woken = connection_->wait(
         [&] {
@@ -77,7 +79,7 @@ void ChannelImpl::forget_cancelled(ProtocolChannel& channel) {
   channel.cancelled.clear();
 }
 
-// What came before the cancel-ok and was not looked at goes back.
+// Deliveries that came before the cancel-ok and were not handled return to the queue.
 void ChannelImpl::cancel(std::string_view consumer_tag) {
   call<amqp::basic::CancelOk>(amqp::basic::Cancel{.consumer_tag = consumer_tag});
   const auto found = callbacks_.find(consumer_tag);

@@ -1,4 +1,4 @@
-// A channel at work: calls and their answers, consumers and their callbacks.
+// The implementation of a channel: calls and their answers, consumers and their callbacks.
 #pragma once
 
 #include <atomic>
@@ -14,27 +14,29 @@
 
 namespace haypile {
 
+// Implements Channel. Used on the connection's thread, except stop().
 class ChannelImpl {
  public:
-  // The protocol has the channel; channel.open is on its way.
+  // The protocol must have the channel already, with channel.open in its output.
   ChannelImpl(std::shared_ptr<ConnectionImpl> connection, std::uint16_t number);
-  // Asks for the channel's end, and does not wait for it.
+  // Asks the broker to close the channel, and does not wait for the answer.
   ~ChannelImpl();
   ChannelImpl(const ChannelImpl&) = delete;
   ChannelImpl& operator=(const ChannelImpl&) = delete;
 
-  // Throws if channel or connection is closed; gives the channel's state.
+  // Returns the channel's state. Throws if the channel or its connection is closed.
   ProtocolChannel& state();
   template <class M>
   void send(const M& method);
-  // A method that is answered with an `Ok`; the views in it are valid until the next call.
+  // Calls a method that is answered with an `Ok`; the views in the result are valid until the next
+  // call.
   template <class Ok, class M>
   Ok call(const M& method);
-  // Waits for the answer; `other` is another one that will do.
+  // Waits for the answer `id` or, if given, `other`.
   Reply answer(amqp::MethodId id, amqp::MethodId other = {});
 
   bool has_consumers() const { return !callbacks_.empty(); }
-  // Until stopped, no consumer is left, or `until` has come.
+  // Handles deliveries until stop(), until no consumer is left, or until `until`.
   void consume(std::optional<Clock::time_point> until);
   void cancel(std::string_view consumer_tag);
   void dispatch_returns();
@@ -60,7 +62,7 @@ class ChannelImpl {
   const std::uint16_t number_;
   std::map<std::string, std::shared_ptr<Consumer>, std::less<>> callbacks_;
   DeliveryCallback on_return_;
-  std::optional<Reply> reply_;  // what the views of the last answer point into
+  std::optional<Reply> reply_;  // owns the bytes of the last answer's views
   std::atomic<bool> stopped_{false};
 };
 

@@ -28,7 +28,7 @@ Connection::~Connection() {
   try {
     if (impl_) impl_->close();
   } catch (const Error&) {
-    // Nobody is left to be told.
+    // Nobody is left who could be told.
   }
 }
 

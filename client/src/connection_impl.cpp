@@ -8,14 +8,20 @@
 namespace haypile {
 
 namespace {
-// Output beyond this is sent without waiting for more.
+// More output than this is sent without waiting for more.
 constexpr std::size_t send_at_once_bytes = 64u << 10;
 constexpr std::size_t receive_bytes = 256u << 10;
-// How long small output waits for company.
+// The time for which small output waits for more.
 constexpr std::chrono::microseconds linger{200};
 constexpr std::chrono::seconds close_timeout{5};
 }  // namespace
 
+// Two threads work on a connection. The program's thread alone uses protocol_ and reads the socket,
+// but only during calls. The thread in run() sends what is in waiting_ and the heartbeats, so that
+// they go out when the program is busy elsewhere. Output goes from protocol_.output() to waiting_,
+// with take_output(), and from there to the socket, with send_waiting(), both under the mutex.
+// waiting_ consists of whole frames, of which sent_ bytes have gone out; so a heartbeat, which
+// run() adds only when waiting_ is empty, never falls into a frame.
 ConnectionImpl::ConnectionImpl(Socket socket, const ConnectionOptions& options)
     : options_(options), socket_(std::move(socket)), protocol_(options) {
   const bool opened = wait([this] { return protocol_.state() != Protocol::State::handshake; },
@@ -34,7 +40,7 @@ ConnectionImpl::~ConnectionImpl() {
   try {
     close();
   } catch (const Error&) {
-    // Nobody is left to be told.
+    // Nobody is left who could be told.
   }
   stop_thread();
 }
@@ -46,7 +52,7 @@ void ConnectionImpl::check_open() const {
   throw ConnectionClosed(reason->code, reason->text, reason->method);
 }
 
-// Under the mutex.
+// The caller must hold the mutex.
 void ConnectionImpl::take_output() {
   std::string& output = protocol_.output();
   if (waiting_.empty()) {
@@ -57,7 +63,7 @@ void ConnectionImpl::take_output() {
   }
 }
 
-// Under the mutex. Sends as much as the socket takes now.
+// Sends as much as the socket takes now. The caller must hold the mutex.
 void ConnectionImpl::send_waiting() {
   if (!send_error_.empty()) waiting_.clear();
   if (waiting_.empty()) return;
@@ -80,7 +86,8 @@ void ConnectionImpl::send_soon() {
   if (many) flush();
 }
 
-// A broker that waits for us to read must be read from, or both wait for ever.
+// Reads, too, while it waits for room in the socket: a broker that waits for us to read would
+// otherwise wait for ever, and so would we.
 void ConnectionImpl::flush() {
   while (true) {
     {
@@ -164,7 +171,7 @@ void ConnectionImpl::run() {
     lock.lock();
     send_waiting();
     if (waiting_.empty()) continue;
-    // The socket takes no more; the other thread may get on with it meanwhile.
+    // The socket takes no more now. Release the mutex, so that the other thread can continue.
     lock.unlock();
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     lock.lock();

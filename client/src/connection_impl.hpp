@@ -1,5 +1,5 @@
-// A connection at work: the protocol, a socket, and the thread that sends what waits and the
-// heartbeats.
+// The implementation of a connection: the protocol, a socket, and the thread that sends waiting
+// output and heartbeats.
 #pragma once
 
 #include <condition_variable>
@@ -18,9 +18,10 @@
 
 namespace haypile {
 
+// Implements Connection. Used on the connection's thread, except event().
 class ConnectionImpl {
  public:
-  // Logs in; throws as Connection does.
+  // Logs in. Throws what Connection's constructor throws.
   ConnectionImpl(Socket socket, const ConnectionOptions& options);
   ~ConnectionImpl();
   ConnectionImpl(const ConnectionImpl&) = delete;
@@ -30,14 +31,14 @@ class ConnectionImpl {
   const ConnectionOptions& options() const { return options_; }
   Event& event() { return event_; }
 
-  // What the protocol has to send goes out soon.
+  // Lets the output of the protocol be sent soon.
   void send_soon();
-  // Handles what comes until `done` says so, or the connection has ended, or `until` has come.
-  // Whether `done` is true.
+  // Sends output and handles input until `done` returns true, the connection has ended, or `until`
+  // has come. Returns whether `done` is true.
   bool wait(const std::function<bool()>& done, std::optional<Clock::time_point> until);
-  // The same, for an answer; throws TimedOut.
+  // Waits in the same way for an answer. Throws TimedOut.
   void wait_for_answer(const std::function<bool()>& done);
-  // Throws ConnectionClosed if it has ended.
+  // Throws ConnectionClosed if the connection has ended.
   void check_open() const;
   void close();
 
@@ -56,9 +57,9 @@ class ConnectionImpl {
   std::string received_;  // the start of a frame
   Clock::time_point last_received_ = Clock::now();
 
-  mutable std::mutex mutex_;  // for what follows, down to the thread
+  mutable std::mutex mutex_;  // protects the members below, up to thread_
   std::condition_variable wake_;
-  std::string waiting_;  // to be sent: whole frames, but for the first one
+  std::string waiting_;  // whole frames to be sent, without sent_ bytes at the beginning
   std::size_t sent_ = 0;
   std::string send_error_;
   Clock::time_point last_sent_ = Clock::now();

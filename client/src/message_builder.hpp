@@ -1,4 +1,4 @@
-// Puts a Message together from the frames it comes in.
+// Assembles a Message from the frames in which it comes.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,10 @@
 
 namespace haypile {
 
+// Assembles one message after the other.
 class MessageBuilder {
  public:
-  // Names first, then the header, then body frames, until complete().
+  // Call begin(), then header(), then body() for each body frame, until complete().
   void begin(std::string_view exchange, std::string_view routing_key) {
     message_ = {};
     message_.bytes_.reserve(256);
@@ -24,7 +25,7 @@ class MessageBuilder {
     message_.properties_size_ = raw_properties.size();
     missing_ = body_size;
   }
-  // False: more than was announced.
+  // Returns false if the body gets longer than header() said.
   bool body(std::string_view part) {
     if (part.size() > missing_) return false;
     message_.bytes_ += part;

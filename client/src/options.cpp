@@ -8,8 +8,8 @@ namespace haypile {
 
 namespace {
 
-// No part of the URI is ever told: with a character that is not encoded, any part may be a
-// password.
+// The text must not contain any part of the URI: if a character is not encoded, any part may be a
+// piece of the password.
 [[noreturn]] void fail(const std::string& why) {
   throw ConnectionFailed("bad AMQP URI: " + why);
 }
@@ -48,7 +48,7 @@ T number(std::string_view text, const std::string& what) {
   return static_cast<T>(value);
 }
 
-// Cuts off what is before `separator`, and the separator; all of it if there is none.
+// Cuts off the text before `separator`, and the separator; all of the text if there is none.
 std::string_view cut(std::string_view& text, char separator) {
   const std::size_t at = text.find(separator);
   const std::string_view first = text.substr(0, at);

@@ -1,4 +1,4 @@
-// Connection: handshake, frames, the end. Channels are in protocol_channel.cpp.
+// The connection: handshake, frames, the end. Channels are in protocol_channel.cpp.
 #include "protocol.hpp"
 
 #include <algorithm>
@@ -10,11 +10,11 @@ using amqp::ReplyCode;
 
 namespace {
 
-// A broker may ask to be sent the start of the connection in larger frames than it will accept
-// later, within reason.
+// The largest frame before tune: a broker may use larger frames at the start of the connection than
+// the client will accept later.
 constexpr std::uint32_t handshake_frame_max = 131072;
 
-// A broker of another version answers with its own header, and closes.
+// A broker of another version answers with its own protocol header and closes.
 constexpr std::string_view header_start = "AMQP";
 
 std::uint32_t lower_limit(std::uint32_t ours, std::uint32_t theirs) {
@@ -24,6 +24,16 @@ std::uint32_t lower_limit(std::uint32_t ours, std::uint32_t theirs) {
 
 }  // namespace
 
+// The states, and what leads from one to the next:
+// - handshake: start is answered with start-ok, tune with tune-ok and connection.open.
+//   -> open, when open-ok comes
+// - open: methods and messages in both directions.
+//   -> closing, when close() sends connection.close
+// - closing: everything except the broker's close and close-ok is ignored.
+//   -> closed, with close-ok
+// - closed: the end. Each state leads here with the broker's close, with lost(), and with fail(),
+//   which still sends connection.close but waits for no answer. reason() says why, and is empty
+//   after close(), which needs no answer during the handshake.
 Protocol::Protocol(ConnectionOptions options)
     : options_(std::move(options)),
       frame_max_(std::max(handshake_frame_max, options_.frame_max_bytes)),

@@ -1,5 +1,5 @@
-// The client's half of AMQP 0-9-1 without I/O: bytes from the broker go in, bytes for the broker
-// come out, and what the broker said is to be found in the channels.
+// The client's side of AMQP 0-9-1 without I/O: bytes from the broker go in, bytes for the broker
+// come out, and what the broker sent is stored in the channels.
 #pragma once
 
 #include <cstdint>
@@ -15,41 +15,43 @@
 
 namespace haypile {
 
+// A connection and its channels as a state machine. Belongs to one thread.
 class Protocol {
  public:
-  // Output begins with the protocol header; the login answers itself.
+  // The output begins with the protocol header. The protocol does the login itself.
   explicit Protocol(ConnectionOptions options);
 
-  // Returns how many bytes were used; the rest is to be offered again with more behind it.
+  // Returns how many bytes were used. Offer the rest again, with more bytes behind it.
   std::size_t receive(std::string_view bytes);
 
   enum class State : std::uint8_t { handshake, open, closing, closed };
   State state() const { return state_; }
-  // Once closed: why. Nothing after a close of our own.
+  // Why the connection is closed; nothing after a close of our own.
   const std::optional<CloseReason>& reason() const { return reason_; }
   bool blocked() const { return blocked_; }
 
   std::uint32_t frame_max_bytes() const { return frame_max_; }
   std::uint16_t heartbeat_s() const { return heartbeat_s_; }
 
-  // To be sent, in this order.
+  // The bytes to be sent, in this order. The caller takes them out.
   std::string& output() { return output_; }
 
-  // Sends channel.open; 0 if no number is free.
+  // Sends channel.open. Returns 0 if no number is free.
   std::uint16_t open_channel();
-  // Null: there is no such channel (any more).
+  // Null if there is no such channel, or no longer.
   ProtocolChannel* channel(std::uint16_t number);
-  // Asks for the channel's end; channel() answers null from the broker's answer on.
+  // Sends channel.close; from the broker's answer on, channel() returns null. If that is not
+  // possible or not necessary, the channel is forgotten at once.
   void close_channel(std::uint16_t number);
 
-  // False: a string is too long for the wire, and nothing is sent.
+  // Returns false, and sends nothing, if a string is too long for the wire.
   template <class M>
   bool send(std::uint16_t channel, const M& method) {
     return amqp::append_method(output_, channel, method);
   }
-  // Asks for the end of the connection; state() becomes closed with the answer.
+  // Sends connection.close; state() becomes closed with the answer.
   void close();
-  // The socket is gone, or the peer is silent.
+  // Call this when the socket is closed, or the peer is silent.
   void lost(const std::string& why);
 
  private:
@@ -75,12 +77,12 @@ class Protocol {
          "malformed " + std::string(M::name) + ": " + std::string(amqp::text(error)));
     return false;
   }
-  // The broker does not keep to the protocol.
+  // Closes the connection because the broker has violated the protocol.
   void fail(amqp::ReplyCode code, const std::string& text);
 
   const ConnectionOptions options_;
   State state_ = State::handshake;
-  bool greeted_ = false;  // what has come does not begin as a protocol header does
+  bool greeted_ = false;  // the first bytes of the broker are no protocol header
   std::optional<CloseReason> reason_;
   bool blocked_ = false;
   std::uint32_t frame_max_;

@@ -1,4 +1,4 @@
-// What comes on a channel.
+// Handles what comes on a channel.
 #include "protocol_channel.hpp"
 
 #include <algorithm>

@@ -1,11 +1,12 @@
-// A thread that is started meanwhile gets no signals: they are the program's, and so its handlers
-// run on its own threads only.
+// Blocks all signals for this thread during its lifetime, and so for a thread that is started
+// meanwhile. Signals are the program's, so its handlers should run on its own threads only.
 #pragma once
 
 #include <csignal>
 
 namespace haypile {
 
+// Restores the thread's signal mask in its destructor.
 class SignalsBlocked {
  public:
   SignalsBlocked() {

@@ -46,7 +46,7 @@ Addresses resolve(const ConnectionOptions& options) {
   return Addresses(found, &::freeaddrinfo);
 }
 
-// 0 or an error number.
+// Returns 0 or an error number.
 int try_connect(int descriptor, const addrinfo& address, Clock::time_point until) {
   if (::connect(descriptor, address.ai_addr, address.ai_addrlen) == 0) return 0;
   if (errno != EINPROGRESS) return errno;
@@ -96,7 +96,7 @@ void Event::clear() {
 Socket::Socket(int descriptor) : descriptor_(descriptor) {
   ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
   const int on = 1;
-  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // not for in-process ones
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails in-process
 }
 
 Socket Socket::connect(const ConnectionOptions& options) {

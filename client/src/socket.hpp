@@ -1,4 +1,4 @@
-// A connected stream socket that never blocks, and an event that wakes who waits for it.
+// A connected stream socket that never blocks, and an event that wakes a waiting thread.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@ namespace haypile {
 
 using Clock = std::chrono::steady_clock;
 
-// Owns a descriptor.
+// Owns a file descriptor.
 class Descriptor {
  public:
   explicit Descriptor(int value = -1) : value_(value) {}
@@ -21,14 +21,14 @@ class Descriptor {
   Descriptor(Descriptor&& other) noexcept;
   Descriptor& operator=(Descriptor&& other) noexcept;
   int get() const { return value_; }
-  // Somebody else owns it now.
+  // Gives up the ownership and returns the descriptor.
   int release();
 
  private:
   int value_;
 };
 
-// Set from any thread and from signal handlers.
+// A flag that wakes Socket::wait(). set() may be called from any thread and from signal handlers.
 class Event {
  public:
   Event();
@@ -40,25 +40,26 @@ class Event {
   Descriptor descriptor_;
 };
 
+// A connected stream socket. It never blocks except in connect() and wait().
 class Socket {
  public:
   // Throws ConnectionFailed.
   static Socket connect(const ConnectionOptions& options);
   explicit Socket(int descriptor);
 
-  // How many bytes went out; nothing if the socket takes none now; an error text in `error` if it
-  // never will again.
+  // Returns how many bytes were sent; 0 if the socket takes none now. Sets `error` if it will never
+  // take any again.
   std::size_t send(std::string_view bytes, std::string& error);
-  // Appends what is there, up to `size_max`. False at the end; then `error` says why, if not
-  // because the peer closed it.
+  // Appends what has come, up to `size_max` bytes. Returns false at the end of the stream; then
+  // `error` says why, or is empty if the peer closed the connection.
   bool receive(std::string& into, std::size_t size_max, std::string& error);
 
   struct Ready {
     bool readable = false;
     bool writable = false;
   };
-  // Waits until the socket is readable, or writable if that is wanted, or the event is set, or
-  // `until` has come.
+  // Waits until the socket is readable (or writable, if wanted), the event is set, or `until` has
+  // come.
   Ready wait(bool want_writable, const Event* event, std::optional<Clock::time_point> until) const;
 
  private:

@@ -1,5 +1,5 @@
-// The client library against a broker: the one that HAYPILE_TEST_URI names, or a Haypile of its
-// own. What is checked here holds for RabbitMQ as it does for Haypile.
+// Tests of the client library with a broker: the one that HAYPILE_TEST_URI names, or a Haypile in
+// this process. RabbitMQ has to pass them as well as Haypile.
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -24,7 +24,7 @@ std::string broker_uri() {
   return "amqp://127.0.0.1:" + std::to_string(port);
 }
 
-// For what outlives a connection: the broker may have seen an earlier run.
+// A name for things that outlive a connection: the broker may have things of an earlier run.
 std::string unique_name() {
   static const auto run = std::chrono::steady_clock::now().time_since_epoch().count();
   static int count = 0;
@@ -37,7 +37,7 @@ struct Session {
 
   Connection connection;
   Channel channel = connection.channel();
-  // Gone with the connection.
+  // The queue is deleted with the connection.
   std::string queue = channel.queue_declare("", {.exclusive = true}).name;
 };
 
@@ -49,7 +49,7 @@ void consume_until(Channel& channel, const std::function<bool()>& done) {
   REQUIRE(done());
 }
 
-// What was published without a confirm may take a moment as well.
+// What was published without a confirm may take a moment, too.
 Message get(Channel& channel, const std::string& queue, bool no_ack = false) {
   const auto deadline = std::chrono::steady_clock::now() + 60s;
   std::optional<Message> got;
@@ -303,7 +303,7 @@ TEST_CASE("refusals close the channel with code and text, the connection goes on
   refused(406, "durable", "queue.declare", on_new_channel([&](Channel& channel) {
             const std::string queue = unique_name();
             channel.queue_declare(queue, {.auto_delete = true});
-            channel.basic_consume(queue, [](const Message&) {});  // gone with the channel
+            channel.basic_consume(queue, [](const Message&) {});  // deleted with the channel
             channel.queue_declare(queue, {.durable = true, .auto_delete = true});
           }));
   refused(406, "unknown delivery tag", "basic.ack", on_new_channel([](Channel& channel) {
@@ -358,6 +358,6 @@ TEST_CASE("heartbeats keep a connection open while a callback works") {
   ConnectionOptions options = ConnectionOptions::from_uri(broker_uri());
   options.heartbeat_s = 1;
   Session session(options);
-  std::this_thread::sleep_for(4s);  // as a callback would
+  std::this_thread::sleep_for(4s);  // as in a callback
   CHECK(session.channel.queue_declare(session.queue, {.passive = true}).message_count == 0);
 }

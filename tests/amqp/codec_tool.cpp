@@ -1,5 +1,4 @@
-// The codec at the end of a pipe, for tests in other languages: a JSON request a line, an answer a
-// line.
+// A pipe to the codec, for tests in other languages: one JSON request a line, one answer a line.
 //   {"encode": "queue.declare", "channel": 1, "fields": [...]}     -> {"frame": "hex"}
 //   {"decode": "hex of a method frame"}    -> {"method": ..., "channel": ..., "fields": [...]}
 //   {"encode_properties": [...]}                                   -> {"raw": "hex"}
@@ -106,7 +105,7 @@ amqp::Table make_table(const Json& json) {
   return table;
 }
 
-// Views need something to look at.
+// Owns what the views of a method refer to.
 struct Storage {
   std::deque<std::string> strings;
   std::deque<amqp::Table> tables;

@@ -33,7 +33,7 @@ TEST_CASE("what will be refused is refused as soon as it shows") {
   CHECK(parse_frame("\x00"sv, 4096, frame, consumed) == FrameStatus::bad_type);
   CHECK(parse_frame("\x01\x00\x00\xff\xff\xff\xff"sv, 4096, frame, consumed) ==
         FrameStatus::too_large);
-  // 4096 with its overhead is allowed, one more is not.
+  // A frame of 4096 bytes with its overhead is allowed, one of 4097 is not.
   CHECK(parse_frame("\x01\x00\x00\x00\x00\x0f\xf8"sv, 4096, frame, consumed) ==
         FrameStatus::incomplete);
   CHECK(parse_frame("\x01\x00\x00\x00\x00\x0f\xf9"sv, 4096, frame, consumed) ==

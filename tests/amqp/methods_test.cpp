@@ -26,7 +26,7 @@ TEST_CASE("names that are too long are not sent") {
   CHECK_FALSE(append_message(bytes, 1, basic::Publish{.routing_key = name}, "", "", 4096));
   CHECK(bytes.empty());
   CHECK(clip_short_string(name).size() == 255);
-  // Not in the middle of a character.
+  // The text is not cut in the middle of a character.
   const std::string text = std::string(254, 'n') + "\xc3\xa4";
   CHECK(clip_short_string(text).size() == 254);
 }
@@ -82,7 +82,7 @@ TEST_CASE("properties cut off at any byte are refused") {
   CHECK(peek_delivery_mode(raw) == 2);
   CHECK(peek_delivery_mode("\x00\x00"sv) == delivery_mode_transient);
   CHECK(decode_properties(raw + "x", decoded) == DecodeError::trailing_bytes);
-  // A second word of flags for which there are no properties.
+  // There are no properties for a second word of flags.
   CHECK(decode_properties("\x00\x01\x00\x00"sv, decoded) == DecodeError::bad_value);
 }
 

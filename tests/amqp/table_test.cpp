@@ -15,7 +15,7 @@ DecodeError check(std::string_view bytes) {
   return TableView::parse(bytes, view);
 }
 
-// A table in a table, and so on.
+// Returns a table in a table, and so on.
 std::string nested(std::size_t depth) {
   std::string bytes;
   for (std::size_t i = 1; i < depth; ++i) {
@@ -138,7 +138,7 @@ TEST_CASE("random bytes never lead out of the table") {
     for (unsigned i = 0; i < 1 + round % 3u; ++i) {
       bytes[random() % bytes.size()] = static_cast<char>(random());
     }
-    // Sanitizers watch; also what was not checked may be looked at.
+    // The sanitizers watch. Unchecked bytes may be read, too.
     std::size_t count = 0;
     for (const Field& field : TableView::unchecked(bytes)) {
       count += field.key.size() + field.value.as_string().value_or("").size();

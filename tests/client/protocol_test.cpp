@@ -1,4 +1,4 @@
-// The client's protocol logic against a broker that is written down step by step.
+// Tests of the client's protocol logic with a broker whose steps the tests write down.
 #include <doctest/doctest.h>
 
 #include <random>
@@ -67,7 +67,7 @@ struct Peer {
     channel->reply.reset();
     return *channel;
   }
-  // The protocol gave up, and told the broker this code.
+  // Checks that the protocol has given up, and has sent the broker this code.
   void expect_failure(amqp::ReplyCode code) {
     CHECK(protocol.state() == State::closed);
     REQUIRE(protocol.reason());
@@ -297,7 +297,7 @@ TEST_CASE("random damage ends a connection at worst") {
     for (int changes = 0; changes < 3; ++changes)
       bytes[random() % bytes.size()] = static_cast<char>(random());
     peer.send_bytes(bytes);
-    // The rest that is kept is an unfinished frame at most.
+    // The rest that is kept is at most an unfinished frame.
     CHECK(peer.pending.size() <= bytes.size());
     if (peer.protocol.state() == State::closed) CHECK(peer.pending.empty());
   }

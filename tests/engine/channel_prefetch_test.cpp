@@ -54,7 +54,7 @@ TEST_CASE_FIXTURE(test::EngineFixture, "consumers of one queue take turns with o
   channel.consume("q", "b");
   channel.consume("q", "c");
   publish_all("q", "123456789");
-  // Both at once make room for two consumers, not twice for one.
+  // Two settled messages make room for two consumers, not twice for one.
   for (std::uint64_t i = 2; i <= 8; i += 2)
     REQUIRE(channel.settle(i, true) == 0);
   CHECK(channel.take() == "1 2 3 4 5 6 7 8 9");
@@ -104,7 +104,7 @@ TEST_CASE_FIXTURE(test::EngineFixture, "a single active consumer waits for the c
 
 namespace {
 
-// In an alarm: engine::Engine::set_unacked_max().
+// A fixture for the limit during an alarm: engine::Engine::set_unacked_max().
 struct LimitedFixture : test::TurnsFixture {
   LimitedFixture() : TurnsFixture(100) {}
 };
@@ -144,7 +144,7 @@ TEST_CASE_FIXTURE(LimitedFixture, "what was in hand before counts, and others go
   CHECK(other.take() == "8");
   CHECK(other.settle(1) == 0);
   CHECK(other.take() == "9");
-  // Without acknowledgements there is nothing in hand.
+  // A consumer without acknowledgements has nothing unacked.
   TestChannel third(engine, 3);
   third.consume("q", "c", true);
   publish_all("q", "abc");
@@ -162,7 +162,7 @@ TEST_CASE_FIXTURE(LimitedFixture, "those who may have more again go on in turns"
   publish_all("q", "12345678");
   CHECK(queue.ready_count() == 5);
   engine.set_unacked_max({.to_consumers = 2});
-  channels.pop_back();  // what it has comes back
+  channels.pop_back();  // its unacked messages come back
   finish();
   CHECK(queue.ready_count() == 4);
   engine.set_unacked_max({});

@@ -26,8 +26,8 @@ struct Fixture : test::EngineFixture {
     return *queue;
   }
   bool has_work() { return engine.next_deadline() <= 1'700'000'000'000; }
-  // Turns of the loop until nothing is left to do; how many. None of them may do more than a turn's
-  // work and the rest of what it was at.
+  // Runs turns until nothing is left to do, and returns their number. No turn may do more than its
+  // own work and the rest of what it was doing.
   int finish(std::uint64_t units_max = 40'000) {
     int turns = 0;
     for (; has_work(); ++turns) {
@@ -49,7 +49,7 @@ struct Fixture : test::EngineFixture {
 
 const amqp::Table to_fanout{{"x-dead-letter-exchange", "f"}, {"x-max-length", 0}};
 
-// Queues that keep nothing, and give all they get to all of them.
+// Queues that keep nothing, and pass everything they get to all of them.
 struct Hydra : Fixture {
   Hydra() {
     exchange("f", engine::ExchangeType::fanout);
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "a fanout to 10,000 dead-letter queues is not cut") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "what is copied again and again is cut, wherever it waits in between") {
-  // Each copy goes on to forty queues that keep it for a second: 40, 1,560, 59,280, 2,193,360.
+  // Each copy goes to forty queues that keep it for a second: 40, 1,560, 59,280, 2,193,360 copies.
   exchange("f", engine::ExchangeType::fanout);
   const amqp::Table slow{{"x-dead-letter-exchange", "f"}, {"x-message-ttl", 1000}};
   for (int i = 0; i < 40; ++i) {

@@ -164,7 +164,7 @@ TEST_CASE_FIXTURE(Fixture, "delivery tags: unknown and repeated ones are refused
   TestChannel& a = channel();
   CHECK(a.settle(1) == 406);
   CHECK(a.settle(0) == 406);
-  CHECK(a.settle(0, true) == 0);  // all of nothing
+  CHECK(a.settle(0, true) == 0);  // none are left
   a.consume("q");
   publish_all("q", "12345");
   CHECK(a.settle(2) == 0);
@@ -221,8 +221,8 @@ TEST_CASE_FIXTURE(Fixture, "exclusive consumers") {
   CHECK(static_cast<int>(a.channel.consume("q", {.tag = "d", .exclusive = true}).code) == 403);
 }
 
-// Random channels, consumers and settlements: no message is lost or doubled, and each consumer gets
-// what it gets in order.
+// Channels, consumers and settlements are random. No message is lost or duplicated, and each
+// consumer gets its messages in order.
 TEST_CASE_FIXTURE(Fixture, "random work keeps every message") {
   for (unsigned seed = 1; seed <= 50; ++seed) {
     std::mt19937 random(seed);

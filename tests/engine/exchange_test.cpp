@@ -99,13 +99,13 @@ TEST_CASE_FIXTURE(Fixture, "who goes takes the bindings along, to it and from it
 
 TEST_CASE_FIXTURE(test::EngineFixture, "an exchange takes so much of what makes matches long") {
   declare("q");
-  // A table of as many headers as it may have, all different from binding to binding.
+  // The table has as many headers as it may have, different in each binding.
   const std::size_t headers_count = 10'000;
   const auto arguments = [&](std::size_t i) {
     std::string table;
     for (std::size_t header = 0; header < headers_count; ++header) {
       const std::string name = std::to_string(header);
-      // A short string, and a signed octet.
+      // A field is a short string and a signed octet.
       table += static_cast<char>(name.size()) + name + 'b' + static_cast<char>(i);
     }
     return table;
@@ -118,7 +118,8 @@ TEST_CASE_FIXTURE(test::EngineFixture, "an exchange takes so much of what makes 
   const engine::Error error = engine.bind(more, 0);
   CHECK(static_cast<int>(error.code) == 406);
   CHECK(error.text.find("amq.headers") != std::string::npos);
-  // What is there is no news, another exchange has room, and so has this one when one has gone.
+  // A binding that is there already needs no room. Another exchange has room, and so has this one
+  // when a binding was removed.
   more.arguments = arguments(0);
   CHECK_FALSE(engine.bind(more, 0));
   bind("amq.match", "q", "", arguments(fitting));

@@ -43,7 +43,8 @@ TEST_CASE("only ids with that very hash are asked about") {
 }
 
 TEST_CASE("as a map does it, with few hashes and with many") {
-  // Of the few, many are at the end of the table, so that probing goes round.
+  // With few hashes, many of them are at the end of the table, so probing continues at its
+  // beginning.
   for (const std::uint32_t hash_mask : {0x3u, 0x8000'000Fu, 0xFFFF'FFFFu}) {
     for (unsigned seed = 1; seed <= 20; ++seed) {
       std::mt19937 random(seed);
@@ -52,7 +53,7 @@ TEST_CASE("as a map does it, with few hashes and with many") {
       for (unsigned round = 0; round < 2000; ++round) {
         const auto id = static_cast<FlatIndex::Id>(1 + random() % 200);
         const auto held = hashes.find(id);
-        // More come than go, then the other way round.
+        // First more entries are added than removed, then the reverse.
         const bool wanted = random() % 4 < (round / 500 % 2 == 0 ? 3u : 1u);
         if (held == hashes.end() && wanted) {
           const std::uint32_t hash = static_cast<std::uint32_t>(random()) & hash_mask;

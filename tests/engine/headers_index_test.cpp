@@ -17,7 +17,7 @@ using engine::TableField;
 
 namespace {
 
-// Names and values; an empty value asks for the name alone.
+// Names and values. An empty value matches every value.
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
 struct Asked {
@@ -35,7 +35,7 @@ std::vector<TableField> table(const Fields& fields) {
   return table;
 }
 
-// Says the same in the plainest way.
+// Does the same as the index, in the simplest way.
 bool matches(const Asked& asked, const Fields& headers) {
   const auto has = [&](const auto& wanted) {
     return std::ranges::any_of(headers, [&](const auto& header) {
@@ -47,7 +47,7 @@ bool matches(const Asked& asked, const Fields& headers) {
                    : std::ranges::all_of(asked.wanted, has);
 }
 
-// What bindings ask for, one binding each.
+// What bindings ask for: one binding for each rule.
 class Rules {
  public:
   void add(const Asked& asked) {
@@ -169,7 +169,7 @@ TEST_CASE("those that ask for the same share a rule, in any order and twice") {
   CHECK(rules.found({{"b", "i2"}, {"a", "i1"}}).size() == 3);
 }
 
-// Steps are rules and conditions looked at.
+// A step is one rule or condition that is checked.
 TEST_CASE("a match costs those that can match") {
   Rules rules;
   for (int i = 0; i < 10'000; ++i) {
@@ -193,7 +193,7 @@ TEST_CASE("a message of many headers costs an index of few conditions no more th
     many.add({false, {headers.back()}});
   }
   CHECK(many.found(headers).size() == 10'000);
-  // Another exchange of the same vhost.
+  // The few rules belong to another exchange of the same vhost.
   engine::HeadersIndex few(engine::TextHash(1), many.conditions);
   const auto place = few.place({false, table({{"h7", "i1"}})});
   engine::Binding binding;

@@ -1,5 +1,5 @@
-// What takes longer than one call may: no call does more than a bounded amount of it, and meanwhile
-// nobody sees what is half done.
+// Work that takes longer than one call may: each call does a bounded part of it, and nobody sees
+// the half that is done.
 #include <doctest/doctest.h>
 
 #include <memory>
@@ -41,7 +41,7 @@ TEST_CASE_FIXTURE(Fixture, "a channel that closes with many messages gives them 
   victim->take();
   heir.consume("q");
   CHECK(spent_on([&] { victim.reset(); }) < call_units_max);
-  // A later message does not overtake those that are on their way, nor does it come by basic.get.
+  // A later message does not overtake those that are on their way, and basic.get does not get it.
   publish_numbers("q", many, 1);
   CHECK(heir.take() == "");
   CHECK(TestChannel(engine, 3).get("q") == "nothing");

@@ -20,7 +20,7 @@ using engine::Router;
 
 namespace {
 
-// Exchanges and queues, and what a router finds among them.
+// Exchanges and queues, and a router that finds the queues of a message.
 struct Fixture : test::EngineFixture {
   engine::MemoryUse memory;
   engine::ExchangeContext context{engine::TextHash(1), memory};
@@ -48,7 +48,7 @@ struct Fixture : test::EngineFixture {
     const auto headers = engine::HeadersMatch::from_arguments(reader, arguments);
     REQUIRE(get(from).bind(std::move(binding), *headers));
   }
-  // The names of the queues; false in `complete` if some are missing.
+  // Returns the names of the queues. `complete` is false if some are missing.
   std::multiset<std::string> route(const std::string& from, const std::vector<std::string>& keys,
                                    std::string_view headers = {}) {
     const std::vector<std::string_view> views(keys.begin(), keys.end());
@@ -121,7 +121,7 @@ TEST_CASE_FIXTURE(Fixture, "thousands of keys through thousands of exchanges com
   std::vector<std::string> keys{"first"};
   for (int i = 0; i < 3000; ++i)
     keys.push_back("k" + text(i));
-  // By its own key it goes everywhere.
+  // The message goes everywhere with its own key.
   CHECK(route("0", keys).size() == 1);
   CHECK_FALSE(complete);
   CHECK(router.steps() < Router::steps_max + 10'000);
@@ -161,7 +161,7 @@ TEST_CASE_FIXTURE(test::EngineFixture, "what routing has done is charged to the 
   CHECK(engine.work().spent() - before >= 5000 / Router::steps_per_unit);
 }
 
-// Any graph of exchanges of all types, with alternates and circles, against a plain search.
+// Compares any graph of exchanges of all types, with alternates and circles, with a simple search.
 TEST_CASE_FIXTURE(Fixture, "a message comes to the queues that a plain search finds") {
   const auto has_key = [](ExchangeType type, const std::string& bound, const std::string& key) {
     return type == ExchangeType::fanout || bound == key ||

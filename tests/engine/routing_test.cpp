@@ -1,4 +1,4 @@
-// Which queues a message comes to: by several keys, through exchanges, by the alternate one.
+// Which queues a message comes to: by several keys, through exchanges, and by alternate exchanges.
 #include <doctest/doctest.h>
 
 #include <haypile/amqp/table.hpp>
@@ -12,7 +12,7 @@ using engine::ExchangeType;
 namespace {
 
 struct Fixture : test::EngineFixture {
-  // An exchange whose alternate has that name.
+  // Declares an exchange with this alternate exchange.
   void with_alternate(const std::string& name, const std::string& alternate,
                       ExchangeType type = ExchangeType::direct, bool internal = false) {
     const amqp::Table arguments{{"alternate-exchange", alternate}};
@@ -30,7 +30,7 @@ struct Fixture : test::EngineFixture {
     REQUIRE_FALSE(result.error);
     return result.queue_count;
   }
-  // How many messages are in the queue, which is empty afterwards.
+  // Empties the queue and returns how many messages it had.
   std::size_t drain(const std::string& queue) {
     engine::Purge purge;
     REQUIRE_FALSE(engine.purge_queue(queue, 0, purge));
@@ -55,7 +55,7 @@ TEST_CASE_FIXTURE(Fixture, "the alternate exchange gets what no binding matches"
     CHECK(drain("strays") == 1);
     bind(name, "bound", "k",
          type == ExchangeType::headers ? std::string(nothing_matches.bytes()) : "");
-    // A fanout exchange takes no notice of keys.
+    // A fanout exchange ignores keys.
     CHECK(publish(name, "other") == 1);
     CHECK(drain("strays") == (type == ExchangeType::fanout ? 0 : 1));
   }
@@ -71,7 +71,7 @@ TEST_CASE_FIXTURE(Fixture, "alternate exchanges in a chain, and in a circle") {
   CHECK(publish("a", "k") == 1);
   CHECK(publish("b", "k") == 1);
   CHECK(publish("a", "other") == 0);
-  // The first that knows the key keeps the message.
+  // The first exchange that has a binding for the key keeps the message.
   declare("r");
   bind("b", "r", "k");
   CHECK(publish("a", "k") == 1);
@@ -126,7 +126,7 @@ TEST_CASE_FIXTURE(Fixture,
   bind_exchange("e", "nowhere", "k");
   CHECK(publish("e", "k") == 0);
   CHECK(publish("e", "other") == 1);
-  // Neither does it once that has been passed already.
+  // An alternate exchange that the message has already passed gets nothing.
   bind_exchange("nowhere", "e", "k");
   CHECK(publish("e", "k") == 0);
 }

@@ -35,7 +35,8 @@ TEST_CASE("every byte counts, wherever it stands, and so does the length") {
   CHECK(of_zeroes.size() == 71);
 }
 
-// Numbered names, as clients choose them, fall evenly on the lowest bits, by which tables place.
+// Clients often use numbered names. Their hashes must be even in the lowest bits, which choose the
+// place in a table.
 TEST_CASE("names that differ little spread over a table") {
   constexpr std::size_t places = 1024;
   for (const std::uint64_t seed : {0, 1, 2}) {

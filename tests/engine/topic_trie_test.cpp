@@ -26,8 +26,8 @@ std::vector<std::string> words_of(const std::string& text) {
   }
 }
 
-// Says the same in the plainest way: matches[i][j], the first i words of the pattern and the first
-// j words of the key.
+// Does the same as the trie, in the simplest way: matches[i][j] is for the first i words of the
+// pattern and the first j words of the key.
 bool matches(const std::string& pattern_text, const std::string& key_text) {
   const auto pattern = words_of(pattern_text);
   const auto key = words_of(key_text);
@@ -47,7 +47,7 @@ bool matches(const std::string& pattern_text, const std::string& key_text) {
   return matches[pattern.size()][key.size()];
 }
 
-// Patterns by name, one binding each.
+// Patterns by name, with one binding each.
 class Patterns {
  public:
   void add(const std::string& pattern) {
@@ -69,7 +69,7 @@ class Patterns {
   bool contains(const std::string& pattern) const { return bindings_.contains(pattern); }
   std::size_t size() const { return bindings_.size(); }
 
-  // Sorted; a pattern that is found twice is there twice.
+  // The sorted result. A pattern that is found twice is in it twice.
   std::vector<std::string> found(const std::string& key) {
     trie.begin_match(false);
     steps = trie.match(key);
@@ -100,7 +100,7 @@ class Patterns {
   }
 
   engine::TopicTrie trie;
-  std::uint64_t steps = 0;  // of the last match
+  std::uint64_t steps = 0;  // the last match's
 
  private:
   std::map<std::string, engine::Binding> bindings_;
@@ -276,7 +276,8 @@ TEST_CASE("a place stays, whatever other patterns come and go") {
   CHECK(trie.node_count() == 2);
 }
 
-// Each would take longer than the universe if ways through a pattern were tried one by one.
+// Each of these would take longer than the age of the universe if the ways through a pattern were
+// tried one by one.
 TEST_CASE("patterns made to be slow are not") {
   Patterns patterns;
   patterns.add(repeat("#.a", 60) + ".b");
@@ -290,7 +291,7 @@ TEST_CASE("patterns made to be slow are not") {
 
 namespace {
 
-// All patterns of `count` words out of two, followed by `rest`.
+// Adds all patterns of `count` words from `words`, followed by `rest`.
 void add_all(Patterns& patterns, const Names& words, int count, const std::string& rest,
              const std::string& before = {}) {
   if (count == 0) return patterns.add(before + rest);
@@ -300,7 +301,7 @@ void add_all(Patterns& patterns, const Names& words, int count, const std::strin
 
 }  // namespace
 
-// What is counted is nodes looked at, so that the test does not depend on the machine.
+// The test counts the visited nodes, so that it does not depend on the machine.
 TEST_CASE("a match looks at no node twice, whatever the patterns and the words of the key") {
   const Names rests{"#.z", "#.z.#", "#.y.#.z", "*.#.z.*.z", "#.{y}.#.z.#.y"};
   const Names keys{repeat("a", 10) + ".z", repeat("a", 10) + "." + repeat("z", 100),

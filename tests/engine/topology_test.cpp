@@ -139,7 +139,7 @@ TEST_CASE_FIXTURE(Fixture, "deleting: missing, in use, not empty, with consumers
   CHECK(count == 1);
   CHECK(channel.cancelled == "c");
   CHECK(engine.queue_count() == 0);
-  // What was delivered can still be settled, into the void.
+  // What was delivered can still be settled, without an effect.
   CHECK(channel.settle(1, false, engine::Settlement::requeue) == 0);
   engine::Purge purge;
   CHECK(static_cast<int>(engine.purge_queue("q", 0, purge).code) == 404);
@@ -203,7 +203,7 @@ TEST_CASE_FIXTURE(Fixture, "an exclusive queue is for its connection, and goes w
   CHECK(static_cast<int>(engine.find_queue("mine", 2, queue).code) == 405);
   CHECK(static_cast<int>(engine.declare_queue(definition("mine", true), 2, 2, queue).code) == 405);
   CHECK_FALSE(engine.find_queue("mine", 1, queue));
-  CHECK(journal.end() == 0);  // nothing of it is durable
+  CHECK(journal.end() == 0);  // nothing is durable
   engine.connection_closed(2);
   CHECK(engine.queue_count() == 1);
   engine.connection_closed(1);

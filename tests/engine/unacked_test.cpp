@@ -1,4 +1,4 @@
-// A walk over what is unacked, in steps.
+// A walk over unacked messages, in steps.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -17,10 +17,10 @@ namespace {
 
 using Places = std::vector<std::uint64_t>;
 
-// Entries without messages: their places are what is visited.
+// Entries without messages; each is identified by its place.
 struct WalkFixture : test::EngineFixture {
   void add(std::uint64_t place) { unacked.add({.place = place}, queue, nullptr); }
-  // So many of them.
+  // Visits the next `count` entries.
   Places walk(std::size_t count) {
     Places places;
     const std::uint64_t tag = unacked.walk_on([&](const UnackedMessage& message) {

@@ -1,4 +1,5 @@
-// Queues and exchanges with many bindings go at once, and their bindings in turns that nobody sees.
+// Queues and exchanges with many bindings are deleted at once, and their bindings in turns that
+// nobody sees.
 #include <doctest/doctest.h>
 
 #include <haypile/amqp/table.hpp>
@@ -97,7 +98,7 @@ TEST_CASE_FIXTURE(Fixture, "a new queue of the name has no bindings but its own"
     return count;
   };
   CHECK(publish_all() == 0);
-  // There is nothing to unbind, nor is it told to be there.
+  // There is nothing to unbind, and no binding is reported.
   const engine::LogPosition end = journal.end();
   REQUIRE_FALSE(engine.unbind({"x", DestinationKind::queue, "q", key(0), ""}, 0));
   CHECK(journal.end() == end);
@@ -127,7 +128,7 @@ TEST_CASE_FIXTURE(Fixture,
   check_short([&] { delete_exchange("x"); });
   CHECK_FALSE(has_exchange("x"));
   CHECK(publish("source", key(1)) == 0);
-  // Another one of the name, and with the bindings that the old one had.
+  // A new exchange has the same name, and bindings that the old one had.
   exchange("x", ExchangeType::fanout);
   CHECK(publish("x", key(1)) == 0);
   CHECK(publish("source", key(1)) == 0);

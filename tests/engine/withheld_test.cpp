@@ -1,4 +1,4 @@
-// Messages that some clients cannot be sent: their properties are larger than a frame of theirs.
+// Messages that some clients cannot be sent, because the properties are larger than their frames.
 #include <doctest/doctest.h>
 
 #include <memory>
@@ -64,7 +64,7 @@ struct Fixture : test::EngineFixture {
          .headers = {}});
     REQUIRE_FALSE(result.error);
   }
-  // A client that cannot be sent what is next comes and goes.
+  // A client tries to get the next message, which it cannot be sent, and disconnects.
   void withhold() {
     TestChannel client(engine, 0);
     client.channel.set_properties_max(small);
@@ -196,7 +196,7 @@ TEST_CASE_FIXTURE(Fixture, "a delivery that was refused is no try") {
     REQUIRE_FALSE(wide.channel.get("q", false, result));
     CHECK(result.found);
     CHECK(result.delivery_count == static_cast<std::uint32_t>(i));
-    if (i == 1) break;  // twice it has come back
+    if (i == 1) break;  // it has come back twice
   }
   CHECK(channel(5000).get("q") == "nothing");
 }
@@ -303,7 +303,7 @@ TEST_CASE_FIXTURE(Fixture, "while messages come back nothing that is withheld is
   }
   publish("large", 5000);
   withhold();
-  getter.channel.requeue_all();  // takes turns
+  getter.channel.requeue_all();  // this takes turns
   TestChannel& wide = consumer(5000);
   CHECK(wide.take() == "");
   while (engine.next_deadline() <= start)
@@ -357,7 +357,7 @@ TEST_CASE_FIXTURE(Fixture, "very many that are refused at once take turns") {
     publish("m");
     getter.get("q");
   }
-  getter.channel.requeue_all();  // takes turns, in which the queue gives nothing out
+  getter.channel.requeue_all();  // this takes turns, in which the queue delivers nothing
   for (std::size_t i = 0; i < count; ++i) {
     publish("large", 5000);
     consumer(small);

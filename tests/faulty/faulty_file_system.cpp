@@ -28,7 +28,7 @@ bool is_one_of(const Names& names, std::string_view name) {
   return false;
 }
 
-// The part of `text` before the separator; `text` is what comes behind it.
+// Returns the part of `text` before the separator; `text` becomes what follows the separator.
 std::string_view take(std::string_view& text, char separator) {
   const std::size_t end = std::min(text.find(separator), text.size());
   const std::string_view part = text.substr(0, end);
@@ -97,7 +97,7 @@ class FaultyFile final : public log::File {
     files_.perform("sync", files_.path_of(*this), [&] { file_->sync(); });
   }
 
-  std::string path;  // guarded by the file system
+  std::string path;  // protected by the file system's mutex
 
  private:
   FaultyFileSystem& files_;
@@ -152,7 +152,7 @@ bool FaultyFileSystem::exists(const std::string& path) {
   return files_.exists(path);
 }
 
-// Neither can be pretended: there has to be a file.
+// Opening cannot be skipped, because the caller needs a file.
 std::unique_ptr<log::File> FaultyFileSystem::open(const std::string& path) {
   std::unique_ptr<log::File> file;
   perform("open", path, [&] { file = files_.open(path); });

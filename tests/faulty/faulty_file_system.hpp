@@ -1,6 +1,6 @@
-// A file system that fails, or kills the process, at a point that has a name.
+// A file system that fails, or kills the process, at a point with a name.
 //
-// The environment variable HAYPILE_FAULTS lists faults, with commas between them:
+// The environment variable HAYPILE_FAULTS is a list of faults, with commas between them:
 //
 //   ACTION:OPERATION:PART:N     the N-th time (from 1) that OPERATION is asked for a path with PART
 //                               in it; a rename counts if either of its two paths has it
@@ -14,7 +14,8 @@
 //                           how a test shows that it would notice
 //   OPERATION   write, read, sync, open, create, allocate, rename, remove or sync_directory
 //
-// A fault happens once: whoever tries again succeeds. It is reported on standard error.
+// A fault happens once: when the operation is tried again, it succeeds. It is reported on standard
+// error.
 #pragma once
 
 #include <atomic>
@@ -40,15 +41,15 @@ struct Fault {
   std::atomic<std::uint64_t> seen{0};
 };
 
-// Empty for an empty text; throws std::invalid_argument.
+// Returns an empty list for an empty text. Throws std::invalid_argument.
 std::deque<Fault> parse_faults(std::string_view text);
 
 class FaultyFile;
 
-// In front of another one. Calls may come from several threads.
+// Calls another file system, and makes faults happen. May be called from several threads.
 class FaultyFileSystem final : public log::FileSystem {
  public:
-  // `files` outlives it.
+  // `files` must outlive this object.
   FaultyFileSystem(log::FileSystem& files, std::deque<Fault> faults);
 
   void create_directory(const std::string& path) override;
@@ -61,10 +62,10 @@ class FaultyFileSystem final : public log::FileSystem {
   void sync_directory(const std::string& path) override;
   std::uint64_t free_bytes(const std::string& path) override { return files_.free_bytes(path); }
 
-  // Calls `action`, or does what a fault wants in its place. `half` is for torn writes.
+  // Calls `action`, or does what a fault says instead. `half` is for torn writes.
   void perform(std::string_view operation, const std::string& path,
                const std::function<void()>& action, const std::function<void()>& half = {});
-  // Files keep the names under which they are known now.
+  // Open files, which are known by their current name.
   void add(FaultyFile& file);
   void remove(FaultyFile& file);
   std::string path_of(const FaultyFile& file);
@@ -72,7 +73,7 @@ class FaultyFileSystem final : public log::FileSystem {
  private:
   log::FileSystem& files_;
   std::deque<Fault> faults_;
-  std::mutex mutex_;  // for the files that are open
+  std::mutex mutex_;  // protects open_ and the files' paths
   std::set<FaultyFile*> open_;
 };
 

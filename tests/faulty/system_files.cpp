@@ -1,4 +1,5 @@
-// What makes haypiled of the tests a haypiled_faulty: this definition comes before the library's.
+// Makes a haypiled_faulty of the test's haypiled: the linker finds this definition before the
+// library's.
 #include <cstdlib>
 
 #include "faulty/faulty_file_system.hpp"

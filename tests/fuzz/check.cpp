@@ -1,5 +1,5 @@
-// An inspection of a log that somebody has changed: it comes to its end whatever stands there, and
-// lists whatever keeps a start, or a reader of the queues, from going on.
+// Inspects a log that was changed. The inspection ends whatever the files contain, and lists
+// everything that stops a start or a reader of the queues.
 //
 // Input: whether checksums are made to fit again; a program that makes a log (log_program.hpp);
 // changes to its files (log_damage.hpp).

@@ -1,5 +1,5 @@
-// The client library's protocol and a broker that says anything: the client answers in frames, goes
-// by the same rules however the bytes are cut, and what it hands to its user is well-formed.
+// The client library's protocol with a broker that sends anything. The client answers in frames,
+// behaves in the same way however the bytes are cut, and gives its user only well-formed values.
 //
 // Input: flags, a seed for the pieces, what the broker sends.
 #include <string>
@@ -17,10 +17,10 @@ using fuzz::expect;
 using State = Protocol::State;
 
 enum Flag : std::uint8_t {
-  logged_in = 1,        // the handshake has been played, and channels 1 to 3 are open
+  logged_in = 1,        // the handshake is done, and channels 1 to 3 are open
   channel_closing = 2,  // channel 3 waits for its close-ok
   connection_closing = 4,
-  unlimited = 8,  // the user's options ask for as little as they can
+  unlimited = 8,  // the options set no limits, and no heartbeat
 };
 
 constexpr std::uint64_t message_size_max = 1u << 20;
@@ -87,18 +87,18 @@ class Broker {
 
   void send_bytes(std::string_view bytes) {
     pending_ += bytes;
-    // A buffer of its own: what is read beyond it is found.
+    // An exact copy lets a sanitizer find reads beyond the end.
     const std::string offered = pending_;
     const std::size_t used = protocol_.receive(offered);
     expect(used <= pending_.size(), "no more is used than there is");
     pending_.erase(0, used);
     expect(pending_.size() < 131072, "the rest is part of a frame");
-    // A connection that is closed has no rest.
+    // A closed connection has no rest.
     if (protocol_.state() == State::closed) {
       expect(pending_.empty() && (bytes.empty() || used != 0), "the end leaves nothing");
     }
   }
-  // All that a user may see, and what was answered.
+  // Everything that a user can see, and what was answered.
   std::string outcome() {
     std::string text = std::to_string(static_cast<int>(protocol_.state())) +
                        (protocol_.blocked() ? "b" : "") + pending_;

@@ -1,7 +1,7 @@
-// Mutates what a peer sends as what it is: frames. Bytes changed at random mostly break a length,
-// and nothing behind it is looked at any more.
+// Mutates what a peer sends frame by frame. Random changes of bytes usually break a length, and
+// then nothing behind it is read any more.
 //
-// For inputs that begin with two bytes for the target, followed by what is sent.
+// The input must begin with two bytes for the target, followed by what is sent.
 #include <array>
 #include <cstring>
 #include <string>
@@ -31,7 +31,7 @@ struct OwnedFrame {
 struct Conversation {
   std::string start;  // a protocol header
   std::vector<OwnedFrame> frames;
-  std::string rest;  // from the first byte on that begins no frame
+  std::string rest;  // the bytes from the first one that begins no frame
 };
 
 Conversation parse(std::string_view bytes) {
@@ -66,7 +66,7 @@ constexpr std::string_view names[] = {"",     "a",         "t",          "levels
                                       "#.x",  "k.x.y",     "e",          "new1",
                                       "new2", "amq.topic", "amq.direct", "amq.rabbitmq.reply-to"};
 
-// Sets the fields of a method to what makes sense now and then.
+// Sets the fields of a method to values that are sometimes useful.
 class FieldChooser {
  public:
   explicit FieldChooser(fuzz::Random& random) : random_(random) {}
@@ -119,7 +119,7 @@ std::string properties(fuzz::Random& random) {
   return raw;
 }
 
-// A method, and its content if it has one, on a channel that may be open.
+// Inserts a method, with content if it has any, on a channel that may be open.
 void insert_method(Conversation& conversation, fuzz::Random& random) {
   amqp::Method method = method_at(random.below(std::variant_size_v<amqp::Method>));
   const auto channel = static_cast<std::uint16_t>(random.below(4));
@@ -201,7 +201,7 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
   return put(std::string(view(data, prefix_size)) + encode(conversation), data, max_size);
 }
 
-// The beginning of one conversation, and the end of another.
+// Joins the beginning of one conversation and the end of another.
 extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* data1, std::size_t size1,
                                                  const std::uint8_t* data2, std::size_t size2,
                                                  std::uint8_t* out, std::size_t out_size_max,

@@ -1,5 +1,4 @@
-// Frames in pieces, and the messages in them: what comes out does not depend on how the bytes are
-// cut.
+// Frames in pieces, and the messages in them: the result does not depend on how the bytes are cut.
 //
 // Input: a frame_max, a seed for the pieces, bytes.
 #include <string>
@@ -26,7 +25,7 @@ void add(std::string& text, std::string_view part) {
   text += part;
 }
 
-// Puts messages together as a session does, and notes them.
+// Assembles messages as a session does, and records them.
 class Messages {
  public:
   void take(const amqp::Frame& frame) {
@@ -67,7 +66,7 @@ class Messages {
                                         content_.raw_properties(), std::string_view(body_)}) {
       add(text_, part);
     }
-    // In frames of another size it is the same.
+    // The message must be the same in frames of another size.
     std::string frames;
     amqp::append_body_frames(frames, 1, body_, 8 + 1 + frame_size_++ % 40);
     std::string body;
@@ -88,7 +87,7 @@ class Messages {
 };
 
 struct Outcome {
-  std::string frames;  // all of them, written anew
+  std::string frames;  // all frames, written again
   std::string messages;
   FrameStatus last = FrameStatus::incomplete;
   std::string rest;
@@ -140,7 +139,7 @@ class Receiver {
 Outcome run(std::string_view bytes, std::uint32_t frame_max, std::uint8_t seed) {
   Receiver receiver(frame_max);
   for (fuzz::Pieces pieces(bytes, seed); !pieces.empty();) {
-    // A copy of its own: what is read beyond it is found.
+    // An exact copy lets a sanitizer find reads beyond the end.
     const std::string piece(pieces.next());
     receiver.receive(piece);
   }

@@ -1,4 +1,4 @@
-// What somebody, or a disk, does to the files of a log, as an input tells it.
+// Damages the files of a log as an input says: what a user, or a disk, may do to them.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace haypile::fuzz {
 
 class LogDamage {
  public:
-  // `may_repair`: whether checksums are made to fit again.
+  // `may_repair`: whether checksums are corrected after a change.
   LogDamage(test::MemFileSystem& files, Input& input, bool may_repair)
       : files_(files), input_(input), may_repair_(may_repair) {}
 
@@ -26,7 +26,7 @@ class LogDamage {
       const std::string path = paths[input_.below(paths.size())];
       const std::uint8_t choice = input_.byte();
       change(choice % 16, path);
-      // Now and then damage is left as it is.
+      // Sometimes the damage is left without correcting the checksums.
       if (choice < 240 && files_.exists(path)) repair(path);
     }
   }
@@ -45,13 +45,13 @@ class LogDamage {
     if (const FileKind* kind = kind_of(name)) kind->repair(name, bytes);
     files_.put(path, bytes);
   }
-  // A field of the file or of a batch in it, or any place.
+  // Returns the offset of a field of the file or of a batch, or any offset.
   std::size_t place(const std::string& path, const std::string& bytes) {
     const std::uint8_t choice = input_.byte();
     const FileKind* kind = kind_of(name_of(path));
     if (!kind || choice % 4 == 0) return input_.number(2);
     if (choice % 4 == 1) return kind->fields[(choice / 4) % kind->fields.size()];
-    // Of the bytes that are in use, front or back.
+    // Counts from the end of the used bytes, or from a batch.
     const std::size_t used = bytes.find_last_not_of('\0') + 1;
     const std::size_t distance = input_.byte();
     if (choice % 4 == 2) return used > distance ? used - distance : used;
@@ -73,7 +73,7 @@ class LogDamage {
         break;
       case 2:
         return rename(path, bytes);
-      case 3: {  // something of another file, or all of it
+      case 3: {  // takes a part of another file, or all of it
         const std::vector<std::string> paths = files_.paths();
         const std::string& other = files_.bytes(paths[input_.below(paths.size())]);
         const std::size_t from = input_.number(2);
@@ -81,7 +81,7 @@ class LogDamage {
         if (from < other.size()) overwrite(bytes, to, other.substr(from, 1 + input_.number(2)));
         break;
       }
-      case 4: {  // the records of a batch, anew
+      case 4: {  // writes other records into a batch
         rewrite_batch(path, bytes);
         break;
       }
@@ -128,13 +128,13 @@ class LogDamage {
     }
     files_.put(path, bytes);
   }
-  // What only a file system can do to a file.
+  // Does what only a file system can do to a file.
   void trick(const std::string& path) {
     const std::uint8_t choice = input_.byte();
     if (choice % 2 == 0) return files_.make_unreadable(path);
     files_.make_sparse(path, std::uint64_t{1} << (10 + choice % 50));
   }
-  // A batch of other records in the place of one; what comes behind it moves, or is overwritten.
+  // Replaces a batch by one with other records; what follows it is moved or overwritten.
   void rewrite_batch(const std::string& path, std::string& bytes) {
     std::vector<std::pair<std::size_t, std::size_t>> batches;
     each_batch(bytes, [&](std::size_t at, std::size_t size) { batches.push_back({at, size}); });

@@ -1,5 +1,5 @@
-// The files of a log, for whoever damages them: which kinds there are, and how the checksums of
-// each are made to fit again, so that reading does not end with the first of them.
+// The files of a log, for damaging them: which kinds there are, and how the checksums of each are
+// corrected, so that reading does not end with the first of them.
 #pragma once
 
 #include <cstring>
@@ -17,8 +17,8 @@ namespace haypile::fuzz {
 
 inline constexpr log::DirectoryId directory_id{7, 1, 2,  3,  4,  5,  6,  7,
                                                8, 9, 10, 11, 12, 13, 14, 15};
-// A size that is written into a header decides what is allocated later: none is larger, or the
-// header's checksum is left wrong.
+// A size in a header decides what is allocated later. If it is larger than this, the header's
+// checksum is left wrong.
 inline constexpr std::uint32_t segment_size_max = 1u << 16;
 
 inline void set_u32(std::string& bytes, std::size_t at, std::uint32_t value) {
@@ -31,7 +31,7 @@ inline std::uint64_t sum(std::string_view bytes, std::uint64_t seed) {
   return log::checksum(bytes, directory_id, seed);
 }
 
-// Calls visit(offset, records_size) for each batch in a segment, as far as sizes lead on.
+// Calls visit(offset, records_size) for each batch in a segment, as far as the sizes are valid.
 template <class Visit>
 void each_batch(const std::string& bytes, Visit visit) {
   std::size_t at = log::segment_header_size;
@@ -96,13 +96,13 @@ inline void repair_newest(const std::string&, std::string& bytes) {
 
 struct FileKind {
   bool (*has)(std::string_view name);
-  // The name is the file's own, without its directory.
+  // `name` is the file's own name, without its directory.
   void (*repair)(const std::string& name, std::string& bytes);
-  // Where in a file of this kind fields are that are worth a change.
+  // Offsets of fields in a file of this kind that are worth changing.
   std::vector<std::size_t> fields;
 };
 
-// A further kind of file is a further line here.
+// Add a line for each new kind of file.
 inline const FileKind file_kinds[] = {
     {[](std::string_view name) { return log::segment_number(name).has_value(); },
      repair_segment,
@@ -118,7 +118,7 @@ inline const FileKind file_kinds[] = {
      {0, 8, 32, 4096, 4104, 4128}},
 };
 
-// Null: a file that the log does not read.
+// Returns null for a file that the log does not read.
 inline const FileKind* kind_of(std::string_view name) {
   for (const FileKind& kind : file_kinds) {
     if (kind.has(name)) return &kind;

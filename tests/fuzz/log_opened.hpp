@@ -1,4 +1,4 @@
-// A start with what is there.
+// Starts a log with the files that are there.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ struct Opened {
   log::RecoveryReport report;
 };
 
-// Null: refused.
+// Returns null if the start is refused.
 inline std::unique_ptr<Opened> open(test::MemFileSystem& files,
                                     const std::string& path = directory) {
   auto opened = std::make_unique<Opened>();

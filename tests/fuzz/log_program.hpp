@@ -1,4 +1,4 @@
-// What a vhost does to its log, as an input tells it: always what a Journal may be asked.
+// Does with a log what a vhost does, as an input says: only what a Journal allows.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ namespace haypile::fuzz {
 
 inline constexpr const char* directory = "log";
 
-// Which queues hold which messages, as bodies.
+// The bodies of messages, and the queues that hold them.
 using Holdings = std::map<engine::LogPosition, std::pair<std::string, std::set<engine::QueueId>>>;
 
 inline Holdings holdings_of(const test::Recovered& recovered) {
@@ -40,7 +40,7 @@ class LogProgram {
  public:
   explicit LogProgram(test::MemFileSystem& files) : files_(files) {}
 
-  // Runs until the input says "end", or is at its end; what the log holds is durable then.
+  // Runs until the input says "end", or has ended. Everything that the log holds is durable then.
   void run(Input& input) {
     options_.segment_size = 4096u + 1024u * static_cast<std::uint32_t>(input.byte() % 8);
     options_.threaded = false;
@@ -83,7 +83,7 @@ class LogProgram {
     log_->flush();
     log_->step();
   }
-  // What the log counts is what it has. Not while a group or a move is open.
+  // Checks that the log's counters are right. Do not call it while a group or a move is open.
   void check() const {
     const char* broken = log_->broken_invariant();
     expect(!broken, broken ? broken : "the log's books agree");
@@ -97,7 +97,7 @@ class LogProgram {
     in_group_ = false;
   }
   void act(std::uint8_t op, Input& input) {
-    // Definitions, and what comes with the end of the log, are not for groups.
+    // Definitions, and what ends the log, are not allowed in groups.
     if (in_group_ && op >= 8) return end_group();
     switch (op) {
       case 0:
@@ -159,7 +159,7 @@ class LogProgram {
       if (targets.empty() || (mask >> (queue % 8) & 1) != 0) targets.push_back(queue);
     }
     const std::uint8_t size = input.byte();
-    // No two bodies are alike, nor has one the other in it.
+    // All bodies differ, and none contains another one.
     std::string body = "#" + std::to_string(++last_body_) + "#";
     body.append(size < 200 ? size : (size - 199) * std::size_t{150}, 'b');
     const engine::TimeMs time = mask % 3 == 0 ? 1'700'000'000'000 + mask : 0;
@@ -175,12 +175,12 @@ class LogProgram {
     const auto stored = stored_.find({queue, position});
     return {queue, position, stored == stored_.end() ? 0 : stored->second};
   }
-  // All that is durable leaves the log, and stays in memory.
+  // Moves everything that is durable out of the log; it stays in memory.
   void move() {
     if (move_some(std::numeric_limits<std::size_t>::max())) log_->end_move();
     sync();
   }
-  // The first portion of a move. False if there is nothing to move.
+  // Moves the first portion. Returns false if there is nothing to move.
   bool move_some(std::size_t copies_left) {
     const engine::LogPosition boundary = log_->move_boundary(true);
     if (boundary == 0) return false;

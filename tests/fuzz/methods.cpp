@@ -1,7 +1,7 @@
 // Methods, properties, content headers and field tables: what is accepted is the same when it is
 // written again.
 //
-// Input: a byte that says what it is, and its bytes.
+// Input: a byte that tells the kind, and the bytes.
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,10 +21,10 @@ using namespace haypile;
 using amqp::DecodeError;
 using fuzz::expect;
 
-// A table put together anew from what its views give.
+// Builds a table again from what its views return.
 class Rebuild {
  public:
-  // Nothing if a key is there twice, which no Table has.
+  // Returns nothing if a key is there twice, which a Table cannot have.
   std::optional<amqp::Table> table(amqp::TableView view) {
     expect(++depth_ <= amqp::table_depth_max, "no table is deeper than allowed");
     amqp::Table built;
@@ -80,7 +80,7 @@ class Rebuild {
         return array(view.as_array().value());
       case 'F': {
         const auto built = table(view.as_table().value());
-        // With values in it that are not canonical it is none itself.
+        // A table with values that are not canonical is not canonical itself.
         if (!built || built->bytes() != view.as_table()->bytes()) return std::nullopt;
         return *built;
       }
@@ -99,7 +99,7 @@ class Rebuild {
     }
     expect(size == view.bytes().size(), "all of an array is looked at");
     --depth_;
-    // With values in it that are not canonical it is none itself.
+    // An array with values that are not canonical is not canonical itself.
     amqp::Value built(values);
     if (built.view().as_array()->bytes() != view.bytes()) return std::nullopt;
     return built;
@@ -148,7 +148,7 @@ void check_method(std::string_view payload) {
          "a method has one name");
   const std::string again = encode(method);
   expect(again.size() == payload.size(), "a method written again is as long");
-  // Bits that no field has are not kept.
+  // Bits that belong to no field are not kept.
   for (std::size_t i = 0; i < again.size(); ++i)
     expect((again[i] & ~payload[i]) == 0, "a method written again is the same but for unused bits");
   amqp::Method decoded;
@@ -205,7 +205,7 @@ void check_properties(std::string_view raw) {
 void check_arguments(std::string_view bytes) {
   amqp::TableView view;
   if (amqp::TableView::parse(bytes, view) != DecodeError::none) {
-    // Iterating over what was refused stays within it.
+    // Iterating over refused bytes stays within them.
     for (const amqp::Field& field : amqp::TableView::unchecked(bytes))
       static_cast<void>(session::AmqpPropertyCodec().find(bytes, field.key));
     return;

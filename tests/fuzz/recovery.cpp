@@ -1,5 +1,5 @@
-// Recovery of a log that somebody has changed, and has repaired the checksums of: it refuses, or
-// recovers to something that can be worked with.
+// Recovers a log that was changed, with corrected checksums: the recovery refuses it, or its result
+// can be used.
 //
 // Input: a program that makes a log (log_program.hpp), then changes to its files.
 #include <algorithm>
@@ -42,14 +42,14 @@ engine::QueuedRef copy_of(const test::Recovered& recovered, engine::QueueId queu
   return {queue, position};
 }
 
-// Somebody may have written a pile that has a message twice: an acknowledgement is for one of them.
+// A changed pile may contain a message twice; an acknowledgement is for one of them.
 bool is_there_once(const test::Recovered& recovered, engine::QueueId queue,
                    engine::LogPosition position) {
   return std::ranges::count(recovered.messages.at(queue), position,
                             &test::Recovered::Entry::position) == 1;
 }
 
-// The log goes on: what is done now is there the next time.
+// The log can be used: what is done now is there at the next start.
 void expect_usable(test::MemFileSystem& files, std::unique_ptr<Opened> first) {
   first->log.reset();
   std::unique_ptr<Opened> second = open(files);

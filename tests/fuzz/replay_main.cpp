@@ -1,4 +1,4 @@
-// Runs a target over files and the files in directories, for compilers without a fuzzer.
+// Runs a target with files, and the files in directories, for compilers without a fuzzer.
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -16,10 +16,10 @@ bool replay(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   const std::string bytes(std::istreambuf_iterator<char>(file), {});
   if (!file) return false;
-  // Exactly as long as the input, so that a sanitizer sees reads behind it.
+  // The buffer is exactly as long as the input, so that a sanitizer finds reads beyond it.
   const std::vector<std::uint8_t> input(bytes.begin(), bytes.end());
   std::printf("%s\n", path.filename().c_str());
-  std::fflush(stdout);  // names the file whatever happens
+  std::fflush(stdout);  // names the file before anything can happen
   LLVMFuzzerTestOneInput(input.data(), input.size());
   return true;
 }

@@ -1,5 +1,5 @@
-// Salvage of a log that somebody has changed: what it leaves starts and is not damaged, it has all
-// that it says, nothing twice, and what stood where nothing was changed is there.
+// Salvages a log that was changed. The new log starts, is not damaged, and has everything that the
+// report says, nothing of it twice, and every message where nothing was changed.
 //
 // Input: whether checksums are made to fit again; a program that makes a log (log_program.hpp);
 // changes to its files (log_damage.hpp).
@@ -25,16 +25,16 @@ using namespace haypile;
 using fuzz::expect;
 
 constexpr const char* new_directory = "new";
-// Small, for it is written at once.
+// A small size, because the whole segment is written at once.
 constexpr std::uint32_t segment_size_if_unknown = 4096;
 
-// Queues and bodies; a body is there once.
+// Queues and bodies; each body is there once.
 using Copies = std::set<std::pair<engine::QueueId, std::string>>;
 
-// A part of a file that is read as a whole or not at all: a batch or a block.
+// A part of a file that is read completely or not at all: a batch or a block.
 struct Unit {
   std::string bytes;
-  // Of a block: whose it is, and the bodies that it refers to, which stand elsewhere.
+  // A block's queue, and the bodies elsewhere that it refers to.
   engine::QueueId queue = 0;
   std::string referred{};
 };
@@ -67,7 +67,7 @@ std::vector<Unit> units_of(const std::string& name, const std::string& bytes) {
   return units;
 }
 
-// What stood in the files before anything happened to them.
+// The content of the files before they were changed.
 class Before {
  public:
   explicit Before(test::MemFileSystem& files) {
@@ -80,10 +80,10 @@ class Before {
     }
     return files.paths().size() != bytes_.size();
   }
-  // Whether anything has been changed where the message stood, or where the queue referred to it.
+  // Whether something was changed where the message is, or where the queue refers to it.
   bool is_touched(test::MemFileSystem& files, engine::QueueId queue,
                   const std::string& body) const {
-    // It may be in several batches, and in several segments, cut within its mark.
+    // The body may be in several batches and segments, cut within its mark.
     if (body.size() > fragment_size_min) return true;
     const std::string mark = body.substr(0, body.find('#', 1) + 1);
     for (const auto& [path, bytes] : bytes_) {
@@ -104,7 +104,7 @@ class Before {
     }
     return false;
   }
-  // All changes are in piles.
+  // Whether all changes are in piles.
   bool is_changed_in_piles_only(test::MemFileSystem& files) const {
     for (const auto& [path, bytes] : bytes_) {
       if (path.ends_with(".pile")) continue;
@@ -153,8 +153,8 @@ std::uint64_t count_of(const test::Recovered& recovered) {
   return count;
 }
 
-// Of what was there, nothing is gone but what stood where something was changed, and no more than
-// was said.
+// Nothing is lost except messages where something was changed, and no more of them than was
+// reported.
 void expect_least_loss(const Before& before, test::MemFileSystem& files, const Copies& were,
                        const Copies& are, const log::InspectionReport& report) {
   std::uint64_t lost = 0;
@@ -184,7 +184,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     inspector.run();
   } catch (const log::IoError&) {
-    return 0;  // a version of the future
+    return 0;  // a newer version
   }
   if (inspector.report().damages.empty()) return 0;
   expect(before.is_changed(files), "what nobody touched is not damaged");
@@ -197,7 +197,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::unique_ptr<fuzz::Opened> opened = fuzz::open(files, new_directory);
   expect(opened != nullptr, "what is left starts");
   expect(count_of(opened->recovered) == count_of(inspector.report()), "with all that was said");
-  // Behind a torn end nothing counts, touched or not: it was never confirmed.
+  // Nothing behind a torn end counts, changed or not, because it was never confirmed.
   if (!may_repair && inspector.report().torn_bytes == 0) {
     const Copies left = copies_of(opened->recovered);
     expect(left.size() == count_of(opened->recovered), "nothing is there twice");

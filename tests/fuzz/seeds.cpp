@@ -1,5 +1,5 @@
-// Writes what fuzzing begins with, when there is no corpus: seeds DIRECTORY makes DIRECTORY/TARGET/
-// for each target. What the repository has in corpus/ came from these and from fuzzing.
+// Writes the inputs with which fuzzing begins if there is no corpus: `seeds DIRECTORY` makes
+// DIRECTORY/TARGET/ for each target. The repository's corpus/ comes from these and from fuzzing.
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -206,7 +206,7 @@ void seed_clients() {
   both(8, handshake);
 }
 
-// Programs of random operations, then changes.
+// Programs of random operations, followed by changes.
 void seed_logs() {
   for (unsigned number = 0; number < 40; ++number) {
     fuzz::Random random(number + 1);

@@ -1,6 +1,6 @@
-// A session and what a client may do to it: whatever comes, the session says nothing but frames, no
-// more than it may, and the same however the bytes are cut; the journal is told nothing senseless,
-// and the next client is served.
+// A session, and what a client may do to it. Whatever comes, the session sends only frames, not
+// more than it may, and the same ones however the bytes are cut; the journal gets no senseless
+// calls, and the next client is served.
 //
 // Input: flags, a seed for pieces and events, what the client sends.
 #include <string>
@@ -16,14 +16,14 @@ using fuzz::expect;
 using fuzz::World;
 
 enum Flag : std::uint8_t {
-  logged_in = 1,   // the handshake has been played, and channel 1 is open
-  events = 2,      // time passes, the disk is slow, output is not taken
-  confirming = 4,  // with logged_in: channel 1 confirms, channel 2 is open and consumes
+  logged_in = 1,   // the handshake is done, and channel 1 is open
+  events = 2,      // time passes, the disk is slow, the output is not read
+  confirming = 4,  // also needs logged_in: channel 1 confirms, channel 2 is open and consumes
   disconnected = 8,
   shut_down = 16,
 };
 
-// A client that other clients' doings do not touch.
+// A client that must not notice what other clients do.
 class Witness {
  public:
   explicit Witness(World& world) : client_(world) {
@@ -123,7 +123,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint8_t flags = input.byte();
   const std::uint8_t seed = input.byte();
   const std::string pieces = run(input.rest(), flags, seed);
-  // Where the seed does not decide what happens, it must not decide what is answered.
+  // If the seed does not decide what happens, it must not change the answers.
   if ((flags & events) != 0 || seed == 0 || pieces.size() > World::comparable_max_bytes) return 0;
   expect(run(input.rest(), flags, 0) == pieces, "the same answers, however the input is cut");
   return 0;

@@ -51,10 +51,10 @@ struct World {
   }
 };
 
-// Follows what a session says.
+// Checks what a session sends.
 class Output {
  public:
-  // Whole frames, or the protocol header alone.
+  // Takes whole frames, or only the protocol header.
   void take(std::string_view bytes) {
     if (bytes.starts_with("AMQP")) {
       expect(bytes == amqp::protocol_header, "a refusal is the protocol header, and the last word");
@@ -70,7 +70,7 @@ class Output {
       bytes.remove_prefix(size);
     }
   }
-  // All but what depends on when confirms go out.
+  // Everything except what depends on when confirms are sent.
   const std::string& said() const { return said_; }
   const std::string& last_body() const { return last_body_; }
 
@@ -104,7 +104,7 @@ class Output {
     }
     said_ += bytes;
   }
-  // False for a confirm.
+  // Returns false for a confirm.
   bool take_method(const amqp::Frame& frame, Content& content) {
     amqp::Method method;
     expect(amqp::decode_method(frame.payload, method) == amqp::DecodeError::none,
@@ -130,7 +130,7 @@ class Output {
   std::string last_body_;
 };
 
-// What a client sends to be logged in, with channel 1 open: it need not wait for answers.
+// Returns what a client sends to log in and open channel 1; it need not wait for answers.
 inline std::string login() {
   std::string bytes(amqp::protocol_header);
   const amqp::Table capabilities{{"consumer_cancel_notify", true},
@@ -148,7 +148,7 @@ inline std::string login() {
   return bytes;
 }
 
-// Queues of every kind, and exchanges that lead to them; on channel 1.
+// Declares queues of every kind, and exchanges that lead to them, on channel 1.
 inline std::string topology() {
   std::string bytes;
   const auto queue = [&](std::string_view name, bool durable, const amqp::Table& arguments = {}) {
@@ -188,7 +188,7 @@ class Client final : private session::SessionHost {
   session::Session& session() { return session_; }
   void send_bytes(std::string_view bytes) {
     pending_ += bytes;
-    // A buffer of its own: what is read beyond it is found.
+    // An exact copy lets a sanitizer find reads beyond the end.
     const std::string offered = pending_;
     const std::size_t used = session_.receive(offered, world_.now);
     expect(used <= pending_.size(), "no more is used than there is");
@@ -204,7 +204,7 @@ class Client final : private session::SessionHost {
     expect(amqp::append_method(bytes, channel, method), "what a target sends can be encoded");
     send_bytes(bytes);
   }
-  // Takes all there is to be sent; with room again, a session may have more to say.
+  // Takes all output; when there is room again, a session may have more.
   void read() {
     collect();
     for (int rounds = 0; !unsent_.empty(); ++rounds) {
@@ -237,8 +237,8 @@ class Client final : private session::SessionHost {
   std::string unique_name() override { return "unique-" + std::to_string(++world_.names); }
   void output_ready() override {}
 
-  // The socket takes what there is, and does not get rid of it. One frame may be answered with a
-  // message, or with the returns of a transaction, beyond the size at which no more is read.
+  // The socket takes all output and sends none of it. One frame may be answered with a message, or
+  // with the returned messages of a transaction, beyond the size at which no more is read.
   void collect() {
     unsent_ += test::look(session_, unsent_.size());
     const session::Settings& settings = world_.settings;

@@ -1,5 +1,5 @@
-// What the fuzz targets share: reading choices from the input, cutting bytes into pieces, and
-// giving up.
+// What the fuzz targets have in common: reading choices from the input, cutting bytes into pieces,
+// and reporting a failure.
 #pragma once
 
 #include <algorithm>
@@ -14,15 +14,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 namespace haypile::fuzz {
 
-// An invariant of the code under test does not hold: ends the process, which a fuzzer takes for a
-// finding.
+// Ends the process if an invariant of the code under test does not hold; a fuzzer reports that.
 inline void expect(bool holds, const char* complaint) {
   if (holds) return;
   std::fprintf(stderr, "does not hold: %s\n", complaint);
   std::abort();
 }
 
-// The bytes of an input, from the front; zeros once there are no more.
+// The bytes of an input, from the front; zeros after its end.
 class Input {
  public:
   Input(const std::uint8_t* data, std::size_t size)
@@ -36,7 +35,7 @@ class Input {
     rest_.remove_prefix(1);
     return value;
   }
-  // Little-endian, of so many bytes.
+  // Reads a little-endian number of `size` bytes.
   std::uint64_t number(unsigned size) {
     std::uint64_t value = 0;
     for (unsigned i = 0; i < size; ++i)
@@ -46,7 +45,7 @@ class Input {
   std::size_t below(std::size_t bound) {
     return bound == 0 ? 0 : number(bound > 256 ? 2 : 1) % bound;
   }
-  // No more than there are.
+  // Returns at most the bytes that are left.
   std::string_view bytes(std::size_t size) {
     const std::string_view taken = rest_.substr(0, size);
     rest_.remove_prefix(taken.size());
@@ -57,7 +56,7 @@ class Input {
   std::string_view rest_;
 };
 
-// Numbers that follow from a seed, the same on every machine.
+// Numbers that follow from a seed and are the same on every machine.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15u + 1) {}
@@ -73,8 +72,8 @@ class Random {
   std::uint64_t state_;
 };
 
-// Cuts bytes into pieces whose sizes follow from a seed; seed 0 is one piece. Few pieces of a long
-// text are short, or it would take for ever.
+// Cuts bytes into pieces whose sizes follow from a seed; seed 0 means one piece. Only few pieces of
+// a long text are short, to limit the time.
 class Pieces {
  public:
   Pieces(std::string_view bytes, std::uint8_t seed)

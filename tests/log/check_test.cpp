@@ -1,4 +1,4 @@
-// What an inspection finds in a log: all of it, also behind damage, and it changes nothing.
+// An inspection reads all of a log, also behind damage, and changes nothing.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -71,14 +71,14 @@ TEST_CASE("piles without anything beside them are no new log") {
 
 TEST_CASE("the inspection goes on behind the first damage") {
   DamagedVhost vhost;
-  const std::string segment = vhost.segments().end()[-2];  // nothing of it has moved
+  const std::string segment = vhost.segments().end()[-2];  // nothing of it was moved
   const std::string pile = vhost.piles().front();
   vhost.flip_body(segment, 5);
   vhost.flip_body(segment, 1);
   vhost.flip(pile, log::pile_header_size + 200);
   const log::InspectionReport report = vhost.inspect();
   REQUIRE(report.damages.size() == 3);
-  // A batch that cannot be read has one message here.
+  // Each batch that cannot be read has one message here.
   CHECK(report.damages[0].file == segment);
   CHECK(report.damages[1].file == segment);
   CHECK(report.damages[0].offset < report.damages[1].offset);
@@ -90,7 +90,7 @@ TEST_CASE("the inspection goes on behind the first damage") {
 
 namespace {
 
-// A message has left its pile, and the log says so.
+// Acknowledges a message in a pile; the log has the record of that.
 void settle_one(DamagedVhost& vhost) {
   test::VhostFixture& fixture = vhost.fixture();
   fixture.open();
@@ -154,7 +154,7 @@ TEST_CASE("a file that cannot be read, or is larger than can be, is listed") {
         damaged.files().make_unreadable(path);
       }
       const log::InspectionReport report = damaged.inspect();
-      // Others that are too long have all that they should have.
+      // Other files that are too long still have all their content.
       if (is_large && !path.ends_with("checkpoint") && !path.ends_with(".pile")) continue;
       REQUIRE_FALSE(report.damages.empty());
       CHECK(report.damages.front().file == path);
@@ -172,7 +172,7 @@ TEST_CASE("of a pile with gaps as many messages are lost as stood in what is dam
     fixture.publish_numbers(number % 3 == 0 ? "kept" : "busy", number, number + 1);
     if (number % 100 == 99) fixture.move_all();
   }
-  // Two of three leave their piles, which are written anew.
+  // Two of three messages leave their piles, which are thinned.
   test::TestChannel& channel = fixture.channel();
   while (channel.get("busy", true) != "nothing") {
   }

@@ -1,4 +1,4 @@
-// What a data directory says of itself.
+// The files that describe a data directory.
 #include <doctest/doctest.h>
 
 #include "log/contents.hpp"
@@ -40,7 +40,7 @@ TEST_CASE("one bit of the contents that is not as it was is noticed") {
 TEST_CASE("each virtual host has a directory of its own, whatever its name is") {
   CHECK(log::directory_name("/") == "%2F");
   CHECK(log::vhost_name("%2F") == "/");
-  // What no name is written as.
+  // No name is written like this.
   for (const char* other : {"%2f", "/", "%", "%4", "%+1", "%41", "a.b", "% 1"})
     CHECK_FALSE(log::vhost_name(other));
   const std::string a(255, '/');

@@ -1,4 +1,4 @@
-// What the log makes of files that are not as it left them.
+// How the log reads files that are not as it has left them.
 #include <doctest/doctest.h>
 
 #include "log/checkpoint.hpp"
@@ -12,7 +12,7 @@ using test::LogFixture;
 
 namespace {
 
-// Three messages, each synced by itself; then the log is closed.
+// Publishes three messages, each synced by itself, and closes the log.
 void fill(LogFixture& fixture) {
   fixture.open();
   fixture.log->declare_queue(test::queue_definition(1));
@@ -22,7 +22,7 @@ void fill(LogFixture& fixture) {
   }
 }
 
-// Several segments, with a message that holds them.
+// Makes several segments, with a message that keeps them.
 void fill_segments(LogFixture& fixture) {
   fixture.open();
   fixture.log->declare_queue(test::queue_definition(1));
@@ -54,7 +54,8 @@ TEST_CASE("a flipped bit in what was synced refuses the start, or is without eff
   const std::string path = fixture.segment_path(1);
   const std::string good = fixture.files.bytes(path);
   const std::size_t used = good.find_last_not_of('\0') + 1;
-  // The last batch has the mark of the clean stop only: nothing after it says that it was there.
+  // The last batch has only the mark of the clean stop, and nothing after it says that it was
+  // there.
   const std::size_t last_batch = (used - 1 - log::batch_header_size) / 8 * 8;
   std::size_t harmless = 0;
   for (std::size_t at = 0; at < used; ++at) {
@@ -65,7 +66,7 @@ TEST_CASE("a flipped bit in what was synced refuses the start, or is without eff
       CAPTURE(at);
       const std::string refused = refusal(fixture);
       if (refused.empty()) {
-        // Between two batches, or the mark of the clean stop.
+        // The change is between two batches, or in the mark of the clean stop.
         const bool clean = at < last_batch;
         CHECK(fixture.recovered.text(1) == (clean ? "one two three" : "one* two* three*"));
         ++harmless;
@@ -101,7 +102,7 @@ TEST_CASE("a log that ends before its checkpoint refuses the start") {
   CHECK(contains(refusal(fixture), "the checkpoint says"));
 }
 
-// No log gets there by itself.
+// A log cannot get there by itself.
 TEST_CASE("a segment whose positions are beyond all numbers refuses the start") {
   LogFixture fixture;
   const std::uint32_t size = 1u << 20;
@@ -127,14 +128,14 @@ TEST_CASE("a segment whose positions are beyond all numbers refuses the start") 
   CHECK(contains(refusal(fixture), ".seg' has an impossible number"));
 }
 
-// No log leaves such a thing by itself.
+// A log does not leave such bytes by itself.
 TEST_CASE("what is behind a torn end never goes on from what is written there") {
   LogFixture fixture;
   fill(fixture);
   const std::string path = fixture.segment_path(1);
   std::string bytes = fixture.files.bytes(path);
   const std::size_t end = log::align(bytes.find_last_not_of('\0') + 1);
-  // Behind a batch that did not get there.
+  // Leaves a gap, as if the batch in front of this one had not been written.
   const std::size_t at = end + 64;
   std::string batch(log::batch_header_size, '\0');
   batch += static_cast<char>(log::RecordType::clean_stop);
@@ -166,7 +167,7 @@ TEST_CASE("a last batch that is not whole is cut off and reported") {
   CHECK(report.torn_bytes > 0);
   CHECK(contains(report.torn_reason, "0000000000000001.seg"));
   CHECK(fixture.recovered.text(1) == "one* two*");
-  // What is written over it is read next time, and nothing of what was there.
+  // What is written over the torn end is read next time, and nothing of what was there.
   fixture.publish("four");
   fixture.sync();
   CHECK(fixture.open().torn_bytes == 0);
@@ -331,7 +332,7 @@ TEST_CASE("damage in the first block of a pile refuses the start, whatever the q
       std::string refused;
       try {
         fixture.open();
-      } catch (const log::DamageError& error) {  // the kind that --check tells more of
+      } catch (const log::DamageError& error) {  // for this kind --check shows more
         refused = error.what();
       }
       CHECK(contains(refused, path));

@@ -29,7 +29,7 @@ struct Scene {
   test::TemporaryDirectory scratch;
   fs::path path = scratch.path / "one" / "two";
 
-  // As a broker does it.
+  // Starts a vhost as a broker does.
   void start(const std::string& name = "/") {
     log::DataDirectory directory(path);
     log::Log log(directory.files(), directory.vhost_directory(name), directory.id(),
@@ -51,7 +51,7 @@ struct Scene {
     return log::ExistingDirectory(path.string(), files, log::ExistingDirectory::Use::look)
         .damages();
   }
-  // It is refused, and listed, by that name.
+  // Checks that the start is refused because of this file, and that the file is listed.
   void expect_damage(const fs::path& file) {
     CAPTURE(file);
     const std::string refused = refusal();

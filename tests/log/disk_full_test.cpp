@@ -1,4 +1,4 @@
-// A full disk keeps new messages out, and nothing else.
+// A full disk stops new messages, and nothing else.
 #include <doctest/doctest.h>
 
 #include <haypile/amqp/table.hpp>
@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t capacity = 400'000;
 
-// Publishes until the log says that there is no room.
+// Publishes until the log says that there is no room. Returns the number of messages.
 int fill(VhostFixture& fixture) {
   int number = 0;
   while (!fixture.log().is_out_of_space() && number < 10'000) {
@@ -156,7 +156,7 @@ TEST_CASE("a log with more segments than its ring does not keep up, until they h
   fixture.declare("q");
   for (int i = 0; i < 20; ++i) {
     fixture.publish("q", std::string(3000, 'x'));
-    fixture.log().flush();  // and no turn that would move some of it
+    fixture.log().flush();  // without a turn that would move some of it
     fixture.log().step();
   }
   REQUIRE(fixture.log().segment_count() > 16);

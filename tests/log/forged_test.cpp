@@ -1,4 +1,4 @@
-// What the log makes of files that say what no log can have written, with checksums that fit.
+// How the log reads files with valid checksums whose content no log can have written.
 #include <doctest/doctest.h>
 
 #include <limits>
@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::uint32_t epoch_max = std::numeric_limits<std::uint32_t>::max();
 
-// Three messages, each synced by itself.
+// Publishes three messages, each synced by itself.
 void fill(LogFixture& fixture) {
   fixture.open();
   fixture.log->declare_queue(test::queue_definition(1));
@@ -39,7 +39,7 @@ std::string refusal(LogFixture& fixture) {
   return "";
 }
 
-// What refuses the start is listed, and a salvage comes to its end.
+// Checks that the file which refuses the start is listed, and that a salvage succeeds.
 void check_damaged(LogFixture& fixture, const std::string& file) {
   CHECK(refusal(fixture).find(file) != std::string::npos);
   log::LogInspector inspector(fixture.files, "log", test::directory_id);
@@ -52,7 +52,7 @@ void check_damaged(LogFixture& fixture, const std::string& file) {
   CHECK(salvaged.report().damages.empty());
 }
 
-// The last batch of the segment is of that epoch.
+// Gives the last batch of the segment this epoch.
 void set_last_epoch(std::string& segment, std::uint64_t number, std::uint32_t epoch) {
   std::size_t last = 0;
   std::size_t at = log::segment_header_size;
@@ -169,7 +169,7 @@ TEST_CASE("a segment that is full and not sealed refuses the start") {
   check_damaged(fixture, path);
 }
 
-// Whether there is a queue that nothing declares depends on whether there is damage.
+// An inspection adopts a queue that nothing declares only in a damaged log.
 TEST_CASE("what a pile has of another queue than the checkpoint says is counted, and comes back") {
   LogFixture fixture;
   fill(fixture);

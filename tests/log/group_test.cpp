@@ -1,5 +1,5 @@
-// Groups: what is published and acknowledged between begin_group() and end_group() is there after a
-// crash as a whole or not at all.
+// Groups: everything that is published and acknowledged between begin_group() and end_group() is
+// there after a crash, or nothing of it.
 #include <doctest/doctest.h>
 
 #include <functional>
@@ -20,7 +20,7 @@ void open_with_queues(LogFixture& fixture) {
   fixture.sync();
 }
 
-// As after a kill while the log has more to write.
+// Opens the log as after a kill while it had more to write.
 void kill_and_open(LogFixture& fixture) {
   fixture.files.lose_power_after(0);
   fixture.open();
@@ -31,7 +31,7 @@ std::string used_bytes(LogFixture& fixture) {
   return bytes.substr(0, bytes.find_last_not_of('\0') + 1);
 }
 
-// What is written for `work`, from the same start.
+// Returns the bytes that `work` writes, always with the same start.
 std::string bytes_after(const std::function<void(LogFixture&, engine::LogPosition)>& work) {
   LogFixture fixture;
   open_with_queues(fixture);
@@ -51,8 +51,8 @@ std::size_t size_of(const Entries& entries) {
   return size;
 }
 
-// Four messages move from queue 1 to queue 2, which takes several segments, and one that is larger
-// than a segment. `between` is called after each step of it.
+// Moves four messages from queue 1 to queue 2, one of them larger than a segment, which takes
+// several segments. `between` is called after each step.
 constexpr std::size_t body_sizes[] = {1200, 1300, 9000, 10};
 void publish_to_move(LogFixture& fixture) {
   for (const std::size_t size : body_sizes)
@@ -150,7 +150,7 @@ TEST_CASE("a group torn at any call to the disk is there whole or not at all") {
       const Entries messages = fixture.recovered.messages.at(1);
       fixture.files.lose_power_after(calls);
       try {
-        // Half of the time what is at hand is written in the middle of the group.
+        // In half of the runs, what there is so far is written in the middle of the group.
         move_all(fixture, messages, [&] {
           if (seed % 2 == 0) fixture.log->step();
         });
@@ -159,7 +159,7 @@ TEST_CASE("a group torn at any call to the disk is there whole or not at all") {
       }
       std::mt19937 random(seed);
       fixture.log.reset();
-      if (seed >= 5) fixture.files.restart(random);  // or else a kill
+      if (seed >= 5) fixture.files.restart(random);  // a loss of power; otherwise a kill
       kill_and_open(fixture);
       const bool moved = fixture.recovered.messages.at(1).empty();
       const Entries& there = fixture.recovered.messages.at(moved ? 2 : 1);
@@ -167,7 +167,7 @@ TEST_CASE("a group torn at any call to the disk is there whole or not at all") {
       CHECK(size_of(there) == size_of(messages));
       CHECK(fixture.recovered.messages.at(moved ? 1 : 2).empty());
       ++(moved ? whole : none);
-      // It goes on behind it, and what did not count never will.
+      // The log continues behind the group, and what did not count never will.
       fixture.log->begin_group();
       fixture.publish("after", {moved ? 2u : 1u});
       fixture.publish("that", {moved ? 2u : 1u});
@@ -269,7 +269,7 @@ TEST_CASE("of a group that was cut short nothing comes up again when its beginni
   const auto kept = fixture.publish("kept");
   fixture.sync();
   fixture.sync();
-  // None of its messages keeps a segment.
+  // No message of the group keeps a segment.
   CHECK(fixture.log->segment_count() == 1);
   CHECK_FALSE(fixture.files.exists(fixture.segment_path(1)));
   for (int start = 0; start < 2; ++start) {

@@ -1,4 +1,4 @@
-// What consumers have in hand, and what came back from them, leaves memory when it moves to piles.
+// Unacked messages, and those that came back from consumers, leave memory when they move to piles.
 #include <doctest/doctest.h>
 
 #include "support/vhost_fixture.hpp"
@@ -17,7 +17,7 @@ std::string body(int number, std::size_t size = 1000) {
   return text;
 }
 
-// Twenty messages of 1,000 bytes, of which the first ten are in hand, and all of them in a pile.
+// Twenty messages of 1,000 bytes in a pile; the first ten are unacked.
 struct InHand {
   explicit InHand(const std::string& arguments = {}) {
     fixture.open();
@@ -37,7 +37,7 @@ struct InHand {
   TestChannel* channel = nullptr;
 };
 
-// To 20,480.
+// A limit of 20,480 bytes.
 const std::string limited_in_bytes =
     std::string("\x12x-max-length-bytesl", 20) + std::string("\0\0\0\0\0\0\x50\0", 8);
 
@@ -103,7 +103,7 @@ TEST_CASE("what was in hand is read again for a dead-letter exchange") {
 TEST_CASE("what was in hand comes back to its priority") {
   InHand in_hand(std::string("\x0ex-max-priorityb\x02", 17));
   TestChannel& channel = *in_hand.channel;
-  // In hand were 2 5 8 11 14 17 and 1 4 7 10.
+  // The unacked messages are 2 5 8 11 14 17 and 1 4 7 10.
   for (const std::uint64_t tag : {9, 4, 1})
     CHECK(channel.settle(tag, false, Settlement::requeue) == 0);
   CHECK(numbers_in(channel, "q") == "2* 11* 7* 13 16 19 0 3 6 9 12 15 18");

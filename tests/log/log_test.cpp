@@ -89,7 +89,7 @@ TEST_CASE("what was acknowledged stays gone") {
   fixture.reopen();
   CHECK(fixture.recovered.text(1) == "b*");
   CHECK(fixture.recovered.text(2) == "a* b*");
-  // Also after another start, with acknowledgements of what was recovered.
+  // The same is true after another start, with acknowledgements of recovered messages.
   fixture.log->ack({2, fixture.recovered.messages.at(2).front().position});
   fixture.sync();
   fixture.reopen();
@@ -194,7 +194,7 @@ TEST_CASE("a deleted queue takes its messages and bindings along") {
   const auto a = fixture.publish("a");
   fixture.log->delete_queue(1);
   fixture.log->release({.message = a});
-  // Another queue of that name.
+  // Another queue has the same name.
   engine::QueueDefinition again = test::queue_definition(9);
   again.name = "q1";
   fixture.log->declare_queue(again);
@@ -225,7 +225,7 @@ TEST_CASE("bindings go with their ends, before they are released and after") {
         fixture.log->release_binding(second);
       }
       fixture.sync();
-      // From records, and from a checkpoint.
+      // The bindings come from records, then from a checkpoint.
       fixture.reopen();
       CHECK(fixture.recovered.bindings == left);
       fixture.close_and_open();
@@ -296,7 +296,7 @@ TEST_CASE("segments are used again once nothing in them is needed") {
   }
   CHECK(fixture.files.paths().size() < 12);
   fixture.reopen();
-  // The definitions' records are gone with the first segment: they are in the checkpoint.
+  // The records of the definitions are gone with the first segment: the checkpoint has them.
   CHECK(fixture.recovered.queues.size() == 1);
   CHECK(fixture.recovered.exchanges.size() == 1);
   CHECK(fixture.recovered.bindings.size() == 1);
@@ -352,7 +352,7 @@ TEST_CASE("a failed write or sync is final") {
     fixture.files.fail_after(calls);
     fixture.sync();
     CHECK(failures == 1);
-    // The disk is well again, but who knows what it has lost.
+    // The disk works again, but nobody knows what it has lost.
     fixture.files.fail_after(0);
     fixture.publish("n");
     fixture.sync();
@@ -363,7 +363,7 @@ TEST_CASE("a failed write or sync is final") {
 }
 
 TEST_CASE("with a thread of its own it tells when things are durable") {
-  // The simulated file system is for one thread only.
+  // The file system in memory is for one thread only.
   const test::TemporaryDirectory directory;
   log::PosixFileSystem files;
   test::Recovered recovered;
@@ -395,7 +395,7 @@ TEST_CASE("with a thread of its own it tells when things are durable") {
 }
 
 TEST_CASE("one start after the other, each after a crash, fills a segment to its end") {
-  // The end of the first batch, and with it of all others, moves in steps of the alignment.
+  // The end of the first batch, and so of all others, moves in steps of the alignment.
   for (std::size_t size = 0; size < 48; size += 8) {
     CAPTURE(size);
     LogFixture fixture;

@@ -114,7 +114,7 @@ TEST_CASE("messages in a consumer's hands move, and are acknowledged where they 
     }
     SUBCASE("if the broker is killed before the pile is in a checkpoint") {
       if (!is_stored) {
-        // The batch, and no more.
+        // Only the batch is written.
         fixture.files.fail_after(4);
         fixture.log().step();
         fixture.files.fail_after(0);
@@ -136,7 +136,7 @@ TEST_CASE("an acknowledgement never meets a pile that was made later") {
     channel.get("q");
   fixture.engine().set_movable_max_bytes(0);
   fixture.publish_numbers("q", 4, 5);
-  // The pile is made, and two of it acknowledged, but it never gets to the disk.
+  // The pile is made, and two of its messages are acknowledged, but it never gets to the disk.
   fixture.engine().move_old_messages();
   CHECK(channel.settle(1) == 0);
   CHECK(channel.settle(3) == 0);
@@ -334,7 +334,7 @@ TEST_CASE("a loss of power while it stops forgets nobody who was given a message
     fixture.open();
     fixture.declare("q");
     fixture.publish_numbers("q", 0, 1000);  // more than is read back at once
-    // All may have been delivered. They move, but their pile does not get to the disk yet.
+    // All messages may have been delivered. They move, but their pile is not on the disk yet.
     fixture.open();
     fixture.engine().set_movable_max_bytes(0);
     fixture.flush();

@@ -1,4 +1,4 @@
-// What the end of a log is: which segment is the newest, and how far the last one was durable.
+// Where a log ends: which segment is the newest, and how far the last one was durable.
 #include <doctest/doctest.h>
 
 #include <random>
@@ -31,7 +31,7 @@ std::string refusal(LogFixture& fixture) {
   return "";
 }
 
-// What an inspection lists first; empty if that is nothing.
+// Returns the first damage that an inspection lists; empty if there is none.
 std::string listed(LogFixture& fixture) {
   log::LogInspector inspector(fixture.files, "log", test::directory_id);
   inspector.run();
@@ -133,7 +133,7 @@ TEST_CASE("the last batch counts as durable once that was written down") {
   fixture.log->step();
   CHECK_FALSE(fixture.log->needs_mark());
   CHECK(is_refused());
-  // It is said once.
+  // The mark is written once.
   const engine::LogPosition end = fixture.log->end();
   fixture.log->mark_durable();
   CHECK(fixture.log->end() == end);

@@ -1,6 +1,6 @@
-// Random work, loss of power at any call to the file system, also during recovery: what is there
-// afterwards is what was there after some operation, and none that was durable is missing. A group
-// is one operation.
+// Does random work and loses power at any call to the file system, also during recovery. What is
+// there afterwards is the state after some operation, and no operation that was durable is missing.
+// A group is one operation.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -15,7 +15,7 @@ using test::LogFixture;
 
 namespace {
 
-// What must not be found after a loss of power.
+// Describes what must not be found after a loss of power.
 struct Violation {
   const char* what;
 };
@@ -27,17 +27,17 @@ struct MessageState {
 };
 struct QueueState {
   engine::TimeMs unused_since = 0;
-  std::map<int, MessageState> messages;  // by number, which is their order
+  std::map<int, MessageState> messages;  // the key is the number, which is their order
   bool operator==(const QueueState&) const = default;
 };
 using State = std::map<engine::QueueId, QueueState>;
 
-// To one queue.
+// A change of one queue.
 struct Change {
   enum class Kind { declare, remove, unuse, publish, ack, count } kind;
   engine::QueueId queue;
   int message = 0;
-  std::uint64_t value = 0;  // time or count
+  std::uint64_t value = 0;  // a time or a count
 };
 
 void perform(State& state, const Change& change) {
@@ -66,7 +66,7 @@ void perform(State& state, const Change& change) {
 
 struct Operation {
   std::vector<Change> changes;
-  // After its first change. Durable up to here: all of it is there.
+  // The position after its first change. If the log is durable up to here, all of it is there.
   engine::LogPosition end = 0;
 };
 
@@ -81,7 +81,7 @@ class Simulation {
 
   test::MemFileSystem& files() { return fixture_.files; }
 
-  // Throws Violation, or the IoError of a start that is refused.
+  // Throws Violation, or the IoError of a refused start.
   void run() {
     for (int round = 0; round < 4; ++round) {
       recover();
@@ -132,7 +132,7 @@ class Simulation {
         const int number = std::stoi(entry.body);
         if (number <= last) throw Violation{"messages out of order, or one twice"};
         const bool may_be_delivered = !is_clean_ || entry.delivery_count > 0;
-        // What has moved may have been there at an unclean start that nobody says was one.
+        // A moved message may be marked by an unclean start that the log does not know as one.
         const bool is_right =
             entry.redelivered == may_be_delivered || (entry.stored != 0 && entry.redelivered);
         if (!is_right) throw Violation{"a wrong mark of redelivery"};
@@ -168,8 +168,8 @@ class Simulation {
             size};
   }
 
-  // As the engine does it; all messages count as being in somebody's hands. What is left after a
-  // while is stored in another turn.
+  // Moves messages as the engine does, where all count as unacked. What is left after some messages
+  // is stored in another turn.
   void move_out() {
     if (boundary_ == 0) {
       boundary_ = fixture_.log->move_boundary(true);
@@ -265,8 +265,8 @@ class Simulation {
       change({Change::Kind::publish, queue, number, time});
   }
 
-  // A message in a queue; mostly the oldest, so that segments empty. Nothing if there is none, or
-  // by chance.
+  // Chooses a message in a queue, usually the oldest, so that segments become empty. Returns
+  // nothing if there is none, or by chance.
   struct Place {
     engine::QueueId queue = 0;
     int message = 0;
@@ -309,7 +309,8 @@ class Simulation {
     }
   }
 
-  // From nothing to several segments. Some of what is in it may be on disk before the rest.
+  // Makes a group of no message to several segments. Some of its content may be on disk before the
+  // rest.
   void group() {
     fixture_.log->begin_group();
     for (std::uint64_t rest = one_in(10) ? random_() % 40 : random_() % 5; rest > 0; --rest) {
@@ -327,7 +328,7 @@ class Simulation {
     done();
   }
 
-  // To some other queue, as dead-lettering does.
+  // Moves a message to another queue, as dead-lettering does.
   void move() {
     const Place from = ack();
     if (from.queue == 0) return;
@@ -361,10 +362,10 @@ class Simulation {
   std::mt19937 random_;
   LogFixture fixture_;
   State base_;   // at the last start
-  State state_;  // with all operations since
+  State state_;  // includes all operations since then
   std::vector<Operation> operations_;
   Operation current_;
-  engine::LogPosition boundary_ = 0;  // of the move that is under way
+  engine::LogPosition boundary_ = 0;  // the current move's
   engine::LogPosition durable_ = 0;
   bool is_closed_ = true;  // a new log is clean
   bool is_clean_ = true;
@@ -375,7 +376,7 @@ class Simulation {
   int last_message_ = 0;
 };
 
-// What went wrong; empty if all was well.
+// Returns what went wrong; empty if all was well.
 template <class Prepare>
 std::string simulate(unsigned seed, Prepare prepare) {
   Simulation simulation(seed);
@@ -401,7 +402,7 @@ bool is_found_out(Prepare prepare) {
 }  // namespace
 
 TEST_CASE("power loss at any time") {
-  // HAYPILE_SEEDS=100000 for a long run.
+  // Set HAYPILE_SEEDS=100000 for a long run.
   const char* count = std::getenv("HAYPILE_SEEDS");
   const unsigned seed_count = count ? static_cast<unsigned>(std::stoul(count)) : 4000;
   for (unsigned seed = 1; seed <= seed_count; ++seed) {

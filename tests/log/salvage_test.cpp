@@ -1,4 +1,4 @@
-// What becomes of a damaged log.
+// What a salvage makes of a damaged log.
 #include <doctest/doctest.h>
 
 #include "log/salvage.hpp"
@@ -15,7 +15,7 @@ void salvage(DamagedVhost& vhost) {
   log::write_salvaged(inspector, vhost.files(), "log", "new", test::directory_id);
 }
 
-// As the daemon does it with a rename.
+// Puts the new log in place of the old one, as the daemon does with a rename.
 void swap_in(DamagedVhost& vhost) {
   for (const auto& [path, bytes] : vhost.bytes()) {
     if (path.starts_with("log/")) vhost.files().drop(path);
@@ -24,7 +24,7 @@ void swap_in(DamagedVhost& vhost) {
     vhost.files().put("log/" + path.substr(4), bytes);
 }
 
-// What the queue has after a start.
+// The numbers of the messages in the queue after a start.
 std::vector<int> numbers(DamagedVhost& vhost) {
   std::vector<int> found;
   vhost.fixture().open();
@@ -99,7 +99,8 @@ TEST_CASE("what was acknowledged does not come back, but for acknowledgements in
 
 namespace {
 
-// A message, a group of three that acknowledges it and ends in the second segment, and one more.
+// Publishes a message, a group of three that acknowledges it and ends in the second segment, and
+// one more message.
 void fill_with_group(test::LogFixture& fixture) {
   fixture.open();
   fixture.log->declare_queue(test::queue_definition(1));
@@ -130,7 +131,7 @@ TEST_CASE("a group whose end is in a segment that is missing keeps its messages"
     CHECK(inspector.report().damages.size() == 1);
     CHECK(inspector.report().queues.at("q1").in_log == 3);
   }
-  // Without the file that tells the last segment, nothing says that there was one more.
+  // Without the file that tells the newest segment, nothing says that there was one more.
   fixture.files.drop(path);
   fixture.files.drop("log/newest");
   log::LogInspector inspector(fixture.files, "log", test::directory_id);
@@ -141,7 +142,7 @@ TEST_CASE("a group whose end is in a segment that is missing keeps its messages"
 TEST_CASE("a group that is damaged keeps its messages") {
   test::LogFixture fixture(16384);
   fill_with_group(fixture);
-  // The end of the group.
+  // Damages the end of the group.
   const std::string path = fixture.segment_path(2);
   std::string bytes = fixture.files.bytes(path);
   bytes[bytes.find("ggg")] = 'G';
@@ -149,6 +150,6 @@ TEST_CASE("a group that is damaged keeps its messages") {
   log::LogInspector inspector(fixture.files, "log", test::directory_id);
   inspector.run();
   CHECK(inspector.report().damages.size() == 1);
-  // The acknowledgement is lost, two of the group and the one behind it are there.
+  // The acknowledgement is lost; two messages of the group and the one behind it are there.
   CHECK(inspector.report().queues.at("q1").in_log == 4);
 }

@@ -20,7 +20,7 @@ std::string name_of(int queue) {
   return "q" + std::to_string(queue);
 }
 
-// Durable queues q0, q1 … behind a fanout.
+// Has durable queues q0, q1 … that are bound to a fanout exchange.
 struct Fanout : VhostFixture {
   explicit Fanout(int count, const std::string& arguments = {}) : queue_count(count) {
     options.ring_size = 4u << 20;
@@ -138,7 +138,7 @@ TEST_CASE("a large message in many queues takes its own size and no more") {
   CHECK(fixture.engine().memory_bytes() < 100'000);
   fixture.open();
   CHECK(fixture.engine().memory_bytes() < 100'000);
-  // Nothing is read back before somebody takes it.
+  // Nothing is read back before a client takes it.
   for (const int queue : {0, 1, 299})
     CHECK(fixture.numbers_in(queue) == numbers(1, 2));
   CHECK(fixture.engine().memory_bytes() < (16u << 20) + 100'000);
@@ -219,7 +219,7 @@ TEST_CASE("a kill in the middle of a move loses nothing") {
       channel.get(name_of(queue), true);
       taken.insert(queue);
     }
-    // Written, but no checkpoint says that the move has ended.
+    // The move is written, but no checkpoint says that it has ended.
     fixture.log().flush();
     fixture.log().step();
     fixture.open();
@@ -281,7 +281,7 @@ TEST_CASE("a thinned pile keeps what other queues refer to, and no more") {
   fixture.move_all();
   fixture.sync();
   const std::uint64_t full = fixture.pile_bytes();
-  // The queue that the messages stand with is done with them.
+  // The queue under which the pile stores the messages needs them no more, but q9 does.
   for (int queue = 0; queue < 9; ++queue)
     CHECK(fixture.numbers_in(queue, true) == numbers(0, 100));
   const auto pass_time = [&] {
@@ -333,7 +333,7 @@ TEST_CASE("the bytes of a backlog are known after a restart, without a look at i
         expected += 997 + std::to_string(number).size();
       }
     }
-    // Whoever looks at the later blocks finds them damaged.
+    // A queue that reads the later blocks finds them damaged.
     std::string pile;
     for (const std::string& path : fixture.files.paths())
       pile = path.ends_with(".pile") ? path : pile;

@@ -1,4 +1,4 @@
-// What has left its queue gives its space on disk back, also if others in its pile stay.
+// Messages that have left their queue release their disk space, even if others in their pile stay.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@ using test::VhostFixture;
 
 namespace {
 
-// What a message of publish_numbers() takes, about.
+// The approximate size of a message of publish_numbers().
 constexpr std::uint64_t message_bytes = 110;
 
 std::vector<int> take_all(TestChannel& channel, const std::string& queue) {
@@ -40,7 +40,7 @@ std::uint64_t pile_bytes(VhostFixture& fixture) {
   return size;
 }
 
-// Of piles that have a file which is not their first.
+// The number of piles whose file is not their first one.
 std::size_t thinned_count(VhostFixture& fixture) {
   std::size_t count = 0;
   for (const std::string& path : fixture.files.paths()) {
@@ -51,7 +51,7 @@ std::size_t thinned_count(VhostFixture& fixture) {
   return count;
 }
 
-// Something else goes through the log, so that it comes round.
+// Lets other messages pass through the log, so that its ring is used again.
 void pass_time(VhostFixture& fixture, int rounds = 3) {
   TestChannel& channel = fixture.channel();
   for (int i = 0; i < rounds * 100; ++i) {
@@ -63,7 +63,7 @@ void pass_time(VhostFixture& fixture, int rounds = 3) {
   fixture.sync();
 }
 
-// The queues "q" and "other"; a thousand messages of q in piles.
+// Declares the queues "q" and "other", and puts a thousand messages of q into piles.
 void fill(VhostFixture& fixture) {
   fixture.open();
   fixture.declare("q");
@@ -77,7 +77,8 @@ void fill(VhostFixture& fixture) {
   REQUIRE(thinned_count(fixture) == 0);
 }
 
-// All numbers are in hand, one a tag: acknowledges those that `wanted` says.
+// All messages are unacked, with one tag for each number: acknowledges those for which `wanted` is
+// true.
 template <class Wanted>
 void settle_if(VhostFixture& fixture, TestChannel& channel, Wanted wanted) {
   for (int number = 0; number < 1000; ++number) {
@@ -138,7 +139,7 @@ TEST_CASE("space on disk is bounded by what is in the queues, whatever leaves th
     left.erase(order[i]);
     fixture.sync();
     fixture.sync();
-    // Headers and what is gone while a file is being written come on top.
+    // Headers need space, too, and so do messages that leave while a file is being written.
     CHECK(pile_bytes(fixture) < left.size() * message_bytes * 3 / 2 + largest * 2 + 8 * 1024);
   }
   CHECK(thinned_count(fixture) > 3);
@@ -170,7 +171,7 @@ TEST_CASE("a queue goes on in the middle of a pile that gets a new file") {
   VhostFixture fixture;
   fill(fixture);
   TestChannel& channel = fixture.channel();
-  // All but every tenth message leave from the middle, as if it were read by somebody else.
+  // All messages but every tenth leave from the middle, as if another client had taken them.
   for (int i = 0; i < 1000; ++i)
     channel.get("q");
   settle_if(fixture, channel, [](int number) { return number % 10 != 0; });
@@ -241,7 +242,7 @@ TEST_CASE("damage in what nobody needs any more ends nothing") {
   for (int i = 0; i < 1000; ++i)
     channel.get("q");
   for (const std::string& path : fixture.files.paths()) {
-    // The header of the first block.
+    // Damages the header of the first block.
     if (path.ends_with(".pile")) fixture.files.bytes(path)[log::pile_header_size] ^= 1;
   }
   settle_if(fixture, channel, [](int number) { return number % 10 != 0; });

@@ -1,4 +1,4 @@
-// Logs of format version 1, which had none of the record types from 16 on, are still read.
+// Logs of format version 1, which had no record types from 16 on, can still be read.
 #include <doctest/doctest.h>
 
 #include "support/hex_dump.hpp"
@@ -9,7 +9,7 @@ using test::LogFixture;
 
 namespace {
 
-// The example of the document for version 1: start; queue 1, task_queue, and a message in it; its
+// The example of the document for version 1: a start; queue 1, task_queue, and a message in it; its
 // acknowledgement.
 constexpr std::size_t ack_batch_at = 0xc8;
 constexpr const char* example = R"(
@@ -39,7 +39,7 @@ void put_example(LogFixture& fixture, std::size_t used) {
   fixture.files.put(fixture.segment_path(1), bytes);
 }
 
-// Makes files of version 1 of those that are there: they must have no record that is newer.
+// Changes the files to version 1. They must not contain newer records.
 void turn_back(test::MemFileSystem& files) {
   files.drop("log/newest");
   for (const std::string& path : files.paths()) {
@@ -67,7 +67,7 @@ std::uint32_t version_of(LogFixture& fixture, std::uint64_t segment) {
   return log::get_u32(fixture.files.bytes(fixture.segment_path(segment)), 8);
 }
 
-// A checkpoint, and several segments behind it.
+// Makes a checkpoint, and several segments behind it.
 void fill(LogFixture& fixture) {
   fixture.open();
   fixture.log->declare_queue(test::queue_definition(1));

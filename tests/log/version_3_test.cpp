@@ -1,4 +1,4 @@
-// Piles and checkpoints of format version 3, which knew of no thinned piles, are still read.
+// Piles and checkpoints of format version 3, which had no thinned piles, can still be read.
 #include <doctest/doctest.h>
 
 #include "log/log_inspector.hpp"
@@ -10,8 +10,8 @@ using test::VhostFixture;
 
 namespace {
 
-// As version 3 left them: the queues q and r with the messages 0 to 5 each, which then moved to a
-// pile; of q's, 0 and 1 were acknowledged there and 2 came back; 6 and 7 came afterwards.
+// The files of version 3: the queues q and r have the messages 0 to 5 each, which were moved to a
+// pile. Messages 0 and 1 of q were acknowledged there, and 2 came back; 6 and 7 came afterwards.
 constexpr const char* segment = R"(
 48 41 59 4c 4f 47 0d 0a 03 00 00 00 00 10 00 00 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f
 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 6b a8 04 88 86 33 01 e0

@@ -1,4 +1,4 @@
-// Logs of format version 4, which had no file that tells the newest segment, are still read.
+// Logs of format version 4, which had no file that tells the newest segment, can still be read.
 #include <doctest/doctest.h>
 
 #include "support/hex_dump.hpp"
@@ -9,7 +9,7 @@ using test::LogFixture;
 
 namespace {
 
-// The example of the document for version 4: start; queue 1, task_queue, and a message in it; a
+// The example of the document for version 4: a start; queue 1, task_queue, and a message in it; a
 // group that acknowledges it and publishes it again, with a time.
 constexpr const char* example = R"(
 0000  48 41 59 4c 4f 47 0d 0a 04 00 00 00 00 10 00 00

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t properties_size = 500;
 constexpr std::size_t small = 100;
 
-// Ten messages, of which the first five are withheld.
+// Ten messages; the first five are withheld.
 struct Fixture : VhostFixture {
   explicit Fixture(const std::string& arguments = {}) {
     open();

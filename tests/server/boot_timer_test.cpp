@@ -18,9 +18,9 @@ TEST_CASE("a timer on the boot clock goes off at the time that it was set for la
   CHECK(io.run_one() == 1);
   CHECK(count == 1);
   CHECK(server::read_boot_clock() >= when);
-  timer.set(0);  // past already
-  io.restart();  // it had nothing left to wait for
-  io.run();      // ends, since the timer is closed
+  timer.set(0);  // already over
+  io.restart();  // there was nothing left to wait for
+  io.run();      // ends because the timer is closed
   CHECK(count == 2);
   io.restart();
   timer.set(1);

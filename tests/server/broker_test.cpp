@@ -1,4 +1,4 @@
-// The broker as a library, with the client library on the other end.
+// The broker as a library, with the client library at the other end.
 #include <doctest/doctest.h>
 
 #include <sys/resource.h>
@@ -115,12 +115,12 @@ TEST_CASE("clients are told of the end") {
   CHECK_THROWS_AS(broker.connect(), BrokerError);
 }
 
-// With a backlog only a little is read of a publisher at a time, and of one after the other.
+// With a backlog, only a little is read from one publisher at a time, and then from the next one.
 TEST_CASE("publishers go on with a backlog, each in its order") {
   constexpr int publishers = 3;
   constexpr int messages_each = 300;
   const auto body = [](int publisher, int number) {
-    // Most fit into one read; a few take many.
+    // Most messages fit into one read; a few need many.
     return std::to_string(publisher) + ":" + std::to_string(number) + ":" +
            std::string(number % 100 == 50 ? 200'000 : 4'000, 'x');
   };
@@ -277,7 +277,8 @@ TEST_CASE("what a callback throws is the program's own affair") {
 
 namespace {
 
-// No file of this process may grow beyond a byte while it lives, as on a disk with a write error.
+// During its lifetime no file of this process can grow beyond a byte, as on a disk with write
+// errors.
 class NoFileGrows {
  public:
   NoFileGrows() {

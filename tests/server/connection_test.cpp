@@ -1,4 +1,4 @@
-// One connection of a core whose handlers the test runs itself, when it wants them to run.
+// One connection of a core whose handlers are run by the test, when it wants them to run.
 #include <doctest/doctest.h>
 
 #include <sys/socket.h>
@@ -48,7 +48,7 @@ class RawClient {
     send(amqp::connection::TuneOk{.channel_max = 1, .frame_max = 4096, .heartbeat = heartbeat_s});
     send(amqp::connection::Open{.virtual_host = "/"});
   }
-  // What has come by now.
+  // Everything that has come until now.
   std::string receive() {
     char buffer[65536];
     const ::ssize_t count = ::recv(socket_, buffer, sizeof buffer, 0);
@@ -93,7 +93,7 @@ TEST_CASE("what comes up while the socket is full is sent when it has room again
   io.poll();
   client.receive();
   const std::string queue(250, 'q');
-  for (int i = 0; i < 2000; ++i) {  // answers of more than the socket takes
+  for (int i = 0; i < 2000; ++i) {  // more answers than the socket takes
     client.send(amqp::queue::Declare{.queue = queue}, 1);
     io.poll();
   }

@@ -126,7 +126,7 @@ TEST_CASE("no more addresses are remembered than the bound, and the oldest is fo
   CHECK(gate.gate->address_count() == LoginGate::address_count_max);
   CHECK(gate.gate->refuse("1", now) == now + 100ms);
   CHECK(gate.gate->refuse("0", now) == now + 50ms);
-  // Those whose time is over go first, all at once.
+  // Addresses whose time is over are removed first, all at once.
   gate.gate->refuse("the next", now + LoginGate::memory + 1s);
   CHECK(gate.gate->address_count() < 10);
 }

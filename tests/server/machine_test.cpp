@@ -11,7 +11,7 @@ using haypile::server::control_group_memory_bytes;
 
 namespace {
 
-// The files of a machine that has the control groups of a test.
+// The files of a machine with the control groups of a test.
 struct Machine {
   haypile::test::TemporaryDirectory directory;
 

@@ -156,7 +156,7 @@ TEST_CASE("whoever holds unacked messages may publish as much, and more when it 
     int count = 0;
     for (; worker.session.pause() == Pause::none; ++count)
       worker.publish(1, "", "results", body);
-    CHECK(count == 6);  // four are held; one more begins within that, the last one is not taken
+    CHECK(count == 6);  // four are held; one more may begin, the last one has to wait
   }
   SUBCASE("requeueing gives nothing back") {
     int count = 0;
@@ -266,7 +266,7 @@ TEST_CASE("whoever gets messages without acknowledging them waits when memory is
   for (; peer.session.pause() == Pause::none && count < 400; ++count)
     peer.send(1, amqp::basic::Get{.queue = "q"});
   CHECK(peer.session.pause() == Pause::alarm);
-  CHECK(count > 150);  // a hundred, and a little that anybody may
+  CHECK(count > 150);  // a hundred, and a few more that every client may get
   CHECK(count < 350);
   broker.publishers_must_wait = false;
   CHECK(peer.session.try_to_resume(broker.now));

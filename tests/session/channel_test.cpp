@@ -15,7 +15,7 @@ TEST_CASE("a refused method closes its channel only, and the number can be used 
   CHECK(close.reply_text == "NOT_FOUND - no queue 'absent' in vhost '/'");
   CHECK(close.class_id == 50);
   CHECK(close.method_id == 10);
-  // Until close-ok what comes for the channel is passed over.
+  // Everything that comes for the channel before close-ok is ignored.
   peer.send(1, amqp::queue::Declare{.queue = "unseen"});
   peer.publish(1, "", "unseen", "body");
   peer.expect_nothing();

@@ -19,7 +19,7 @@ struct Fixture {
     REQUIRE(amqp::decode_properties(raw, out) == amqp::DecodeError::none);
     return out;
   }
-  // The headers of what is at the head of the queue.
+  // The headers of the first message in the queue.
   amqp::TableView headers_of_next(std::string_view queue = "dead") {
     const auto received = peer.get(queue);
     REQUIRE(received);
@@ -237,8 +237,8 @@ TEST_CASE_FIXTURE(Fixture, "a priority queue with a length limit overflows into 
   };
   publish("low", 1);
   publish("high", 5);
-  publish("middle", 3);  // the head goes: high
-  publish("top", 9);     // the head goes: itself, which counts as 5
+  publish("middle", 3);  // the head is dropped: high
+  publish("top", 9);     // the head is dropped: this message, which counts as 5
   CHECK(peer.drain("first") == "middle low");
   CHECK(peer.drain("second") == "high top");
 }
@@ -265,13 +265,13 @@ TEST_CASE_FIXTURE(Fixture, "a chain of queues that all overflow is no recursion"
     broker.wait(0);
   CHECK(peer.drain("q0") == "m99");
   CHECK(peer.drain("q1") == "m98");
-  // That many hops are the most.
+  // This is the largest number of hops.
   CHECK(peer.drain("q64") == "m35");
   CHECK(peer.drain("q65") == "");
 }
 
 TEST_CASE_FIXTURE(Fixture, "where dead letters multiply others are served in between") {
-  // Each copy dies in every queue where it has not died yet: some 12! of them.
+  // Each copy dies in every queue where it has not died yet: about 12! copies.
   for (int i = 0; i < 12; ++i) {
     const std::string name = "m" + std::to_string(i);
     peer.declare(name, false, {{"x-max-length", 0}, {"x-dead-letter-exchange", "amq.fanout"}});

@@ -1,4 +1,4 @@
-// x-message-ttl, expiration, x-expires.
+// The arguments x-message-ttl and x-expires, and the property expiration.
 #include "support/session_peer.hpp"
 
 using namespace haypile;
@@ -85,7 +85,7 @@ TEST_CASE_FIXTURE(Fixture, "nothing is due without times to live, nor after what
   publish("q", "plain");
   CHECK(broker.engine.next_deadline() == engine::no_deadline);
   publish("q", "timed", "1000");
-  CHECK(broker.engine.next_deadline() == engine::no_deadline);  // not at the head
+  CHECK(broker.engine.next_deadline() == engine::no_deadline);  // it is not at the head
   CHECK(peer.drain("q") == "plain timed");
   broker.wait(5000);
   CHECK(broker.engine.next_deadline() == engine::no_deadline);
@@ -166,7 +166,7 @@ TEST_CASE_FIXTURE(Fixture,
   for (int i = 0; i < 3000; ++i) {
     broker.wait(1);
     CHECK_FALSE(peer.get("q"));
-    // What is logged is never before the last use.
+    // The logged time is never before the last use.
     REQUIRE(logged.back() >= broker.now_ms);
   }
   CHECK(logged.size() == 3);

@@ -1,4 +1,4 @@
-// Content headers that are larger than a frame of the client that is to have them.
+// Content headers that are larger than a frame of the client that should get them.
 #include <doctest/doctest.h>
 
 #include <haypile/amqp/table.hpp>
@@ -22,7 +22,7 @@ struct Fixture {
     narrow.open();
     wide.declare("q", true);
   }
-  // The content header's frame has that size.
+  // Publishes a message whose content header has a frame of `header_size` bytes.
   void publish(std::string_view queue, std::string_view body, std::size_t header_size,
                bool mandatory = false) {
     publish(wide, queue, body, header_size, mandatory);

@@ -38,7 +38,7 @@ TEST_CASE("frames that are none end the connection with 501") {
     peer.send_bytes(std::string_view("\x08\x00\x00\x00\x00\x00\x00\x00", 8));
     peer.expect_close(0, 501, "end octet");
   }
-  // Framing is lost: nothing of what follows means anything.
+  // The framing is lost, so nothing that follows has a meaning.
   peer.send_bytes("garbage");
   peer.send(0, amqp::connection::CloseOk{});
   peer.expect_nothing();
@@ -115,7 +115,7 @@ TEST_CASE("a large body that is announced but does not come takes no memory") {
   CHECK(resident_bytes() < before + (16u << 20));
 }
 
-// The allocators of sanitizers end the program instead.
+// The allocators of the sanitizers end the program instead.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("a body for which there is no memory ends its connection") {
   TestBroker broker;
@@ -131,8 +131,8 @@ TEST_CASE("a body for which there is no memory ends its connection") {
 }
 #endif
 
-// Damaged sessions: whatever comes, the session neither crashes (sanitizers watch) nor says
-// anything that is not frames, and the engine serves the next client.
+// Damages a session at random. The session does not crash (sanitizers watch) and sends only frames,
+// and the engine serves the next client.
 TEST_CASE("random damage to a whole session") {
   std::string good(amqp::protocol_header);
   const auto add = [&good](std::uint16_t channel, const auto& method) {

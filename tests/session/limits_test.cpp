@@ -1,4 +1,4 @@
-// x-max-length, x-max-length-bytes, x-overflow.
+// The arguments x-max-length, x-max-length-bytes and x-overflow.
 #include "support/session_peer.hpp"
 
 using namespace haypile;

@@ -1,4 +1,4 @@
-// What happens when there is no memory for what has to be said.
+// What happens when there is no memory for something that has to be sent.
 #include "support/session_peer.hpp"
 
 using namespace haypile;

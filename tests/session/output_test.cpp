@@ -34,7 +34,7 @@ struct Fixture {
                                   .body = body},
                                  {}, 0, memory);
   }
-  // To the output, and to `wanted` as it has to be on the wire.
+  // Adds a delivery to the output, and to `wanted` as it has to be on the wire.
   static void add(Output& output, const engine::MessagePtr& message, std::uint32_t frame_max,
                   std::string& wanted) {
     const amqp::basic::Deliver method{.consumer_tag = "c", .delivery_tag = 1};
@@ -131,14 +131,14 @@ TEST_CASE_FIXTURE(Fixture, "what one output does not need any more is for the ne
   const std::size_t kept = spares.bytes();
   CHECK(kept >= 1u << 20);
   Output second;
-  second.look_for_room(spares);  // it is small
+  second.look_for_room(spares);  // the output is small
   CHECK(spares.bytes() == kept);
   grow(second, 50'000);
   second.look_for_room(spares);
   CHECK(spares.bytes() == 0);
   CHECK(second.memory_bytes() >= 1u << 20);
   CHECK(look(second) == std::string(50'000, 'x'));
-  // No more is kept than is of use.
+  // Only buffers that are useful are kept.
   std::vector<Output> many(20);
   for (Output& output : many) {
     grow(output, 1u << 20);
@@ -166,7 +166,7 @@ TEST_CASE_FIXTURE(Fixture, "held output goes out in its order, with its bodies")
   add(held.tail(), message(10'000), 4096, wanted);
   held.hold(20);
   add(held.tail(), message(5000), 4096, wanted);
-  held.hold(15);  // what comes behind waits as long
+  held.hold(15);  // the frames behind it wait as long
   amqp::append_heartbeat(held.tail().frames());
   amqp::append_heartbeat(wanted);
   CHECK(held.sizes().all == wanted.size());

@@ -1,5 +1,5 @@
-// What the server's loop must do next: read or not, and until when. docs/architecture.md,
-// "Pausing", is the table that this follows.
+// What the server's loop must do next: read or not, and until when. The table in
+// docs/architecture.md, "Pausing", has the cases.
 #include "support/session_peer.hpp"
 
 using namespace haypile;
@@ -30,7 +30,7 @@ struct Fixture {
     broker.now += duration;
     peer.session.tick(broker.now);
   }
-  // Method and header of a message, and the first part of its body.
+  // The method and the header of a message, and the first part of its body.
   std::string beginning(std::uint16_t channel, std::uint64_t size, std::size_t part = 10) {
     std::string bytes;
     amqp::append_method(bytes, channel, amqp::basic::Publish{.routing_key = "q"});
@@ -74,7 +74,7 @@ TEST_CASE_FIXTURE(Fixture, "a client that takes what it is sent is alive, though
 TEST_CASE_FIXTURE(Fixture, "what a socket with room takes is no sign of life") {
   open(10);
   for (int i = 0; i < 4 && !peer.session.finished(); ++i) {
-    pass(5s);  // our own heartbeats go out, to nobody
+    pass(5s);  // our own heartbeats are sent, to nobody
     peer.output();
   }
   CHECK(peer.session.reason() == "two heartbeats missed");
@@ -395,6 +395,6 @@ TEST_CASE_FIXTURE(Fixture, "what sessions hold is counted, and comes back") {
     CHECK(broker.memory.unfinished_bytes() >= 10'000);
   }
   CHECK(broker.memory.unfinished_bytes() == 0);
-  // The other session.
+  // The rest is the memory of the other session.
   CHECK(broker.memory.bytes() - broker.memory.spare_buffers().bytes() < 10'000);
 }

@@ -83,7 +83,7 @@ TEST_CASE("without a log to wait for a confirm comes at once") {
   select_confirms(peer);
   peer.publish(1, "", "q", "1", persistent);
   peer.publish(1, "", "q", "2");
-  // One piece of input each here, so one confirm each.
+  // Each publish is a piece of input of its own here, so each has its own confirm.
   peer.expect(1, amqp::basic::Ack{.delivery_tag = 1});
   peer.expect(1, amqp::basic::Ack{.delivery_tag = 2});
 }
@@ -175,7 +175,7 @@ TEST_CASE("a publish that is refused closes the channel, also in the middle of i
     peer.publish(1, "", "k", "b", {.headers = headers.view()});
     peer.expect_close(1, 406, "header 'CC' has to be an array");
   }
-  // The connection goes on.
+  // The connection continues.
   peer.send(1, amqp::channel::CloseOk{});
   peer.send(1, amqp::channel::Open{});
   peer.expect(1, amqp::channel::OpenOk{});
@@ -262,7 +262,7 @@ TEST_CASE("properties that fit into no frame of a consumer are refused") {
     const amqp::Table headers{{"n", std::string(note_size, 'x')}};
     peer.publish(1, "", "q", "m", {.headers = headers.view()});
   };
-  // Class, weight, size and flags of the header, and of the table its size, key and type.
+  // The header has a class, weight, size and flags; its table has a size, a key and a type.
   const std::size_t most = (128u << 10) - 8 - 14 - 4 - 2 - 5;
   publish(most);
   peer.expect_nothing();

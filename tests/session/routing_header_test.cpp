@@ -1,4 +1,4 @@
-// What the broker changes in a message on its way in: CC, BCC, direct reply-to.
+// What the broker changes in an incoming message: CC, BCC, direct reply-to.
 #include "support/session_peer.hpp"
 
 using namespace haypile;

@@ -1,4 +1,4 @@
-// Clients that do anything at random, in any order: nothing is lost, doubled or left behind.
+// Clients that do anything at random, in any order: nothing is lost, duplicated or left behind.
 #include <algorithm>
 #include <memory>
 #include <random>
@@ -59,7 +59,7 @@ class Stress {
     read_all();
   }
 
-  // Everybody leaves; what is there is as the books have it.
+  // All clients disconnect. The queues have exactly what the broker's record says.
   void finish() {
     for (auto& client : clients_) {
       if (client) disconnect(client);
@@ -119,8 +119,8 @@ class Stress {
     read_all();
   }
 
-  // While the log stands still only what cannot fail is done: a channel.close that is held back
-  // would leave the client in the dark.
+  // While the log does not advance, only operations that cannot fail are done: if a channel.close
+  // were held back, the client would not know of it.
   void act(StressClient& client, std::uint16_t number) {
     StressClient::Channel& channel = client.channel(number);
     const std::size_t what = below(16);

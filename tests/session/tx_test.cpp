@@ -24,7 +24,7 @@ struct Fixture {
     peer.send(1, amqp::tx::Rollback{});
     peer.expect(1, amqp::tx::RollbackOk{});
   }
-  // How many messages are ready, asked for on another channel.
+  // The number of ready messages, requested on another channel.
   std::uint32_t ready() {
     if (!second_open_) {
       peer.send(2, amqp::channel::Open{});

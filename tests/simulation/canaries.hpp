@@ -1,6 +1,5 @@
-// The bugs that are planted, one at a time, to see that the simulation, or a fuzz target, finds
-// them. A build has them only with the option HAYPILE_CANARIES; ./dev canaries makes one and runs
-// it.
+// Planted bugs, one at a time, to see that the simulation or a fuzz target finds them. Only a build
+// with the option HAYPILE_CANARIES has them; ./dev canaries makes such a build and runs it.
 #pragma once
 
 #include <span>
@@ -8,9 +7,9 @@
 namespace haypile::simulation {
 
 struct Canary {
-  const char* name;     // as in HAYPILE_CANARY(name)
-  const char* planted;  // what the broker does wrong
-  // The fuzz target that has to find it, with its corpus; null: the simulation has to.
+  const char* name;     // the name in HAYPILE_CANARY(name)
+  const char* planted;  // the broker's wrong behaviour
+  // The fuzz target that has to find the bug, with its corpus; null: the simulation has to.
   const char* fuzz_target = nullptr;
 };
 

@@ -1,4 +1,4 @@
-// HAYPILE_CANARY: the one to be tried; all of them if not said. ./dev canaries runs this.
+// HAYPILE_CANARY is the canary to try; all of them if it is not set. ./dev canaries runs this.
 #ifdef HAYPILE_CANARIES
 
 #include <doctest/doctest.h>
@@ -27,7 +27,7 @@ struct Catch {
   unsigned seed = 0;
 };
 
-// The catch of the lowest seed, so that every run says the same.
+// Finds the violation with the lowest seed, so that every run reports the same one.
 Catch first_catch() {
   std::atomic<unsigned> next = 1;
   std::atomic<unsigned> last = seeds_max;
@@ -49,7 +49,7 @@ Catch first_catch() {
   return first;
 }
 
-// By a target that goes over its corpus, and ends with the first input that it finds something in.
+// Runs the fuzz target over its corpus; it ends with the first input that violates a check.
 Catch catch_by_fuzz_target(const Canary& canary) {
   const std::string command = "HAYPILE_CANARY=" + std::string(canary.name) + " " +
                               HAYPILE_BINARY_DIR "/fuzz_" + canary.fuzz_target + " " +

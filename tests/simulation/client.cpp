@@ -9,7 +9,7 @@ namespace haypile::simulation {
 namespace {
 
 constexpr std::uint16_t working_channels = 2;
-// Where the broker is made to close a channel: nothing else is done there.
+// The broker is made to close this channel; nothing else is done on it.
 constexpr std::uint16_t channel_for_faults = 3;
 constexpr std::size_t consumers_max = 3;
 
@@ -35,7 +35,7 @@ Client::Client(Messages& messages, Random& random, std::size_t index, const Styl
   declare_all();
 }
 
-// Channels open at once for those who do not wait.
+// A client that does not wait may use a channel at once.
 void Client::open(std::uint16_t number) {
   number_ = number;
   channel() = {.open = true};
@@ -316,7 +316,7 @@ void Client::on_method(const amqp::Frame& frame) {
   }
 }
 
-// The body follows; nobody here wants to read it.
+// The body follows; nobody needs it here.
 void Client::given(std::uint64_t tag, bool no_ack) {
   if (channel().open && !no_ack) channel().unacked.insert(tag);
 }

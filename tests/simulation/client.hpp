@@ -1,5 +1,5 @@
-// A client of the simulation: says something allowed at random, and knows what it was given. It
-// never waits for an answer but where AMQP wants it.
+// A client of the simulation: does something allowed at random, and knows what it was given. It
+// waits for an answer only where AMQP requires that.
 #pragma once
 
 #include <array>
@@ -20,24 +20,25 @@
 
 namespace haypile::simulation {
 
+// Writes the frames of one client to its output, and reads what the broker sends.
 class Client {
  public:
-  // No more than this without an answer from the broker.
+  // The heartbeat interval that the client negotiates.
   static constexpr std::uint16_t heartbeat_s = 5;
 
-  // `index`: which queue and exchange are its own; client_count for none. All but the latter
-  // outlive it. Opens the connection, and declares what it needs.
+  // `index` says which queue and exchange are the client's own; client_count: none. The other
+  // arguments must outlive the client. Opens the connection and declares what it needs.
   Client(Messages& messages, Random& random, std::size_t index, const Style& style);
 
   void act();
-  // Says goodbye.
+  // Sends connection.close.
   void close();
   void send_heartbeat() { amqp::append_heartbeat(output_); }
-  // Gets up to so many messages, for good.
+  // Gets up to `count` messages, without acknowledgements.
   void drain(int queue, std::size_t count);
   void receive(std::string_view bytes);
   std::string take_output() { return std::exchange(output_, {}); }
-  // Does nothing any more.
+  // Whether the client does nothing any more.
   bool has_ended() const { return has_ended_; }
 
  private:
@@ -47,9 +48,9 @@ class Client {
     bool closing = false;
     Mode mode = Mode::plain;
     std::set<std::uint64_t> unacked{};
-    std::set<std::uint64_t> held{};  // in the transaction
+    std::set<std::uint64_t> held{};  // acknowledged in the transaction
     std::vector<std::string> consumers{};
-    std::deque<bool> gets{};  // those without an answer: whether no_ack
+    std::deque<bool> gets{};  // basic.get without an answer: whether with no_ack
   };
 
   template <class M>
@@ -85,7 +86,7 @@ class Client {
   int last_consumer_ = 0;
   std::string input_;
   std::string output_;
-  std::uint16_t number_ = 1;  // of the channel that is spoken on
+  std::uint16_t number_ = 1;  // the channel that is used now
   std::array<Channel, 4> channels_;
 };
 

@@ -1,4 +1,4 @@
-// What happened in a simulation: the last events, to be read, and the hash of all of them.
+// What happened in a simulation: the last events as text, and the hash of all of them.
 #pragma once
 
 #include <cstddef>
@@ -9,18 +9,19 @@
 
 namespace haypile::simulation {
 
-// A check has failed. `check` is its name, short and always the same; `detail` is for people.
+// A failed check. `check` is its name, short and always the same; `detail` is for people.
 struct Violation {
   const char* check;
   std::string detail;
 };
 
+// Records events in a ring, and hashes all of them, to compare two runs of a seed.
 class Events {
  public:
-  // Keeps the last `kept_max` of them.
+  // Keeps the last `kept_max` events.
   explicit Events(std::size_t kept_max) : ring_(kept_max) {}
 
-  // `what` outlives this. Nothing is formatted unless somebody asks for text().
+  // `what` must outlive this object. Nothing is formatted before text() is called.
   void add(const char* what, std::uint64_t a = 0, std::uint64_t b = 0) {
     ring_[count_++ % ring_.size()] = {what, now_ms_, a, b};
     mix(static_cast<std::uint64_t>(static_cast<unsigned char>(*what)));
@@ -37,7 +38,7 @@ class Events {
   void set_now(std::uint64_t now_ms) { now_ms_ = now_ms; }
 
   std::uint64_t hash() const { return hash_; }
-  // One line each, oldest first.
+  // The kept events, one line each, oldest first.
   std::string text() const {
     std::string lines;
     const std::size_t first = count_ > ring_.size() ? count_ - ring_.size() : 0;

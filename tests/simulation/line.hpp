@@ -1,4 +1,4 @@
-// A client, its connection, and the bytes that are on their way between the two.
+// A client, its connection, and the bytes on their way between the two.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct Line {
   Line(const Line&) = delete;
   Line& operator=(const Line&) = delete;
 
-  const std::size_t index;  // which client it is
+  const std::size_t index;  // the client's index
   const std::uint64_t id;
   std::shared_ptr<SimBroker::Connection> connection;
   WireObserver observer;
@@ -40,8 +40,8 @@ struct Line {
   std::string to_broker;
   std::string to_client;
   engine::TimeMs last_heard_ms = 0;
-  bool is_frozen = false;     // neither reads nor writes
-  bool has_vanished = false;  // nothing goes either way any more, and nobody says so
+  bool is_frozen = false;     // the client neither reads nor writes
+  bool has_vanished = false;  // nothing is transferred any more, and nobody is told
 };
 
 }  // namespace haypile::simulation

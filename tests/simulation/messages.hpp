@@ -1,4 +1,4 @@
-// The messages of a simulation: what is in them follows from their number.
+// The messages of a simulation: their content follows from their number.
 #pragma once
 
 #include <cstddef>
@@ -13,29 +13,30 @@ namespace haypile::simulation {
 
 using Number = std::uint32_t;
 
-// How the clients of a seed are.
+// How the clients of a seed behave.
 struct Style {
   std::uint32_t segment_size = 4096;
-  bool is_brisk = false;     // few queues, kept short: segments come and go
-  bool is_small = false;     // messages of few different sizes: what is torn fits together again
-  bool is_prompt = false;    // a turn behind whatever a client does: batches are small
-  bool writes_late = false;  // the log's threads have their turns rarely
-  bool keeps_late = false;   // the one for maintenance more rarely still
+  bool is_brisk = false;     // few, short queues: segments come and go
+  bool is_small = false;     // few different sizes: torn parts fit together again
+  bool is_prompt = false;    // a turn after each action of a client: small batches
+  bool writes_late = false;  // the log's threads rarely have their turn
+  bool keeps_late = false;   // the maintenance thread has its turn even more rarely
 };
 
 struct Message {
-  Number number = 0;  // from 1 on
+  Number number = 0;  // beginning with 1
   int exchange = 0;
   std::string key;
   bool mandatory = false;
   bool persistent = true;
   std::uint8_t priority = 0;
-  std::size_t size = 0;  // of the body
+  std::size_t size = 0;  // the body's
 };
 
+// All messages of a simulation; the number of a message is its place, from 1 on.
 class Messages {
  public:
-  // A new one, of any size up to several segments.
+  // Makes a new message of any size up to several segments.
   Message& make(Random& random, int exchange, std::string key, const Style& style);
   // Null if there is no such message.
   const Message* find(Number number) const;
@@ -45,13 +46,13 @@ class Messages {
 };
 
 std::string body_of(const Message& message);
-// Encoded.
+// The encoded properties.
 std::string properties_of(const Message& message);
 
-// 0: it is no message's.
+// Returns 0 if the body belongs to no message.
 Number number_in(std::string_view body);
-// Empty if it is the message as it was published; or as a dead letter of `died_in`, if that is not
-// empty. Otherwise what is wrong with it. The count of deliveries may have been added.
+// Returns what is wrong with a message, or nothing if it is as it was published. If `died_in` is
+// not empty, it must be a dead letter of that queue. A delivery count may have been added.
 std::string difference(const Message& message, std::string_view exchange, std::string_view key,
                        std::string_view raw_properties, std::string_view body,
                        std::string_view died_in);

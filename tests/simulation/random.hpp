@@ -1,4 +1,4 @@
-// All that is random in a simulation comes from one of these, and so from its seed.
+// The source of everything random in a simulation, so that all of it follows from the seed.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Sees what a recovery hands over: whether each thing is what was once declared or published.
+// Checks that everything a recovery hands over was once declared or published.
 #pragma once
 
 #include <map>
@@ -9,7 +9,7 @@
 
 namespace haypile::simulation {
 
-// Throws Violation.
+// Collects what was recovered in `found`. Throws Violation.
 class RecoveryObserver final : public engine::Recovery {
  public:
   explicit RecoveryObserver(ReferenceModel& model) : model_(model) {}
@@ -39,7 +39,7 @@ class RecoveryObserver final : public engine::Recovery {
     if (index == nowhere) throw Violation{"altered", text};
     note(model_.binding_key(index), text);
   }
-  // Of each priority in its order; positions say how they came to the queue.
+  // Sorts the messages of each priority by position, the order in which they came to the queue.
   void backlog(engine::QueueId queue, std::uint8_t, engine::Backlog& backlog) override {
     const int index = by_id_.at(queue);
     auto& copies = found.copies[static_cast<std::size_t>(index)];
@@ -80,7 +80,7 @@ class RecoveryObserver final : public engine::Recovery {
 
   ReferenceModel& model_;
   std::map<engine::QueueId, int> by_id_;
-  std::map<int, std::map<engine::LogPosition, Found::Copy>> stored_;  // in backlogs, by queue
+  std::map<int, std::map<engine::LogPosition, Found::Copy>> stored_;  // backlogs, by queue
 };
 
 }  // namespace haypile::simulation

@@ -22,7 +22,7 @@ Operation ReferenceModel::operation() {
   return group_;
 }
 
-// Of a definition; `durable` says whether it outlasts a restart.
+// Changes a definition; `durable` says whether it survives a restart.
 void ReferenceModel::set(Operation operation, Key key, bool wanted, bool durable) {
   const bool changed = wanted ? live_.insert(key).second : live_.erase(key) > 0;
   if (changed && durable) toggles_.push_back({operation, key});
@@ -157,7 +157,8 @@ Operation ReferenceModel::settle(int index, Number number, How how) {
   return now;
 }
 
-// Which is no change to what is there.
+// Dropping a letter changes nothing in the set of what is durable, because it has the same key in
+// both queues.
 void ReferenceModel::drop_letter(Operation now, Number number, Copy& copy) {
   copy.present = false;
   copies(dead)[number] = {

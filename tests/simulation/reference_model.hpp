@@ -1,11 +1,11 @@
-// The model: what the broker was told, in its order, and therefore what may and must be there.
+// The reference model: what the broker was told, in order, and so what may and must be there.
 //
-// They are kept at the broker's end of the network: by what it has taken in and what it has sent.
-// Whatever is durable is durable in the order in which the broker was told. So after a crash there
-// is what the first k operations leave, with k at least the last one that was confirmed; a
-// transaction is one operation. A dead letter is in one of two queues, nobody knows in which until
-// it is seen in the second one: it may have to wait. Queues of fuzzy knowledge give messages up by
-// themselves: those are followed one by one.
+// It describes the broker's end of the network: what the broker has read and what it has sent.
+// Operations become durable in the order in which the broker was told. So after a crash there is
+// what the first k operations leave, where k is at least the last one that was confirmed; a
+// transaction is one operation. A dead letter is in one of two queues, and nobody knows in which
+// until it is seen in the second one, because it may have to wait. Queues of fuzzy knowledge give
+// up messages by themselves; their messages are followed one by one.
 #pragma once
 
 #include <algorithm>
@@ -27,9 +27,9 @@
 
 namespace haypile::simulation {
 
-// Numbers operations from 1 on, anew after each start; 0 stands for all that was there before.
+// The number of an operation, counted from 1 after each start; 0 stands for everything before it.
 using Operation = std::size_t;
-// A definition, or a message in a queue of exact knowledge.
+// Identifies a definition, or a message in a queue of exact knowledge.
 using Key = std::uint64_t;
 
 enum class How { ack, drop, requeue };
@@ -45,6 +45,7 @@ struct Found {
   bool clean = false;
 };
 
+// Throws Violation where the broker contradicts it.
 class ReferenceModel {
  public:
   Key queue_key(int queue) const { return definition_key(1, queue); }
@@ -54,56 +55,56 @@ class ReferenceModel {
   Messages& messages() { return messages_; }
   void set_now(engine::TimeMs now) { now_ = now; }
 
-  // What the broker does, operation by operation; those between begin() and end() are one.
+  // The broker's operations, one call each. Those between begin() and end() are one operation.
   void begin() { in_group_ = true; }
-  // 0 if there was none.
+  // Returns 0 if there was no operation.
   Operation end() {
     in_group_ = false;
     return std::exchange(group_, 0);
   }
   Operation declare_queue(int queue);
   Operation delete_queue(int queue);
-  // Nobody has anything of it unacked.
+  // Requires that nobody has a message of the queue unacked.
   Operation purge(int queue);
   Operation declare_exchange(int exchange);
   Operation delete_exchange(int exchange);
   Operation bind(int binding);
   Operation unbind(int binding);
-  // `target_count`: how many queues it goes to.
+  // Sets `target_count` to the number of queues that get the message.
   Operation publish(const Message& message, std::size_t& target_count);
   Operation settle(int queue, Number number, How how);
 
-  // A message was given to somebody, who has it until it is settled; or for good.
+  // A message was given to a client, which has it until it is settled, or for good.
   void deliver(int queue, Number number, bool redelivered, bool for_good);
-  // In its queue: rises with each message that comes to its end.
+  // The place of a message in its queue; it rises with each message that comes to the end.
   std::uint64_t place_of(int queue, Number number) const;
-  // A publisher was told that a queue refused it, or that none did.
+  // A publisher was told that a queue refused the message, or that none did.
   void refuse(Number number);
   void accept(Number number);
-  // What is in the queue may have been given to somebody, and come back, without a trace.
+  // Messages of the queue may have been given to a client and come back without a trace.
   void doubt(int queue);
   // From now on messages may leave the queue without a trace.
   void loosen(int queue) { loosened_.insert(queue); }
 
-  // A client was told that the operation, and so all before it, is durable.
+  // A client was told that the operation is durable, and so are all before it.
   void confirm(Operation operation) { must_ = std::max(must_, operation); }
   void confirm_all() { confirm(last_); }
   Operation last() const { return last_; }
-  // All operations until now are before that position of the log.
+  // All operations until now are in the log before `end`.
   void note_end(engine::LogPosition end);
-  // The log says that it is durable up to there.
+  // The log says that it is durable up to this position.
   void claim(engine::LogPosition durable);
 
-  // Where a dead letter with this number comes from.
+  // The queue from which a dead letter with this number comes.
   int origin_of(Number number, int queue) const;
-  // Throws Violation if that may not be; from now on it is what was there before.
+  // Throws Violation if this may not be there. From now on it is the state of the last start.
   void recovered(const Found& found);
-  // Of all that is in the queue now, persistent or not, the next one to be delivered; 0 if it is
-  // empty. Exact knowledge only.
+  // The next message to be delivered from the queue, persistent or not; 0 if it is empty. Only for
+  // queues of exact knowledge.
   Number head(int queue) const;
-  // Whether it may be on its way to that queue still.
+  // Whether the message may still be on its way to the queue.
   bool may_be_underway(int queue, Number number) const;
-  // A message that is still there, though nothing should be.
+  // Throws Violation if a message is still there.
   void expect_empty() const;
 
  private:
@@ -116,21 +117,21 @@ class ReferenceModel {
     bool delivered = false;
     bool in_doubt = false;
     bool persistent = false;
-    // Of a dead letter: where it was dropped, and where it was in this queue for certain.
+    // Where a dead letter was dropped, and where it certainly was in this queue.
     Operation dropped_at = never;
     Operation arrived_at = never;
   };
-  // A message that was published to a queue of fuzzy knowledge, or went on from there.
+  // A message that was published to a queue of fuzzy knowledge, or that continued from there.
   struct Wanderer {
     int origin = 0;
     Operation published = 0;
-    Operation settled = 0;  // where it ended; 0 while it goes on
+    Operation settled = 0;  // where it ended; 0 while it continues
     bool gone = false;
     bool refused = false;
     bool accepted = false;
     bool persistent = false;
     bool held = false;
-    bool dropped = false;  // by a client
+    bool dropped = false;  // a client has dropped it
     // How often it came back to its queue: at least, before the last start; since then.
     std::size_t returned_before = 0;
     std::vector<Operation> returned{};
@@ -140,13 +141,13 @@ class ReferenceModel {
     Operation operation;
     Key key;
   };
-  // The operations after which all was as it was found.
+  // The operations after which everything was as it was found.
   struct Match {
     Operation first = 0;
     Operation last = 0;
   };
   static Key definition_key(Key kind, int index) { return (kind << 60) | static_cast<Key>(index); }
-  // A dead letter has one key on all of its way.
+  // A dead letter has one key on its whole way.
   static Key copy_key(int queue, Number number) {
     return (static_cast<Key>(queue == dead ? rej : queue) << 32) | number;
   }
@@ -166,7 +167,7 @@ class ReferenceModel {
   Operation settle_wanderer(int queue, Number number, How how);
   void deliver_wanderer(int queue, Number number, bool for_good);
 
-  // reference_model_recovery.cpp
+  // Defined in reference_model_recovery.cpp.
   Match match(const Found& found) const;
   [[noreturn]] void explain(const std::unordered_set<Key>& found) const;
   void check_order(int queue, const std::vector<Found::Copy>& found) const;
@@ -182,9 +183,9 @@ class ReferenceModel {
   Operation last_ = 0;
   Operation must_ = 0;
   std::uint64_t last_place_ = 0;
-  std::unordered_set<Key> base_;  // durable, at the last start
+  std::unordered_set<Key> base_;  // durable definitions and messages at the last start
   std::unordered_set<Key> live_;  // definitions, durable or not
-  std::vector<Toggle> toggles_;   // of what is durable
+  std::vector<Toggle> toggles_;   // durable definitions and messages only
   std::vector<std::pair<Operation, engine::LogPosition>> ends_;
   std::array<std::map<Number, Copy>, queue_count> copies_;
   std::map<Number, Wanderer> wanderers_;

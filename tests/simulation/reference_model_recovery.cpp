@@ -34,8 +34,8 @@ bool is_exact(int index) {
 
 }  // namespace
 
-// Goes from the state at the start through all operations, and counts in how many keys it differs
-// from what was found.
+// Goes through all operations, beginning with the state at the start, and counts the keys in which
+// that state differs from what was found.
 ReferenceModel::Match ReferenceModel::match(const Found& found) const {
   struct Sides {
     bool in_books = false;
@@ -73,7 +73,7 @@ ReferenceModel::Match ReferenceModel::match(const Found& found) const {
   return match;
 }
 
-// Says what is wrong with it in the simplest way there is.
+// Throws the simplest description of what is wrong.
 void ReferenceModel::explain(const std::unordered_set<Key>& found) const {
   std::unordered_set<Key> state = base_;
   std::unordered_set<Key> ever;
@@ -138,7 +138,8 @@ void ReferenceModel::check_wanderers(const Found& found, const Match& match) {
     wanderer.returned_before += static_cast<std::size_t>(std::ranges::count_if(
         wanderer.returned, [&](Operation each) { return each <= match.first; }));
     wanderer.returned.clear();
-    // Once too often: it was on its way when the broker went, and has one more try.
+    // One return too many is possible: the message was on its way when the broker ended, and has
+    // one more try.
     if (is_there && place->second == tries) {
       wanderer.returned_before = std::min(wanderer.returned_before, tries_max);
     }

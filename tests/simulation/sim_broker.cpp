@@ -10,7 +10,7 @@ namespace haypile::simulation {
 
 namespace {
 
-// Lets an engine and somebody else see what is recovered, the latter first.
+// Passes what is recovered on to two objects, to `first` before `second`.
 class Both final : public engine::Recovery {
  public:
   Both(engine::Recovery& first, engine::Recovery& second) : first_(first), second_(second) {}

@@ -1,5 +1,5 @@
-// A broker in one thread: the virtual host that the server runs, and connections. The sockets, the
-// disk, the clock and the order in which things happen are the simulation's.
+// A broker in one thread: the virtual host that the server runs, and connections. The simulation
+// provides the sockets, the disk, the clock and the order in which things happen.
 #pragma once
 
 #include <cstddef>
@@ -26,45 +26,46 @@ struct Clock {
 struct BrokerLimits {
   std::uint32_t segment_size = 4096;
   std::uint32_t ring_segments = 16;
-  // Of what waits in queues and could leave memory.
+  // The most that may wait in queues and could leave memory.
   std::size_t movable_max_bytes = 16'000;
   std::size_t portion_size = 1u << 20;
   std::size_t output_max_bytes = 20'000;
-  // Beyond these publishers are held back.
+  // Publishers have to wait if one of these limits is exceeded.
   std::size_t pending_max_bytes = 64'000;
   std::size_t memory_max_bytes = 256'000;
   std::size_t unacked_max_when_low = 1000;
-  // Of a turn.
+  // The work of one turn.
   std::uint64_t work_units = 20'000;
 
   std::uint64_t ring_size() const { return std::uint64_t{segment_size} * ring_segments; }
-  // Clients say more before they wait than so small a ring would have room for.
+  // Clients publish more before they wait than such a small ring has room for.
   std::uint64_t reserve_size() const { return 2 * ring_size() + 80'000; }
 };
 
+// Runs a Vhost with sessions on files in memory.
 class SimBroker {
  public:
   class Connection final : public std::enable_shared_from_this<Connection>,
                            public vhost::Participant,
                            private session::SessionHost {
    public:
-    // Is told of the bytes that the session has taken, whole frames.
+    // Called with the bytes that the session has taken, which are whole frames.
     using OnTaken = std::function<void(std::string_view)>;
 
     Connection(SimBroker& broker, engine::OwnerId owner);
 
-    // Before anything else.
+    // Must be the first call.
     void set_on_taken(OnTaken on_taken) { on_taken_ = std::move(on_taken); }
-    // Hands bytes to the session.
+    // Gives bytes to the session.
     void receive(std::string_view bytes);
     bool may_receive() const { return session_.pause() == session::Pause::none; }
-    // What goes into the socket, to be reported by output_sent() when it has left it.
+    // Returns what goes into the socket. Report with output_sent() what has left it.
     std::string take_output();
     void output_sent(std::size_t size);
     // The client has gone.
     void cut();
     session::Session& session() { return session_; }
-    // Input of it waits in the broker.
+    // Whether input waits in the broker.
     bool is_paused() const { return session_.pause() != session::Pause::none; }
 
    private:
@@ -94,37 +95,37 @@ class SimBroker {
 
     SimBroker& broker_;
     OnTaken on_taken_;
-    std::string rest_;           // of the input: what the session could not use yet
-    std::size_t in_socket_ = 0;  // taken, and not yet sent
-    bool is_listed_ = false;     // with the virtual host, among those that are paused
+    std::string rest_;           // input that the session could not use yet
+    std::size_t in_socket_ = 0;  // taken, but not sent yet
+    bool is_listed_ = false;     // paused in the virtual host
     bool awaits_turn_ = false;
     bool awaits_log_ = false;
     bool has_gone_ = false;
     session::Session session_;
   };
 
-  // All outlive the broker.
+  // The arguments must outlive the broker.
   SimBroker(test::MemFileSystem& files, const Clock& clock, const BrokerLimits& limits);
 
-  // Restores what is on the disk, in the presence of `witness`. Throws what Log::recover() throws.
+  // Restores what is on the disk; `witness` sees it, too. Throws what Log::recover() throws.
   log::RecoveryReport start(engine::Recovery& witness);
 
   std::shared_ptr<Connection> connect();
   void turn() { vhost_.turn(clock_.reading()); }
-  // A turn is due though nothing has come in.
+  // Whether a turn is due although nothing has come in.
   bool is_due() { return vhost_.next_deadline() <= clock_.now_ms || vhost_.wants_turn(); }
-  // The log's threads have their turn, both or one.
+  // Runs the log's threads, both or one of them.
   void step_log() { vhost_.log()->step(); }
   void step_writer() { vhost_.log()->step_writer(); }
   void step_maintenance() { vhost_.log()->step_maintenance(); }
-  // The core hears of it: true if anything has become durable since it was here last.
+  // Whether anything has become durable since the last call.
   bool take_advanced() { return std::exchange(advanced_, false); }
   void log_advanced() { vhost_.log_advanced(clock_.now_ms); }
-  // No session is left, and nothing may be called afterwards. False: it could not be written.
+  // Must be the last call, when no session is left. Returns false if the log could not be written.
   bool close_clean() { return vhost_.close_clean(); }
 
   bool has_failed() const { return !failure_.empty(); }
-  // Why the log has given up; empty as long as it has not.
+  // Why the log has given up; empty if it has not.
   const std::string& failure() const { return failure_; }
   engine::Engine& engine() { return vhost_.engine(); }
   const log::Log& log() const { return *vhost_.log(); }

@@ -12,9 +12,9 @@
 namespace haypile::simulation {
 
 namespace {
-// Looking at all of the engine's model takes longer than a step.
+// Checking the engine's invariants takes longer than a step.
 constexpr std::size_t invariant_interval = 16;
-// What queues, exchanges, consumers and channels may take.
+// The memory that queues, exchanges, consumers and channels may take.
 constexpr std::size_t definitions_size = 60'000;
 }  // namespace
 
@@ -25,12 +25,12 @@ Simulation::Simulation(const Plan& plan)
   limits_.ring_segments = static_cast<std::uint32_t>(random_.between(4, 16));
   limits_.movable_max_bytes = random_.one_in(4) ? 0 : random_.below(30'000);
   if (random_.one_in(2)) limits_.portion_size = random_.between(100, 3000);
-  // Room for the ring, its reserve, and some of what has moved.
+  // There is room for the ring, its reserve, and some of the moved messages.
   if (random_.one_in(4)) {
     files_.set_capacity(limits_.ring_size() + limits_.reserve_size() + random_.below(300'000));
   }
-  // Smaller than on any disk: what a crash leaves of batches ends and begins in more places.
-  // Headers of segments are one such piece.
+  // These sectors are smaller than those of any disk, so that the batches that a crash leaves can
+  // begin and end in more places. The header of a segment is one such sector.
   if (random_.one_in(2)) files_.set_sector_size(64);
   style_.is_brisk = random_.one_in(2);
   style_.is_small = random_.one_in(3);
@@ -68,7 +68,7 @@ void Simulation::run() {
   audit();
 }
 
-// Its first start is part of the script.
+// The first start of the broker is part of the script.
 void Simulation::run_script() {
   files_.lose_power_after(plan_.power_loss_at_call);
   kills_ = random_.one_in(3);
@@ -109,7 +109,7 @@ void Simulation::arm(Ending ending) {
     files_.lose_power_after(random_.between(40, 100));
   }
   if (ending != Ending::io_error) return;
-  kills_ = false;  // what a failed sync leaves behind is the kernel's affair, until it goes as well
+  kills_ = false;  // only a loss of power shows what a failed sync has left
   if (random_.one_in(2)) {
     files_.fail_once_after(random_.between(1, 80));
   } else {
@@ -117,8 +117,8 @@ void Simulation::arm(Ending ending) {
   }
 }
 
-// Mostly not the first time: it ends on the way, or right behind it, where most of what the one
-// before has left behind its end is still there.
+// Usually not the first start: a start ends during recovery or right after it, when most of what
+// the broker before has left behind its end is still there.
 void Simulation::start() {
   while (!random_.one_in(3)) {
     const std::size_t calls = random_.one_in(3) ? 0 : random_.between(1, 12);
@@ -185,7 +185,7 @@ void Simulation::work(std::size_t steps) {
   }
 }
 
-// The core hears of the log's failure a little later.
+// The core is told of the log's failure a little later.
 void Simulation::fail() {
   events_.add("the log failed");
   if (!files_.has_failed())
@@ -217,11 +217,11 @@ void Simulation::stop_clean() {
   model_.confirm_all();
 }
 
-// Somebody gets all that there is: it is what the model say, in their order, and nothing more.
+// One client gets everything that is there: exactly what the model has, in its order.
 void Simulation::audit() {
   while (!lines_.empty())
     cut(*lines_.back());
-  // What waits for room on the disk has to arrive.
+  // Messages that wait for room on the disk have to arrive.
   files_.set_capacity(std::numeric_limits<std::uint64_t>::max());
   for (int i = 0; i < 2; ++i) {
     clock_.now_ms += 1000;
@@ -241,7 +241,7 @@ void Simulation::audit() {
       step_log();
       hear_of_log();
       is_quiet = line.to_broker.empty() && line.to_client.empty() && !broker_->is_due() &&
-                 broker_->log().keeps_up();  // or dead letters wait for it
+                 broker_->log().keeps_up();  // otherwise dead letters wait for it
       line.connection->output_sent(line.to_client.size());
       line.client.receive(std::exchange(line.to_client, {}));
       collect(&line);

@@ -1,5 +1,5 @@
-// HAYPILE_SEEDS: how many; HAYPILE_FROM: the first one; HAYPILE_EVENTS: how many of the last events
-// a failure comes with. ./dev simulate runs this.
+// HAYPILE_SEEDS is the number of seeds, HAYPILE_FROM the first one, HAYPILE_EVENTS the number of
+// last events that are reported with a failure. ./dev simulate runs this.
 #include "simulation/simulation.hpp"
 
 #include <doctest/doctest.h>
@@ -16,7 +16,7 @@ using simulation::Outcome;
 
 namespace {
 
-// Sanitizers take their time.
+// Sanitizers make the simulation slow.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr unsigned usual_seed_count = 1000;
 constexpr unsigned script_count = 5;
@@ -31,7 +31,7 @@ unsigned number_from(const char* name, unsigned otherwise) {
   return text ? static_cast<unsigned>(std::stoul(text)) : otherwise;
 }
 
-// Each seed is a world of its own: any number of threads can run them.
+// Seeds do not depend on each other, so any number of threads can run them.
 template <class Run>
 std::vector<std::string> failures_of(unsigned first, unsigned count, Run run_one) {
   std::atomic<unsigned> next = 0;
@@ -65,7 +65,7 @@ std::string run_one(unsigned seed) {
          std::to_string(seed);
 }
 
-// Once without a fault, to count its calls; then as often as there are calls, ending at each.
+// Runs the script once without a fault to count its calls, then once for each call, ending there.
 std::string run_script(unsigned seed) {
   const Outcome whole = simulation::run({.seed = seed, .is_script = true});
   std::string where = "never";

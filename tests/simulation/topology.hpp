@@ -1,5 +1,5 @@
-// The queues, exchanges and bindings that there can be in a simulation. Each name always stands for
-// the same definition, so that no declaration is refused.
+// The queues, exchanges and bindings of a simulation. Each name always stands for the same
+// definition, so that no declaration is refused.
 #pragma once
 
 #include <array>
@@ -15,13 +15,13 @@ namespace haypile::simulation {
 
 inline constexpr std::size_t client_count = 3;
 inline constexpr std::uint64_t ttl_ms = 300;
-inline constexpr std::size_t tries_max = 2;  // besides the first one
+inline constexpr std::size_t tries_max = 2;  // after the first one
 inline constexpr int nowhere = -1;
 
-// How well it can be foretold what is in a queue.
+// How well one can predict what is in a queue.
 enum class Knowledge {
-  exact,  // messages leave it only when a client settles them or asks for it
-  fuzzy,  // it gives up messages by itself, or gives them out without asking for them back
+  exact,  // messages leave it only when a client settles or requests them
+  fuzzy,  // it gives up messages by itself, or delivers without acknowledgements
 };
 
 struct QueueSpec {
@@ -35,7 +35,7 @@ struct QueueSpec {
 
 enum QueueIndex : int { p0, p1, prio, dead, rej, t0, fdead, loose, ttl, limit, tries, full, c0 };
 inline constexpr std::size_t queue_count = c0 + client_count;
-// c0 and the next ones belong to one client each, which declares and deletes them.
+// The queues from c0 on belong to one client each, which declares and deletes them.
 constexpr int own_queue(std::size_t client) {
   return c0 + static_cast<int>(client);
 }
@@ -44,7 +44,7 @@ const std::array<QueueSpec, queue_count>& queues();
 inline const QueueSpec& queue(int index) {
   return queues()[static_cast<std::size_t>(index)];
 }
-// `nowhere` if there is none of that name.
+// Returns `nowhere` if no queue has this name.
 int find_queue(std::string_view name);
 
 enum ExchangeIndex : int { default_exchange, fanout, direct, x0 };
@@ -64,13 +64,13 @@ struct BindingSpec {
   bool to_exchange;
   int destination;
   std::string key;
-  std::size_t owner;  // the client that changes it; client_count: nobody does, it is for ever
+  std::size_t owner;  // the client that changes it; client_count: it never changes
   bool operator==(const BindingSpec&) const = default;
 };
 const std::vector<BindingSpec>& bindings();
 int find_binding(std::string_view source, bool to_exchange, std::string_view destination,
                  std::string_view key);
-// With which a client reaches what it has bound itself.
+// The routing key of the client's own bindings.
 std::string own_key(std::size_t client);
 
 }  // namespace haypile::simulation

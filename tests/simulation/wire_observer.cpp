@@ -1,4 +1,4 @@
-// What the broker takes in.
+// What the broker reads.
 #include "simulation/wire_observer.hpp"
 
 #include <algorithm>
@@ -210,7 +210,7 @@ void WireObserver::settle(Channel& its_channel, std::uint64_t tag, bool multiple
     held.messages.emplace_back(it->first, std::move(it->second));
     it = unacked.erase(it);
   }
-  // Dead letters go on their way when all is settled.
+  // Dead letters leave when all messages are settled.
   std::ranges::stable_partition(held.messages, [&](const auto& message) {
     return how != How::drop || queue(message.second.queue).dead_to == nowhere;
   });
@@ -225,7 +225,7 @@ void WireObserver::settle_now(Channel& its_channel, const Given& given, How how)
   if (consumer != its_channel.consumers.end()) --consumer->second.unacked;
 }
 
-// Publications first: that is the order in which a transaction takes effect.
+// Publications come first, because that is the order in which a transaction takes effect.
 void WireObserver::commit(Channel& its_channel) {
   model_.begin();
   for (const Number number : its_channel.pending) {
@@ -247,8 +247,8 @@ void WireObserver::commit(Channel& its_channel) {
   its_channel.held.clear();
 }
 
-// What is unacked goes back. Some of that may not have been seen: answers that wait for the disk
-// keep what comes behind them, and what is taken in at once is answered at once.
+// Unacked messages return to their queues. The observer may not have seen some of them: answers
+// that wait for the disk delay what comes after them, and what is read at once is answered at once.
 void WireObserver::leave(Channel& its_channel, bool in_doubt) {
   for (const auto& [tag, given] : its_channel.unacked)
     model_.settle(given.queue, given.number, How::requeue);
@@ -450,7 +450,7 @@ void WireObserver::check_content(int queue, const Message& message) const {
   }
 }
 
-// What was not delivered before comes in the order of the queue; a level a priority.
+// Messages that were not delivered before come in the order of the queue, within each priority.
 void WireObserver::check_turn(Consumer& consumer, Number number, bool redelivered) {
   if (redelivered || queue(consumer.queue).knowledge != Knowledge::exact) return;
   const Message& message = *model_.messages().find(number);

@@ -1,5 +1,5 @@
-// Stands at the broker's end of one connection, enters into the model what the broker takes in and
-// sends, and checks what can be checked at once.
+// Observes one connection at the broker's end: records in the model what the broker reads and
+// sends, and checks at once what can be checked.
 #pragma once
 
 #include <array>
@@ -19,6 +19,7 @@
 
 namespace haypile::simulation {
 
+// One object for each connection. Throws Violation.
 class WireObserver {
  public:
   static constexpr std::uint16_t channel_count = 4;
@@ -26,11 +27,11 @@ class WireObserver {
   WireObserver(ReferenceModel& model, Events& events, std::uint64_t id)
       : model_(model), events_(events), id_(id) {}
 
-  // Whole frames, as the broker takes them; the protocol header is one.
+  // Takes whole frames, as the broker reads them; the protocol header counts as one.
   void received(std::string_view bytes);
-  // Whole frames, as the broker sends them.
+  // Takes whole frames, as the broker sends them.
   void sent(std::string_view bytes);
-  // The connection is at its end. What it had unacked is in its queues again.
+  // The connection has ended. Its unacked messages are in their queues again.
   void gone();
   bool is_gone() const { return gone_; }
   // How often a client was told that something is durable.
@@ -47,14 +48,14 @@ class WireObserver {
     bool no_ack = false;
     std::size_t prefetch = 0;
     std::size_t unacked = 0;
-    std::map<std::uint8_t, std::uint64_t> last_places{};  // by priority
+    std::map<std::uint8_t, std::uint64_t> last_places{};  // one for each priority
   };
-  // A method that the client waits to be answered.
+  // A method whose answer the client waits for.
   struct Call {
     amqp::MethodId answer;
-    Operation operation = 0;  // that the answer says to be durable; 0 for none
-    int queue = nowhere;      // of a basic.get
-    Number last_message = 0;  // of a tx.commit
+    Operation operation = 0;  // durable with the answer; 0: none
+    int queue = nowhere;      // the queue of a basic.get
+    Number last_message = 0;  // the last message of a tx.commit
     bool no_ack = false;
   };
   struct Published {
@@ -75,13 +76,13 @@ class WireObserver {
     std::map<std::string, Consumer, std::less<>> consumers;
     std::map<std::uint64_t, Given> unacked;
     std::deque<Call> calls;
-    std::vector<Published> published;  // in confirm mode, by delivery tag
+    std::vector<Published> published;  // confirm mode only, by delivery tag
     std::uint64_t confirmed = 0;
-    std::vector<Number> pending;  // in a transaction
+    std::vector<Number> pending;  // those of a transaction
     std::vector<Held> held;
-    std::deque<Number> returns;  // that have to come
+    std::deque<Number> returns;  // that must still come
   };
-  // A message on its way, in one of the two directions.
+  // An incomplete message in one of the two directions.
   struct Content {
     std::uint16_t channel = 0;
     amqp::MethodId method{};
@@ -96,7 +97,7 @@ class WireObserver {
   Channel& channel(std::uint16_t number) { return channels_.at(number); }
   template <class M>
   static M decode(const amqp::Frame& frame);
-  // True if the content is complete.
+  // Returns true if the content is complete.
   static bool add(Content& content, const amqp::Frame& frame);
 
   void take(const amqp::Frame& frame);

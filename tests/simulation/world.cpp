@@ -45,8 +45,8 @@ void Simulation::act() {
   const std::size_t index = random_.below(client_count);
   const auto found = std::ranges::find_if(
       lines_, [&](const auto& line) { return line->index == index && !line->has_vanished; });
-  // What it sent before it vanished may wait in the broker: nothing of it may come after what it
-  // says when it is back.
+  // What the client sent before it vanished may still wait in the broker. Nothing of it may come
+  // after what the client sends when it is back.
   const bool has_left_something = std::ranges::any_of(lines_, [&](const auto& line) {
     return line->index == index && line->has_vanished && line->connection->is_paused();
   });
@@ -88,7 +88,7 @@ void Simulation::move_to_client() {
   remove_ended();
 }
 
-// Healthy clients are heard of in time, but for what the network does to them.
+// Healthy clients send something in time, unless the network delays it.
 void Simulation::pass_time() {
   clock_.now_ms += random_.one_in(3) ? random_.between(500, 3000) : random_.between(1, 60);
   events_.set_now(clock_.now_ms);
@@ -160,7 +160,7 @@ void Simulation::step_log() {
   broker_->step_log();
 }
 
-// The log has two threads.
+// Runs one of the log's two threads, or both.
 void Simulation::step_log_thread() {
   const std::size_t dice = random_.below(style_.keeps_late ? 12 : 3);
   if (dice == 0) return step_log();

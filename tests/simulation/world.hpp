@@ -1,5 +1,5 @@
-// One broker's life after the other, and the clients around it. simulation.cpp has how they begin
-// and end, world.cpp what happens in between.
+// A series of brokers, one after the other, and the clients around them. simulation.cpp has their
+// beginnings and ends, world.cpp has what happens in between.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +25,7 @@ using test::PowerLoss;
 
 enum class Ending { at_call, at_step, at_confirm, at_rename, io_error, clean_stop };
 
+// Runs one Plan.
 class Simulation {
  public:
   explicit Simulation(const Plan& plan);
@@ -66,7 +67,7 @@ class Simulation {
   void feed(Line& line, std::size_t size);
   void cut(Line& line);
   void remove_ended();
-  // Whatever the broker was told may have given it something to say; `first` to the one who told.
+  // Collects the output that the broker may have after any call; first that of `first`.
   void collect(Line* first);
 
   const Plan plan_;
@@ -84,7 +85,7 @@ class Simulation {
   std::uint64_t crash_at_confirm_ = 0;  // 0: never
   std::uint64_t calls_ = 0;
   bool has_started_ = false;
-  bool kills_ = false;  // instead of losing power
+  bool kills_ = false;  // kills the process instead of losing power
   enum class Close { not_tried, tried, done } close_ = Close::done;
 };
 

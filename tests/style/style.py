@@ -1,4 +1,4 @@
-"""The rules that the sources keep, so that nobody has to remember them."""
+"""The rules that the sources and the documents keep, so that nobody has to remember them."""
 import os
 import re
 
@@ -6,6 +6,13 @@ FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 500
 COLUMNS_MAX = 100
 README_LINES_MAX = 150
+DOCUMENT_COLUMNS_MAX = 120
+
+# A comment that begins like this only makes sense together with the code beside it.
+DANGLING = ("Of ", "To be ", "As ", "In which", "Under which", "By which", "From which", "For whom",
+            "So many", "The same for")
+# Not yet rewritten.
+DANGLING_ALLOWED = ("broker/engine/", "broker/log/")
 
 TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "dev", "broker",
              "client", "bench", "tests", "docs", "build"}
@@ -67,6 +74,7 @@ def check_source(path, text):
         yield 1, "no #pragma once"
     yield from check_functions(lines)
     yield from check_includes(path, lines)
+    yield from check_comments(path, lines)
 
 
 def check_functions(lines):
@@ -101,13 +109,41 @@ def check_includes(path, lines):
             yield number, f"may not include {included.group(1)}"
 
 
+def check_comments(path, lines):
+    """The first line of a comment that stands on lines of its own must not begin in DANGLING's ways."""
+    if path.startswith(DANGLING_ALLOWED):
+        return
+    continues = False
+    for number, line in enumerate(lines, 1):
+        comment = re.match(r"\s*//\s*(.*)", line)
+        if comment and not continues and comment.group(1).startswith(DANGLING):
+            yield number, "a comment that begins with a fragment"
+        continues = comment is not None
+
+
+def documents(root):
+    pages = [f"docs/{name}" for name in sorted(os.listdir(os.path.join(root, "docs")))
+             if name.endswith(".md")]
+    for path in ["README.md", *pages]:
+        with open(os.path.join(root, path), encoding="utf-8") as file:
+            yield path, file.read()
+
+
+def check_document(path, text):
+    """What is wrong with one document, as (line, complaint)."""
+    lines = text.split("\n")
+    if path == "README.md" and len(lines) - 1 > README_LINES_MAX:
+        yield len(lines), f"more than {README_LINES_MAX} lines"
+    for number, line in enumerate(lines, 1):
+        if len(line) > DOCUMENT_COLUMNS_MAX:
+            yield number, f"more than {DOCUMENT_COLUMNS_MAX} columns"
+
+
 def check_tree(root):
-    for path, text in sources(root):
-        for number, complaint in check_source(path, text):
-            yield f"{path}:{number}: {complaint}"
+    for files, check in ((sources, check_source), (documents, check_document)):
+        for path, text in files(root):
+            for number, complaint in check(path, text):
+                yield f"{path}:{number}: {complaint}"
     for name in sorted(os.listdir(root)):
         if not name.startswith(".") and name not in TOP_LEVEL:
             yield f"{name}: not a name for the top of the tree"
-    with open(os.path.join(root, "README.md")) as readme:
-        if len(readme.readlines()) > README_LINES_MAX:
-            yield f"README.md: more than {README_LINES_MAX} lines"

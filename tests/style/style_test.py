@@ -1,4 +1,4 @@
-"""The sources keep the rules, and the checker sees it when they do not."""
+"""The sources and the documents keep the rules, and the checker sees it when they do not."""
 import os
 import unittest
 
@@ -8,7 +8,8 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
 def complaints(path, text):
-    return [complaint for _, complaint in style.check_source(path, text)]
+    check = style.check_document if path.endswith(".md") else style.check_source
+    return [complaint for _, complaint in check(path, text)]
 
 
 class Style(unittest.TestCase):
@@ -31,6 +32,12 @@ class Style(unittest.TestCase):
             ("client/src/a.cpp", '#include "engine/queue.hpp"\n', "may not include"),
             ("client/src/a.cpp", "#include <haypile/broker.hpp>\n", "may not include"),
             ("client/amqp/a.cpp", "#include <haypile/channel.hpp>\n", "may not include"),
+            ("broker/vhost/a.cpp", "int a;\n// Of the file.\nint b;\n", "begins with a fragment"),
+            ("tests/a.cpp", "  // To be called last.\n", "begins with a fragment"),
+            ("client/src/a.cpp", "int a;  // what\n// As close().\n", "begins with a fragment"),
+            ("README.md", "x\n" * 151, "more than 150 lines"),
+            ("README.md", "x" * 121, "more than 120 columns"),
+            ("docs/a.md", "| a | " + "x" * 113 + " |\n", "more than 120 columns"),
         ):
             with self.subTest(path=path, part=part):
                 self.assertTrue(any(part in complaint for complaint in complaints(path, text)))
@@ -38,6 +45,11 @@ class Style(unittest.TestCase):
     def test_the_checker_has_nothing_against_this(self):
         text = "namespace n {\n" + "void f() {\n  g();\n}\n" * 100 + "}\n"
         self.assertEqual(complaints("broker/a.cpp", text), [])
+        text = "// Size of the file,\n// Of which less is used.\nint a;  // Of the file.\n// Offsets.\n"
+        self.assertEqual(complaints("broker/a.cpp", text), [])
+        for folder in style.DANGLING_ALLOWED:
+            self.assertEqual(complaints(folder + "a.cpp", "// Of the file.\n"), [])
+        self.assertEqual(complaints("docs/a.md", ("\u2013" * 120 + "\n") * 200), [])
 
 
 if __name__ == "__main__":

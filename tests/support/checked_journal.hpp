@@ -1,4 +1,4 @@
-// A journal that keeps the books a log keeps, and complains about what no log could make sense of.
+// A journal that keeps the same records as a log, and complains about calls that make no sense.
 #pragma once
 
 #include <algorithm>
@@ -16,23 +16,24 @@
 
 namespace haypile::test {
 
+// A journal for tests of the engine. `complain` is called with what is wrong.
 class CheckedJournal final : public engine::Journal {
  public:
   using Complain = std::function<void(const std::string& complaint)>;
   explicit CheckedJournal(Complain complain) : complain_(std::move(complain)) {}
 
-  // All messages there are now have to be moved when the engine next asks.
+  // The engine has to move all messages that are there now when it asks next.
   void want_room() {
     if (!is_moving_) boundary_ = end_ + 1;
   }
 
-  // While held, nothing more becomes durable.
+  // Nothing more becomes durable until release().
   void hold() {
     if (!std::exchange(held_, true)) durable_ = end_;
   }
   void release() { held_ = false; }
 
-  // Bodies of the messages that a recovery would find in the queue, in their order.
+  // The bodies of the messages that a recovery would find in the queue, in order.
   std::vector<std::string> bodies_in(const std::string& queue) const {
     std::vector<std::string> bodies;
     for (const auto& [position, message] : messages_) {
@@ -42,7 +43,7 @@ class CheckedJournal final : public engine::Journal {
     }
     return bodies;
   }
-  // Nothing is left of what was declared and published.
+  // Whether nothing is left of what was declared and published.
   bool empty() const { return queues_.empty() && messages_.empty() && to_release_.empty(); }
 
   void declare_exchange(const engine::ExchangeDefinition& exchange) override {
@@ -122,7 +123,7 @@ class CheckedJournal final : public engine::Journal {
     expect(!in_group_ && boundary == boundary_, "a move within a group, or not what was wanted");
     expect(!std::exchange(is_moving_, true), "two moves at once");
   }
-  // A few copies a turn, so that much happens in the middle of a move.
+  // Takes a few copies in a turn, so that much happens in the middle of a move.
   bool takes_more() const override { return portion_size_ < 4; }
   bool keeps_up() const override { return true; }
   engine::StoredId store(const engine::MessageToStore& copy) override {
@@ -175,7 +176,7 @@ class CheckedJournal final : public engine::Journal {
   void expect(bool well, const char* complaint) const {
     if (!well) complain_(complaint);
   }
-  // Of one that has left memory nothing but the id is said.
+  // A copy that has left memory is known by its id only.
   engine::LogPosition position_of(const engine::QueuedRef& copy) const {
     if (copy.message != 0) return copy.message;
     const auto found = kept_.find(copy.stored);
@@ -188,7 +189,7 @@ class CheckedJournal final : public engine::Journal {
     complain_(std::string(what) + " of a message that is not in queue " +
               std::to_string(copy.queue) + ": " + std::to_string(copy.message));
   }
-  // The id is the one it was given, if it was moved.
+  // The id must be the one that the copy got when it was moved, or 0.
   void expect_stored(const engine::QueuedRef& copy) {
     const auto found = stored_.find({copy.queue, position_of(copy)});
     expect((found == stored_.end() ? 0 : found->second) == copy.stored, "a wrong id");
@@ -202,7 +203,7 @@ class CheckedJournal final : public engine::Journal {
     };
     return backlogs_.try_emplace({queue, priority}, drop).first->second;
   }
-  // Of a record that may not be part of a group.
+  // Appends a record that may not be part of a group.
   void append() {
     ++end_;
     expect(!in_group_, "a definition within a group");
@@ -215,7 +216,7 @@ class CheckedJournal final : public engine::Journal {
   bool in_group_ = false;
   std::set<std::string> exchanges_;
   std::map<engine::QueueId, std::string> queues_;
-  std::map<engine::LogPosition, Message> messages_;  // with the queues that hold them
+  std::map<engine::LogPosition, Message> messages_;  // includes the queues that hold them
   std::map<engine::LogPosition, int> to_release_;    // copies in deleted queues
   engine::LogPosition boundary_ = 0;
   bool is_moving_ = false;

@@ -14,8 +14,8 @@ namespace haypile::test {
 
 using Bytes = std::map<std::string, std::string>;
 
-// The queue "q" with messages that begin with their number, 0 to 299, of which no bit is known to
-// be acknowledged; the log was not closed.
+// Has the queue "q" with messages 0 to 299, whose bodies begin with their number. No message is
+// known to be acknowledged, and the log was not closed.
 class DamagedVhost {
  public:
   DamagedVhost() {
@@ -59,7 +59,7 @@ class DamagedVhost {
     std::string& bytes = files().bytes(path);
     bytes[at] = static_cast<char>(bytes[at] ^ 1);
   }
-  // Offsets of the batches with a message, and of the body.
+  // The offsets of the batches with a message, and of its body.
   struct Place {
     std::uint64_t batch;
     std::uint64_t body;
@@ -77,7 +77,7 @@ class DamagedVhost {
     }
     return found;
   }
-  // Returns the offset of its batch.
+  // Flips a bit in a body. Returns the offset of its batch.
   std::uint64_t flip_body(const std::string& segment, std::size_t which) {
     const Place place = places(segment).at(which);
     flip(segment, place.body);
@@ -97,7 +97,7 @@ struct ExpectedDamage {
   std::string file;
   std::uint64_t offset = 0;
   std::string what;
-  // Messages that must be there afterwards, at least.
+  // The least number of messages that must be there afterwards.
   std::size_t left = 0;
 };
 struct DamageKind {

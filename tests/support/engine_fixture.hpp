@@ -1,4 +1,4 @@
-// A virtual host without wire or disk, and consumers that note what they are given.
+// A virtual host without wire or disk, and consumers that record what they are given.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -13,17 +13,18 @@
 
 namespace haypile::test {
 
-// A channel whose deliveries can be read, and may be made to run out of room.
+// A channel whose deliveries can be read, and that can run out of room.
 class TestChannel final : public engine::DeliverySink {
  public:
   TestChannel(engine::Engine& engine, engine::OwnerId owner) : channel(engine, *this, owner) {}
 
-  // What came since the last call: bodies, with "*" behind what was redelivered.
+  // The bodies that came since the last call; "*" follows those that were redelivered.
   std::string take() { return std::exchange(text_, {}); }
   std::uint64_t last_tag = 0;
   std::string cancelled;
   std::size_t room = 1'000'000;
-  // What it was to be given and cannot be sent, since it was last asked to forget it.
+  // The size of the properties of a message that was too large for the channel; 0: none. Each get()
+  // sets it.
   std::size_t refused_size = 0;
 
   void consume(const std::string& queue, const std::string& tag = "c", bool no_ack = false) {
@@ -31,7 +32,7 @@ class TestChannel final : public engine::DeliverySink {
     REQUIRE_FALSE(error);
     channel.start_consumer(tag);
   }
-  // The code, 0 if all is well.
+  // Returns the error code, 0 if all is well.
   int settle(std::uint64_t tag, bool multiple = false,
              engine::Settlement how = engine::Settlement::ack) {
     return static_cast<int>(channel.settle(tag, multiple, how).code);
@@ -100,7 +101,7 @@ struct EngineFixture {
     std::size_t count = 0;
     REQUIRE_FALSE(engine.delete_queue(name, 0, false, false, count));
   }
-  // How many queues took it.
+  // Returns how many queues took the message.
   std::size_t publish(std::string_view exchange, std::string_view key, std::string_view body = "m",
                       std::string_view headers = {}, bool persistent = false) {
     const engine::PublishResult result = engine.publish(
@@ -116,12 +117,12 @@ struct EngineFixture {
   }
 };
 
-// One whose turns are counted: no call, and no turn, does more than a bounded amount of work.
+// A fixture that measures the work of calls and turns, to check that it is bounded.
 struct TurnsFixture : EngineFixture {
-  // What is left to do is over within so many turns.
+  // All work that is left must be done within `turns_max` turns.
   explicit TurnsFixture(int turns_max) : turns_max_(turns_max) { engine.set_now(1000); }
 
-  // What one call may do, in units.
+  // The most that one call may do, in units of work.
   static constexpr std::uint64_t call_units_max = 3'000;
 
   std::uint64_t spent_on(const auto& call) {

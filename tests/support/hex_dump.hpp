@@ -6,7 +6,7 @@
 
 namespace haypile::test {
 
-// Every word of two digits is a byte; offsets, which have more, are passed over.
+// Converts every word of two digits to a byte. Offsets, which are longer, are ignored.
 inline std::string from_hex_dump(const char* dump) {
   std::istringstream lines(dump);
   std::string bytes;

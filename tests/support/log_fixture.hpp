@@ -25,7 +25,7 @@ inline engine::QueueDefinition queue_definition(engine::QueueId id) {
 struct LogFixture {
   explicit LogFixture(std::uint32_t segment_size = 4096) { options.segment_size = segment_size; }
 
-  // Ends the log that was there, without closing it.
+  // Ends the log that was there, without closing it, and recovers a new one.
   log::RecoveryReport open() {
     log.reset();
     recovered = {};
@@ -33,7 +33,7 @@ struct LogFixture {
     log.emplace(files, "log", directory_id, options);
     return log->recover(recovered);
   }
-  // As after a kill: what was written is there, synced or not.
+  // Opens the log as after a kill: what was written is there, synced or not.
   log::RecoveryReport reopen() { return open(); }
   log::RecoveryReport close_and_open() {
     log->close_clean();

@@ -42,13 +42,14 @@ class KeptCopy {
   std::string exchange_, routing_key_, properties_, body_;
 };
 
+// A backlog that holds its messages in memory. end_portion() makes them readable.
 class MemBacklog final : public engine::Backlog {
  public:
   // Called for each message that drop_unread() drops.
   using OnDrop = std::function<void(engine::LogPosition message)>;
   explicit MemBacklog(OnDrop on_drop) : on_drop_(std::move(on_drop)) {}
 
-  // Can be read once the portion has ended.
+  // Adds a message, which can be read when the portion has ended.
   void add(const engine::MessageToStore& copy, engine::StoredId id) {
     last_place_ = std::max(last_place_, copy.place);
     if (!copy.stays_in_memory) portion_.emplace_back(copy, id);
@@ -77,7 +78,7 @@ class MemBacklog final : public engine::Backlog {
   }
   std::uint64_t last_place() const override { return last_place_; }
   bool is_timed() const override { return true; }
-  // A few at a time.
+  // Reads a few messages at a time.
   void read(const Take& take, std::size_t) override {
     for (int i = 0; i < 3 && !unread_.empty(); ++i) {
       const KeptCopy kept = std::move(unread_.front());

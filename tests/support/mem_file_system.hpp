@@ -1,10 +1,11 @@
 // A file system in memory that can lose power.
 //
-// The fault model: a write that was not synced is on disk in part, sector by sector, at random;
-// creating, renaming and removing that was not synced with the directory has happened up to some
-// point and no further. What was synced is there. Besides, any call can be made to fail, or to be
-// the last one before the power goes or the process is killed. What a failed sync should have
-// written never gets to the disk, though all further reads show it and all further syncs succeed.
+// The faults: a write that was not synced is on disk only in part, by sectors chosen at random. Of
+// the names that were created, renamed or removed without a sync of the directory, the changes up
+// to some point have happened. What was synced is there. Besides, any call can be made to fail, or
+// to be the last one before the power is lost or the process is killed. What a failed sync should
+// have written never gets to the disk, although all later reads show it and all later syncs
+// succeed.
 #pragma once
 
 #include <algorithm>
@@ -24,21 +25,22 @@
 
 namespace haypile::test {
 
-// The power has gone: nothing that was under way goes on.
+// The power was lost: nothing that was in progress continues.
 struct PowerLoss {};
 
-// For one thread only.
+// A file system for one thread only.
 class MemFileSystem final : public log::FileSystem {
  public:
-  // After so many calls that change something: loss of power, or an I/O error from then on. 0 for
+  // After this number of calls that change something, the power is lost, or all calls fail. 0:
   // never.
   void lose_power_after(std::uint64_t calls) { power_loss_at_ = calls == 0 ? 0 : calls_ + calls; }
   void fail_after(std::uint64_t calls) { failure_at_ = calls == 0 ? 0 : calls_ + calls; }
-  // That one call only.
+  // Makes only that one call fail.
   void fail_once_after(std::uint64_t calls) { one_failure_at_ = calls == 0 ? 0 : calls_ + calls; }
-  // What is written as a whole or not at all; a power of two.
+  // The unit that is written completely or not at all; a power of two.
   void set_sector_size(std::uint64_t bytes) { sector_size_ = bytes; }
-  // All files together, with what was set aside for them; what does not fit is refused (NoSpace).
+  // The size of all files together, with the space reserved for them. What does not fit is refused
+  // (NoSpace).
   void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
   std::uint64_t used_bytes() const {
     std::uint64_t used = 0;
@@ -52,11 +54,11 @@ class MemFileSystem final : public log::FileSystem {
   std::uint64_t calls() const { return calls_; }
   std::uint64_t syncs() const { return syncs_; }
 
-  // At the rename after so many others: where files change their roles.
+  // Loses power at the rename after `renames` - 1 others, when files change their roles.
   void lose_power_at_rename(std::uint64_t renames) { renames_left_ = renames; }
-  // Whether that has happened since the last restart.
+  // Whether a call has failed since the last restart.
   bool has_failed() const { return has_failed_; }
-  // What a killed process leaves to the next one: all of it, synced or not.
+  // Continues with what a killed process leaves to the next one: everything, synced or not.
   void survive_kill() {
     has_failed_ = false;
     lose_power_after(0);
@@ -64,7 +66,7 @@ class MemFileSystem final : public log::FileSystem {
     fail_once_after(0);
     lose_power_at_rename(0);
   }
-  // What is on disk when the power is back.
+  // Continues with what is on disk when the power is back.
   void restart(std::mt19937& random) {
     survive_kill();
     names_ = durable_names_;
@@ -86,14 +88,14 @@ class MemFileSystem final : public log::FileSystem {
   void put(const std::string& path, const std::string& bytes) {
     names_[path] = durable_names_[path] = std::make_shared<Node>(Node{bytes, bytes, {}});
   }
-  // As for somebody without the rights: every call that opens it fails. Another file that gets its
-  // name can be read.
+  // Makes every call fail that opens the file, as for a user without rights. Another file that gets
+  // its name can be read.
   void make_unreadable(const std::string& path) { names_.at(path)->is_unreadable = true; }
-  // A file with a hole: so large, and zeros behind what it has.
+  // Makes a file with a hole: it has the size `size`, with zeros behind its data.
   void make_sparse(const std::string& path, std::uint64_t size) {
     names_.at(path)->sparse_size = size;
   }
-  // One of the two.
+  // Whether one of the two functions above was called for the file.
   bool is_odd(const std::string& path) const {
     const Node& node = *names_.at(path);
     return node.is_unreadable || node.sparse_size != 0;
@@ -163,8 +165,8 @@ class MemFileSystem final : public log::FileSystem {
 
  private:
   struct Node {
-    std::string data;     // as the process sees it
-    std::string durable;  // as it was synced
+    std::string data;     // the process's view
+    std::string durable;  // what was synced
     struct Write {
       std::uint64_t offset;
       std::string bytes;
@@ -254,7 +256,7 @@ class MemFileSystem final : public log::FileSystem {
       throw log::NoSpace("the disk is full");
     }
   }
-  // A name that comes, goes or changes, in the directory of `path`.
+  // A name in the directory of `path` that is created, removed or changed.
   struct NameChange {
     std::string path;
     std::function<void(Names&)> what;
@@ -268,7 +270,7 @@ class MemFileSystem final : public log::FileSystem {
     what(names_);
     name_changes_.push_back({path, std::move(what)});
   }
-  // Directories that were never synced with the one above them may be gone, with all in them.
+  // Directories that were never synced in their parent directory may be lost, with their content.
   void lose_directories(std::mt19937& random) {
     for (const std::string& directory : std::exchange(unsynced_directories_, {})) {
       if (random() % 2 == 0) continue;

@@ -1,4 +1,4 @@
-// What a session has to say, in one piece.
+// Everything a session has to send, as one string.
 #pragma once
 
 #include <string>
@@ -8,7 +8,8 @@
 
 namespace haypile::test {
 
-// All of its output but for the first `skipped` bytes. It stays the session's until output_sent().
+// The session's output without the first `skipped` bytes. It stays in the session until
+// output_sent().
 inline std::string look(const session::Session& session, std::size_t skipped = 0) {
   std::string bytes;
   session::OutputPieces pieces;

@@ -49,7 +49,7 @@ class Recovered final : public engine::Recovery {
             std::string(message.properties)};
   }
 
-  // Of one queue, separated by blanks; "*" behind what may have been delivered.
+  // The bodies in a queue, separated by blanks; "*" follows those that may have been delivered.
   std::string text(engine::QueueId queue) const {
     std::string text;
     for (const Entry& entry : messages.at(queue)) {
@@ -61,7 +61,7 @@ class Recovered final : public engine::Recovery {
   std::vector<engine::ExchangeDefinition> exchanges;
   std::vector<engine::QueueDefinition> queues;
   std::vector<engine::BindingDefinition> bindings;
-  std::map<engine::QueueId, engine::TimeMs> unused_since;  // of queues out of use
+  std::map<engine::QueueId, engine::TimeMs> unused_since;  // unused queues only
   std::map<engine::QueueId, std::vector<Entry>> messages;
   struct {
     std::string exchange, routing_key, properties;

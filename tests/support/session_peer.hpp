@@ -1,5 +1,5 @@
-// The other end of a session: a client that is written down step by step, and a broker of one
-// vhost without sockets, disk or clock.
+// The other end of a session: a client whose steps the test writes down, and a broker of one vhost
+// without sockets, disk or clock.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -33,11 +33,11 @@ struct TestBroker {
   session::SessionMemory memory;
   bool publishers_must_wait = false;
   std::uint64_t disk_room = std::numeric_limits<std::uint64_t>::max();
-  // There is no memory for the next output that begins.
+  // Lets the memory run out when the next output begins.
   bool is_out_of_memory = false;
   bool answers_logins_later = false;
 
-  // Time passes, for what expires.
+  // Lets time pass, so that things expire.
   void wait(engine::TimeMs duration_ms) {
     now_ms += duration_ms;
     engine.advance(now_ms);
@@ -56,12 +56,13 @@ struct Received {
   std::string body;
 };
 
+// A client with a session of its own. It is also the session's host.
 class SessionPeer : private session::SessionHost {
  public:
   explicit SessionPeer(TestBroker& broker)
       : broker_(broker), session(*this, broker.settings, ++broker.last_owner, broker.now) {}
 
-  // Raw bytes; what the session leaves is offered again with the next ones.
+  // Sends raw bytes. What the session does not use is offered again with the next bytes.
   void send_bytes(std::string_view bytes) {
     pending_ += bytes;
     pending_.erase(0, session.receive(pending_, broker_.now));
@@ -85,19 +86,19 @@ class SessionPeer : private session::SessionHost {
     send_bytes(bytes);
   }
 
-  // All that was sent and not looked at yet.
+  // Everything that was sent and was not read yet.
   std::string& output() {
     while (session.has_output())
       output_ += write(session.output_size());
     return output_;
   }
-  // The socket takes so much, at most.
+  // Lets the socket take at most `size_max` bytes.
   std::string write(std::size_t size_max) {
     std::string bytes = look(session).substr(0, size_max);
     session.output_sent(bytes.size(), broker_.now);
     return bytes;
   }
-  // The next frame is this very method.
+  // Checks that the next frame is exactly this method.
   template <class M>
   void expect(std::uint16_t channel, const M& method) {
     std::string wanted;
@@ -106,7 +107,7 @@ class SessionPeer : private session::SessionHost {
     INFO("expected ", M::name, " on channel ", channel, ", got ", describe(got));
     CHECK(got == wanted);
   }
-  // The next frame is a method of that kind; its fields may be looked at until the next call.
+  // Checks that the next frame is a method of this type. Its views are valid until the next call.
   template <class M>
   M expect_any(std::uint16_t channel) {
     last_frame_ = next_frame();
@@ -118,7 +119,7 @@ class SessionPeer : private session::SessionHost {
     REQUIRE(amqp::decode_arguments(frame.payload.substr(4), method) == amqp::DecodeError::none);
     return method;
   }
-  // A close of the channel, or of the connection when `channel` is 0.
+  // Checks that the channel is closed, or the connection if `channel` is 0.
   void expect_close(std::uint16_t channel, std::uint16_t code, std::string_view part_of_text) {
     const auto check = [&](const auto& close) {
       CHECK(close.reply_code == code);
@@ -143,7 +144,7 @@ class SessionPeer : private session::SessionHost {
     take_content(received);
     return received;
   }
-  // Bodies of all deliveries that are there, in order, separated by blanks.
+  // The bodies of all deliveries, in order, separated by blanks.
   std::string deliveries(std::uint16_t channel) {
     std::string bodies;
     while (!output().empty()) {
@@ -152,8 +153,8 @@ class SessionPeer : private session::SessionHost {
     }
     return bodies;
   }
-  // basic.get: what was at the head of the queue, and how many are behind it; nothing if it is
-  // empty.
+  // Calls basic.get: returns the first message of the queue and how many are behind it; nothing if
+  // the queue is empty.
   std::optional<Received> get(std::string_view queue, bool no_ack = true) {
     send(1, amqp::basic::Get{.queue = queue, .no_ack = no_ack});
     const std::string& bytes = output();
@@ -175,7 +176,7 @@ class SessionPeer : private session::SessionHost {
     take_content(received);
     return received;
   }
-  // Bodies of all that is ready in the queue, separated by blanks.
+  // The bodies of all ready messages in the queue, separated by blanks.
   std::string drain(std::string_view queue) {
     std::string bodies;
     while (const auto received = get(queue))
@@ -196,9 +197,9 @@ class SessionPeer : private session::SessionHost {
   }
   void expect_nothing() { CHECK(describe(output()) == "nothing"); }
 
-  // What open_connection() tunes to.
+  // The frame size that open_connection() negotiates.
   std::uint32_t frame_max = 4096;
-  // What is said of the client in log_in().
+  // What log_in() says about the client.
   bool wants_blocked = false;
   std::string product = "test";
   void log_in() {
@@ -239,7 +240,7 @@ class SessionPeer : private session::SessionHost {
     start_consuming(queue, tag, no_ack, arguments);
     expect(1, amqp::basic::ConsumeOk{.consumer_tag = tag});
   }
-  // The same, but nothing of what the session says is taken from it.
+  // Starts a consumer, but takes nothing of the session's answers.
   void start_consuming(std::string_view queue, std::string_view tag, bool no_ack = false,
                        const amqp::Table& arguments = {}) {
     send(1,

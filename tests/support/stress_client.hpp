@@ -1,4 +1,4 @@
-// A client that does anything at random, and knows what it has been given: for stress tests.
+// A client that does anything at random, and knows what it was given: for stress tests.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -21,8 +21,8 @@
 
 namespace haypile::test {
 
-// One vhost, and what happened to the messages in its plain queues: those without any argument that
-// makes a queue give messages up. Their bodies are "queue/number".
+// One vhost, and what happened to the messages in its plain queues: those without an argument that
+// makes a queue give up messages. Their bodies are "queue/number".
 struct StressBroker {
   session::Settings settings{.version = "0", .output_max_bytes = 2000};
   session::AmqpPropertyCodec reader;
@@ -40,8 +40,8 @@ struct StressBroker {
     int holders = 0;  // clients that have it unacked
     bool gone = false;
   };
-  std::map<std::string, Plain> plain;                         // what has been published
-  std::map<std::string, std::vector<std::string>> published;  // by queue, in order
+  std::map<std::string, Plain> plain;                         // everything that was published
+  std::map<std::string, std::vector<std::string>> published;  // grouped by queue, in order
   void publish(const std::string& queue, const std::string& body) {
     plain[body] = {};
     published[queue].push_back(body);
@@ -66,7 +66,7 @@ struct StressBroker {
     }
     return left;
   }
-  // Time passes; the engine has to come to rest.
+  // Lets time pass. The engine has to finish its work.
   void wait(engine::TimeMs duration_ms) {
     engine.advance(now_ms += duration_ms);
     for (int calls = 0; engine.next_deadline() <= now_ms; engine.advance(now_ms)) {
@@ -76,6 +76,7 @@ struct StressBroker {
   }
 };
 
+// A client with a session of its own, which checks what it is given.
 class StressClient final : private session::SessionHost {
  public:
   static constexpr std::uint16_t channel_count = 3;
@@ -95,7 +96,7 @@ class StressClient final : private session::SessionHost {
     send(0, amqp::connection::Open{.virtual_host = "/"});
   }
 
-  bool stalled = false;  // does not read
+  bool stalled = false;  // the client does not read
 
   struct Given {
     std::string body;
@@ -112,10 +113,10 @@ class StressClient final : private session::SessionHost {
     bool confirm = false;
     std::uint32_t prefetch = 0;
     std::map<std::uint64_t, Given> unacked;
-    std::map<std::uint64_t, std::pair<Given, bool>> held;  // in a transaction; to be requeued?
+    std::map<std::uint64_t, std::pair<Given, bool>> held;  // true: to be requeued
     std::vector<std::pair<std::string, std::string>> pending;
     std::map<std::string, Consumer> consumers;
-    std::vector<engine::LogPosition> confirms;  // by message
+    std::vector<engine::LogPosition> confirms;  // one position for each message
     std::size_t confirmed = 0;
   };
   Channel& channel(std::uint16_t number) { return channels_[number]; }
@@ -126,7 +127,7 @@ class StressClient final : private session::SessionHost {
     REQUIRE(amqp::append_method(bytes, number, method));
     REQUIRE(session_.receive(bytes, broker_.now) == bytes.size());
   }
-  // Nothing of the channel may be expected to come any more.
+  // Nothing more may come on the channel.
   void forget_channel(std::uint16_t number) {
     Channel& channel = channels_[number];
     for (const auto& [tag, given] : channel.unacked)
@@ -144,7 +145,7 @@ class StressClient final : private session::SessionHost {
     for (std::uint16_t number = 1; number <= channel_count; ++number)
       forget_channel(number);
   }
-  // All that was sent.
+  // Reads everything that was sent.
   void read() {
     while (session_.has_output()) {
       const std::string bytes = look(session_);
@@ -193,7 +194,7 @@ class StressClient final : private session::SessionHost {
   std::mt19937& random_;
   std::array<Channel, channel_count + 1> channels_;
   std::string unread_;
-  // Of the message that is on its way.
+  // The message that is arriving.
   bool no_ack_ = false;
   std::uint64_t tag_ = 0;
   std::string consumer_;
@@ -201,7 +202,7 @@ class StressClient final : private session::SessionHost {
   std::string body_;
 
  public:
-  bool get_without_ack = false;  // of the last basic.get
+  bool get_without_ack = false;  // the last basic.get's
 
  private:
   session::Session session_;
@@ -262,7 +263,7 @@ inline void StressClient::on_confirm(Channel& channel, std::uint64_t tag, bool m
 }
 
 inline void StressClient::on_content(std::uint16_t number, const std::string& body) {
-  if (tag_ == 0) return;  // came back
+  if (tag_ == 0) return;  // the message was returned
   Channel& channel = channels_[number];
   broker_.given(body, no_ack_);
   if (no_ack_) return;
@@ -273,7 +274,7 @@ inline void StressClient::on_content(std::uint16_t number, const std::string& bo
   CHECK((consumer.prefetch == 0 || consumer.unacked <= consumer.prefetch));
 }
 
-// `how`: 0 ack, 1 drop, 2 requeue. The tag is one of the channel's.
+// `how`: 0 ack, 1 drop, 2 requeue. The channel must have the tag.
 inline void StressClient::settle(std::uint16_t number, std::uint64_t tag, bool multiple, int how) {
   Channel& channel = channels_[number];
   auto it = multiple ? channel.unacked.begin() : channel.unacked.find(tag);
@@ -332,7 +333,8 @@ inline void StressClient::publish(std::uint16_t number, const std::string& excha
           .exchange = exchange, .routing_key = key, .mandatory = random_() % 8 == 0},
       raw, body, 4096));
   if (channel.confirm) {
-    // The position is known when the publish has been taken in, the confirm may be on its way then.
+    // The position is known only after the publish was handled, but the confirm may come before
+    // that.
     channel.confirms.push_back(0);
   }
   REQUIRE(session_.receive(bytes, broker_.now) == bytes.size());

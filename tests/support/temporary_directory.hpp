@@ -1,4 +1,4 @@
-// A directory of its own for a test that needs the real file system; gone with the object.
+// A directory for a test that needs the real file system; removed with the object.
 #pragma once
 
 #include <doctest/doctest.h>

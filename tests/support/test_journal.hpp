@@ -1,4 +1,4 @@
-// A journal whose durable position the test decides.
+// A journal whose durable position is controlled by the test.
 #pragma once
 
 #include <vector>
@@ -9,7 +9,7 @@ namespace haypile::test {
 
 class TestJournal final : public engine::UnboundedJournal {
  public:
-  // While held, nothing more becomes durable.
+  // Nothing more becomes durable until release().
   void hold() {
     held_ = true;
     durable_ = end_;
@@ -37,7 +37,7 @@ class TestJournal final : public engine::UnboundedJournal {
     ++end_;
     unused_since.push_back(time);
   }
-  std::vector<engine::TimeMs> unused_since;  // each time it was told
+  std::vector<engine::TimeMs> unused_since;  // one for each call
   void begin_group() override { ++groups; }
   void end_group() override {}
   int groups = 0;

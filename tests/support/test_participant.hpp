@@ -1,4 +1,4 @@
-// A participant of a virtual host's turns that does what the test wants, and writes it down.
+// A participant of a virtual host's turns that does what the test wants, and records it.
 #pragma once
 
 #include <functional>

@@ -12,7 +12,7 @@
 
 namespace haypile::test {
 
-// What the queue has, by the numbers that the bodies begin with; "*" behind what was redelivered.
+// The numbers with which the bodies in the queue begin; "*" follows those that were redelivered.
 inline std::string numbers_in(TestChannel& channel, const std::string& queue) {
   std::string text;
   while (true) {
@@ -23,7 +23,7 @@ inline std::string numbers_in(TestChannel& channel, const std::string& queue) {
   }
 }
 
-// Sixteen segments of 4 KiB are the ring.
+// Has a ring of sixteen segments of 4 KiB.
 struct VhostFixture {
   VhostFixture() {
     options.threaded = false;
@@ -33,7 +33,7 @@ struct VhostFixture {
     options.on_failure = [this](const std::string& line) { failure = line; };
   }
 
-  // As after a kill: what was there before ends without a word.
+  // Opens the vhost as after a kill: the one that was there ends without being closed.
   log::RecoveryReport open() {
     channels.clear();
     vhost.reset();
@@ -60,7 +60,7 @@ struct VhostFixture {
   }
   void publish(const std::string& queue, const std::string& body, bool persistent = true,
                std::uint8_t priority = 0) {
-    // Flags, and the delivery mode.
+    // Two octets of flags, then the delivery mode.
     const std::string_view properties =
         persistent ? std::string_view("\x10\0\2", 3) : std::string_view("\0\0", 2);
     const engine::PublishResult result = engine().publish(
@@ -75,13 +75,13 @@ struct VhostFixture {
       sync();
     }
   }
-  // Whatever is durable leaves the log, and what is ready memory too.
+  // Moves all durable messages out of the log, and the ready ones out of memory, too.
   void move_all() {
     engine().set_movable_max_bytes(0);
     sync();
     engine().set_movable_max_bytes(limits.queue_memory_bytes);
   }
-  // Handed over, but not written: as if the log's thread had not come to it.
+  // Hands over what was appended without writing it, as if the log's thread had not run yet.
   void flush() {
     do {
       vhost->turn(now);

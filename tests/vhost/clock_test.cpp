@@ -10,7 +10,7 @@ constexpr std::int64_t hour = 3'600'000;
 constexpr haypile::engine::TimeMs wall = 1'790'000'000'000;
 constexpr ClockReading begin{.boot = 5000, .wall = wall};
 
-// Later by so much, on both clocks.
+// A reading that is later by `duration` on both clocks, with `step` added to the wall clock.
 ClockReading after(const ClockReading& reading, std::int64_t duration, std::int64_t step = 0) {
   const auto add = [](haypile::engine::TimeMs time, std::int64_t by) {
     return static_cast<haypile::engine::TimeMs>(static_cast<std::int64_t>(time) + by);
@@ -48,12 +48,12 @@ TEST_CASE("a wall clock that is only corrected is not followed") {
   CHECK_FALSE(clock.follow(after(begin, 1000, 999)));
   CHECK_FALSE(clock.follow(after(begin, 1000, -999)));
   CHECK(clock.offset() == 0);
-  // Many corrections are a step in the end.
+  // Many corrections together are a step.
   CHECK(clock.follow(after(begin, 2000, 1001)));
   CHECK(clock.offset() == 1001);
 }
 
-// A machine without a clock of its own starts in the past, and is told the time later.
+// A machine without a clock battery starts in the past, and gets the time later.
 TEST_CASE("after a restart engine time goes on where it was") {
   Clock first;
   first.start(begin);
@@ -61,7 +61,7 @@ TEST_CASE("after a restart engine time goes on where it was") {
   first.follow(set);
   const ClockReading end = after(set, hour);
 
-  Clock second;  // ten minutes later, the machine has been started anew
+  Clock second;  // ten minutes later, after a restart of the machine
   const ClockReading again{.boot = 1000, .wall = end.wall + 600'000};
   second.start(again, first.offset(), first.time(end));
   CHECK(second.time(again) == first.time(end) + 600'000);
@@ -70,16 +70,17 @@ TEST_CASE("after a restart engine time goes on where it was") {
 }
 
 TEST_CASE("engine time never begins before what was kept") {
-  Clock clock;  // the machine has lost its clock
+  Clock clock;  // the machine has lost its time
   const ClockReading lost{.boot = 1000, .wall = 3 * static_cast<std::uint64_t>(hour)};
   clock.start(lost, 2 * hour, wall);
   CHECK(clock.time(lost) == wall);
   CHECK(clock.offset() == 3 * hour - static_cast<std::int64_t>(wall));
-  // Once it is set right the offset is what it was, but for the time that nobody has counted.
+  // When the clock is corrected, the offset is what it was, except for the time that nobody has
+  // counted.
   CHECK(clock.follow({.boot = 2000, .wall = wall + 2 * hour + 1000}));
   CHECK(clock.offset() == 2 * hour);
 
-  Clock beyond;  // an offset that nothing can come before
+  Clock beyond;  // the offset is larger than the wall clock's time
   beyond.start(lost, 4 * hour, 0);
   CHECK(beyond.time(lost) == 0);
   CHECK(beyond.offset() == 3 * hour);

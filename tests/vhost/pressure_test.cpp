@@ -38,7 +38,7 @@ TEST_CASE("the disk's alarm stays until there is more room than it began with") 
   CHECK(pressure.alarm_text() == "low on disk");
   CHECK(holds_with(false, 899));
   CHECK_FALSE(holds_with(false, 900));
-  // Whatever is free, what was set aside has to be whole again.
+  // However much is free, the reserve has to be complete again.
   CHECK(holds_with(true, 5000));
   CHECK_FALSE(holds_with(false, 5000));
 }

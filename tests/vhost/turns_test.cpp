@@ -15,7 +15,7 @@ struct Fixture {
   std::shared_ptr<TestParticipant> participant(const std::string& name) {
     return std::make_shared<TestParticipant>(name, story);
   }
-  // One that has work for more than a turn, in shares.
+  // A participant that has work for more than a turn, in shares.
   std::shared_ptr<TestParticipant> busy(const std::string& name) {
     const auto made = participant(name);
     made->on_read = [this, self = made.get(), weak = std::weak_ptr(made)] {
@@ -30,7 +30,7 @@ struct Fixture {
     turns.begin(false);
     turns.run();
   }
-  // Waiting messages that could be moved: a backlog.
+  // Adds waiting messages that could be moved: a backlog.
   void fill() {
     engine::Queue* queue = nullptr;
     REQUIRE_FALSE(
@@ -115,7 +115,7 @@ TEST_CASE("with a backlog publishers wait in a line, and little is read of them 
   turns.add(fixture.participant("consumer"), false);
   fixture.turn();
   CHECK(fixture.story == Story{"consumer reads", "a reads", "b reads"});
-  // Behind those who wait already.
+  // A new publisher waits behind those that wait already.
   CHECK(turns.defers(true));
   fixture.turn();
   CHECK(fixture.story == Story{"c reads", "d reads"});

@@ -16,7 +16,7 @@ struct Fixture : test::VhostFixture {
     return std::make_shared<TestParticipant>(name, story);
   }
   vhost::Vhost& host() { return *vhost; }
-  // A turn, and what it did.
+  // Runs a turn and returns what it did.
   Story turn(engine::TimeMs duration_ms = 0) {
     story.clear();
     now.boot += duration_ms;
@@ -25,7 +25,7 @@ struct Fixture : test::VhostFixture {
     return story;
   }
 
-  // Until the log has nothing more to say of itself.
+  // Runs turns until the log has nothing more to write.
   void rest() {
     for (int i = 0; i < 2; ++i) {
       turn(500);
@@ -94,7 +94,7 @@ TEST_CASE("whoever is paused is told of an alarm that comes later") {
   CHECK(fixture.turn() == Story{"a hears: low on memory"});
   CHECK(fixture.turn().empty());
   CHECK(fixture.host().alarms().is_memory_low);
-  // What others hold counts too.
+  // What others hold counts, too.
   engine::Purge purge;
   REQUIRE_FALSE(fixture.engine().purge_queue("q", 0, purge));
   fixture.host().set_memory_elsewhere(10'000);
@@ -151,7 +151,7 @@ TEST_CASE("a full disk is looked at again as long as the alarm lasts") {
   const std::uint64_t free_bytes = fixture.files.free_bytes("log");
   REQUIRE(free_bytes > 100'000);
   fixture.files.put("other", std::string(free_bytes - 99'999, 'x'));
-  fixture.turn(100);  // it is not looked at all the time
+  fixture.turn(100);  // the disk is not checked in each turn
   CHECK_FALSE(fixture.host().alarms().is_disk_low);
   fixture.turn(100);
   CHECK(fixture.host().alarms().is_disk_low);
@@ -185,7 +185,7 @@ TEST_CASE("what expires makes a turn due, on the boot clock") {
                     .error);
   fixture.turn();
   CHECK(fixture.host().next_deadline() == 5400);
-  // The wall clock may say what it wants.
+  // A change of the wall clock has no effect.
   fixture.now.wall += 3'600'000;
   fixture.turn(399);
   CHECK(queue->ready_count() == 1);
@@ -305,7 +305,7 @@ TEST_CASE("half a second after the last that was appended, the log says that it 
 
 TEST_CASE("a wall clock that is set while a broker runs does not move time, nor does a restart") {
   Fixture fixture;
-  fixture.now = {.boot = 5000, .wall = 1'000'000'000'000};  // by years too early
+  fixture.now = {.boot = 5000, .wall = 1'000'000'000'000};  // many years too early
   fixture.open();
   fixture.declare("q");
   fixture.publish("q", "x");
@@ -314,7 +314,7 @@ TEST_CASE("a wall clock that is set while a broker runs does not move time, nor 
   fixture.now.wall = 1'790'000'000'000;
   fixture.turn(100);
   fixture.sync();
-  // The process is gone for a second.
+  // The process does not run for a second.
   fixture.now.wall += 1000;
   fixture.now.boot += 1000;
   fixture.open();

@@ -59,7 +59,7 @@ class Broker {
   vhost::Vhost vhost_;
 };
 
-// A client and the broker's side of its connection.
+// A client, and the broker's side of its connection.
 class Client : private session::SessionHost {
  public:
   Client(Broker& broker, engine::OwnerId owner)
@@ -90,7 +90,7 @@ class Client : private session::SessionHost {
     expect(amqp::append_method(bytes, 1, method), "the method can be encoded");
     send(bytes);
   }
-  // What came since the last call, valid until the next call of anything.
+  // Everything that came since the last call; valid until the next call of any method.
   std::string_view receive() {
     take_received();
     session::OutputPieces pieces;
@@ -104,7 +104,7 @@ class Client : private session::SessionHost {
     take_received();
     if (session_.awaits_log()) session_.log_advanced();
   }
-  // Nothing that came is an error, and there was an answer.
+  // Checks that there was an answer, and that it is not an error.
   void expect_success() {
     std::string_view bytes = receive();
     expect(!bytes.empty(), "an answer");

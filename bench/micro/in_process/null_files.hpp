@@ -12,7 +12,7 @@
 
 namespace haypile::bench {
 
-// Knows which files there are, and keeps nothing of what is written to them.
+// Knows which files exist, but stores nothing that is written to them.
 class NullFileSystem final : public log::FileSystem {
  public:
   void create_directory(const std::string&) override {}

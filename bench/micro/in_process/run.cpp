@@ -14,7 +14,7 @@ const std::string consumer_tag = "ctag1.0123456789abcdef";
 const std::string body(100, 'x');
 constexpr int binding_count = 100;
 
-// One key fits the first kind only, and one pattern of it.
+// A key of the benchmark matches only patterns of the first kind, and only one of them.
 std::string pattern(int i) {
   const std::string number = std::to_string(100 + i);
   if (i >= 95) return "#.failed" + number;
@@ -112,7 +112,7 @@ void Run::make_bytes() {
   deliveries_size_ = deliveries.size();
 }
 
-// For what was delivered last: one a message, though one could be for all.
+// Acknowledges the last deliveries, with one ack for each message, although one could be for all.
 std::string_view Run::acks() {
   const std::size_t size = acks_.size() / chunk_size;
   char* tag = acks_.data() + amqp::frame_header_size + amqp::method_id_size;

@@ -1,4 +1,4 @@
-// Takes messages through the whole broker, a chunk at a time, and looks at all that comes back.
+// Takes messages through the whole broker, in chunks, and checks everything that comes back.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace haypile::bench {
 
-// As many messages as one read from a socket gives.
+// The number of messages that one read from a socket brings.
 constexpr std::uint64_t chunk_size = 50;
 
 struct Work {
@@ -24,17 +24,17 @@ struct Work {
 inline constexpr Work works[] = {
     {.name = "persistent"},
     {.name = "transient", .persistent = false, .acked = false},
-    // More than the ring has room for: most of it moves to piles.
+    // More messages than the ring has room for: most of them move to piles.
     {.name = "fill", .consumed = false, .ring_size = 2u << 20},
     {.name = "topic", .by_topic = true},
 };
 
-// Throws std::runtime_error if anything is not as it should be.
+// Runs one kind of work. Throws std::runtime_error if anything is not as expected.
 class Run {
  public:
   explicit Run(const Work& work);
 
-  // Messages in, messages out: `chunk_size` of them.
+  // Takes `chunk_size` messages in and out.
   void step() {
     publish();
     deliver();
@@ -42,13 +42,13 @@ class Run {
     confirm();
     acknowledge();
   }
-  // The same one by one, for those who want to know how long each takes.
-  void publish();    // parsed, routed, in the queue and in the log's batch
-  void deliver();    // what went to the consumer is fetched
-  void write_log();  // what the log's thread does, without a disk
+  // The parts of step(), for measuring the time of each.
+  void publish();    // parsed, routed, appended to the queue and to the log's batch
+  void deliver();    // reads what was sent to the consumer
+  void write_log();  // does the work of the log's thread, without a disk
   void confirm();
   void acknowledge();
-  // That all went its way.
+  // Checks that everything was handled.
   void check();
 
  private:
@@ -57,7 +57,7 @@ class Run {
   void make_bytes();
   std::string_view acks();
   void check_confirm(std::string_view bytes) const;
-  // Messages the queue should have.
+  // The number of messages that the queue should have.
   std::uint64_t left() const { return work_.consumed ? 0 : published_; }
 
   const Work& work_;

@@ -47,22 +47,22 @@ double in_ms(std::uint64_t ns) {
 
 struct Held {
   std::uint64_t tag = 0;
-  std::uint32_t task = 0;  // its number, which is the message's body
+  std::uint32_t task = 0;  // the task's number, which is the message's body
 };
 
 struct Worker {
   explicit Worker(const Address& address) : link(address) {}
 
   Link link;
-  std::uint64_t tag = 0;  // of the delivery that is arriving
-  std::deque<Held> held;  // the first one is being done
+  std::uint64_t tag = 0;  // the delivery that is arriving
+  std::deque<Held> held;  // the worker is doing the first one
   std::uint64_t busy_ns = 0;
 };
 
 struct Event {
   std::uint64_t time_ns = 0;
   std::size_t worker = 0;
-  std::uint64_t acked_tag = 0;  // what is to be acknowledged; 0: the worker's task is over
+  std::uint64_t acked_tag = 0;  // the tag to acknowledge; 0: the worker's task has ended
   bool operator>(const Event& other) const { return time_ns > other.time_ns; }
 };
 
@@ -95,7 +95,7 @@ class Crew {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::vector<std::size_t> to_flush_;
-  std::vector<bool> is_taken_;  // of each task
+  std::vector<bool> is_taken_;  // one flag for each task
   std::size_t acked_count_ = 0;
   std::uint64_t start_ns_ = 0;
   std::uint64_t end_ns_ = 0;
@@ -145,14 +145,14 @@ void Crew::publish() {
   }
 }
 
-// The answer to a method behind them tells that all of them have arrived.
+// All tasks have arrived when a method that was sent behind them is answered.
 void Crew::publish_all_now() {
   publish();
   publisher_.call<amqp::queue::DeclareOk>(
       amqp::queue::Declare{.queue = queue_name, .passive = true});
 }
 
-// What the socket does not take is written when it does.
+// What the socket does not take now is written when it has room.
 void Crew::flush_publisher() {
   const std::uint32_t events = publisher_.flush() ? EPOLLIN : EPOLLIN | EPOLLOUT;
   watch(publisher_, workers_.size(), events, EPOLL_CTL_MOD);
@@ -164,7 +164,7 @@ Outcome Crew::work() {
     publish();
     flush_publisher();
   }
-  // What came along with the answer to basic.consume has been read already.
+  // What came together with the answer to basic.consume was already read.
   for (std::size_t number = 0; number < workers_.size(); ++number)
     receive(number);
   while (acked_count_ < job_.tasks_ns.size()) {
@@ -216,7 +216,7 @@ void Crew::acknowledge(std::size_t number, std::uint64_t tag) {
   ++acked_count_;
 }
 
-// An acknowledgement that the socket does not take now goes out in a later turn.
+// An acknowledgement that the socket does not take now is sent in a later turn.
 void Crew::flush_all() {
   std::erase_if(to_flush_, [this](std::size_t number) { return workers_[number]->link.flush(); });
 }
@@ -276,7 +276,8 @@ Outcome Crew::outcome() const {
   return outcome;
 }
 
-// Once the daemon has nothing left to do; a thread that runs is up to a tick ahead of its clock.
+// Waits until the daemon has nothing left to do. A running thread may be up to one tick ahead of
+// its processor clock.
 double settled_cpu_seconds(const Daemon& daemon) {
   constexpr int try_count_max = 100;
   double seconds = daemon.cpu_seconds();

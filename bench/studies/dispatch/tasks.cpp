@@ -11,14 +11,14 @@ namespace haypile::bench::dispatch {
 
 namespace {
 
-// The standard library's distributions differ between implementations; the generator does not.
+// The standard library's distributions differ between implementations, but the generators do not.
 double uniform_share(std::mt19937_64& random) {
   return static_cast<double>(random() >> 11) * 0x1p-53;
 }
 
 double pareto(double share) {
   constexpr double exponent = 1.5;
-  constexpr double longest = 50;  // of the shortest
+  constexpr double longest = 50;  // a multiple of the shortest
   const double reach = 1 - std::pow(longest, -exponent);
   return std::pow(1 - share * reach, -1 / exponent);
 }

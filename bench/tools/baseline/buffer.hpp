@@ -1,5 +1,5 @@
 // A byte queue that is written at its end and read from its front, and numbers in network byte
-// order at a place whose bounds the caller has checked.
+// order. The caller of the number functions has checked the bounds.
 #pragma once
 
 #include <bit>
@@ -35,8 +35,8 @@ inline void store64(char* to, std::uint64_t value) {
   std::memcpy(to, &value, sizeof value);
 }
 
-// Keeps its memory when it is emptied, so that nothing is allocated once it is as large as it
-// will get.
+// A byte queue. It keeps its memory when it is emptied, so it allocates nothing when it has reached
+// its final size.
 class Buffer {
  public:
   Buffer() = default;
@@ -49,7 +49,7 @@ class Buffer {
   // Valid until the next room() or append().
   std::string_view view() const { return {data_ + begin_, size()}; }
 
-  // Where `size` more bytes may be written, to be followed by grew().
+  // Returns the place for `size` more bytes. Call grew() when they are written.
   char* room(std::size_t size) {
     if (capacity_ - end_ < size) make_room(size);
     return data_ + end_;
@@ -76,7 +76,7 @@ class Buffer {
  private:
   void make_room(std::size_t size) {
     const std::size_t used = end_ - begin_;
-    // Moving to the front is worth it only if it frees at least as much as it moves.
+    // Moving to the front is useful only if it frees at least as much as it moves.
     if (begin_ < used || capacity_ - used < size) {
       std::size_t capacity = capacity_ == 0 ? 4096 : capacity_;
       while (capacity - used < size)

@@ -37,7 +37,7 @@ char* put(char* to, std::string_view bytes) {
 char* put_frame_header(char* to, amqp::FrameType type, std::uint16_t channel, std::size_t size) {
   const std::uint64_t packed = (static_cast<std::uint64_t>(type) << 56) |
                                (std::uint64_t{channel} << 40) | (std::uint64_t{size} << 8);
-  // The eighth octet is overwritten by what follows, which is at least the frame's end.
+  // The eighth octet is overwritten by what follows: at least the end of the frame.
   store64(to, packed);
   return to + amqp::frame_header_size;
 }
@@ -53,7 +53,8 @@ char* put_body(char* to, std::uint16_t channel, std::string_view body, std::size
   return to;
 }
 
-// Whether the properties are well formed; nearly all messages have only a delivery mode, or none.
+// Whether the properties are well formed. Nearly all messages have only a delivery mode, or
+// nothing.
 bool valid_properties(std::string_view raw) {
   const std::uint16_t flags = load16(raw.data());
   if (flags == only_delivery_mode) return raw.size() == 3;
@@ -126,7 +127,7 @@ bool Core::take_frame(Connection& connection, const char* frame, std::size_t pay
   }
 }
 
-// A reserved short, the exchange, the routing key and an octet of bits.
+// The arguments are a reserved short, the exchange, the routing key and an octet of bits.
 bool Core::take_publish(Channel& channel, std::string_view arguments) {
   if (arguments.size() < 5) return fail("basic.publish cut off");
   if (arguments[2] != 0) return fail("only the default exchange is here");
@@ -214,7 +215,7 @@ void Core::deliver(Queue& queue, std::string_view properties, std::string_view b
   if (++queue.next == queue.consumers.size()) queue.next = 0;
   Connection& connection = *consumer.connection;
   const std::uint16_t channel = consumer.channel->number;
-  // A header cannot be split; a consumer with smaller frames goes without.
+  // A header cannot be split, so a consumer with smaller frames does not get the message.
   if (properties.size() + 12 > connection.body_frame_max) return;
   const std::size_t frame_count =
       (body.size() + connection.body_frame_max - 1) / connection.body_frame_max;
@@ -253,7 +254,7 @@ void Core::note_confirms(std::uint64_t batch_number) {
 }
 
 void Core::confirm(std::uint64_t batch_number) {
-  // basic.ack with `multiple`.
+  // The size of a basic.ack with `multiple`.
   constexpr std::size_t frame_size = amqp::frame_overhead + ack_size;
   while (confirms_begin_ < confirms_.size()) {
     const Confirm& confirm = confirms_[confirms_begin_];
@@ -269,7 +270,7 @@ void Core::confirm(std::uint64_t batch_number) {
     confirm.connection->outbox.grew(frame_size);
     touch(*confirm.connection);
   }
-  // Keeps the memory; what is left is a handful.
+  // Keeps the memory. Only a few confirms are left.
   constexpr std::size_t stale_count_max = 1024;
   if (confirms_begin_ == confirms_.size() || confirms_begin_ > stale_count_max) {
     confirms_.erase(confirms_.begin(),

@@ -1,5 +1,5 @@
 // The part that knows AMQP and no sockets: frames come in, frames for others and log records go
-// out. No message is kept.
+// out.
 #pragma once
 
 #include <cstddef>
@@ -17,28 +17,29 @@
 
 namespace haypile::bench::baseline {
 
+// Handles frames without keeping any message.
 class Core {
  public:
   explicit Core(bool logs) : logs_(logs) {}
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
-  // Handles all complete frames of the inbox and moves the rest to its front. False if the
-  // connection is to be closed at once; `error()` says why.
+  // Handles all complete frames of the inbox and moves the rest to its front. Returns false if the
+  // connection is to be closed at once; error() says why.
   bool take(Connection& connection);
   const std::string& error() const { return error_; }
 
-  // Nothing is written to the connection from here on.
+  // Writes nothing more to the connection.
   void forget(Connection& connection);
 
-  // The log records since it was last emptied.
+  // The log records since the batch was last emptied.
   Buffer& batch() { return batch_; }
-  // Has what was published since the last call confirmed as soon as that batch is on disk.
+  // Lets everything that was published since the last call be confirmed when this batch is on disk.
   void note_confirms(std::uint64_t batch_number);
-  // Writes the confirms that waited for this batch or one before it.
+  // Writes the confirms that waited for this batch or an earlier one.
   void confirm(std::uint64_t batch_number);
 
-  // Connections that were written to; the caller empties it and takes back their flags.
+  // Connections that were written to. The caller empties the list and resets their flags.
   std::vector<Connection*>& touched() { return touched_; }
   void touch(Connection& connection) {
     if (connection.touched) return;
@@ -46,11 +47,11 @@ class Core {
     touched_.push_back(&connection);
   }
 
-  // For the methods.
+  // Used by the methods.
 
   // Appends a record that a delivery is settled.
   void settle(std::uint64_t delivery_tag);
-  // Null if there is none of that name, and with `make` if there are too many.
+  // Null if there is no such queue or, with `make`, if there are too many queues.
   Queue* find_queue(std::string_view name, bool make);
   void close_channel(Connection& connection, Channel& channel);
   template <class Predicate>
@@ -63,7 +64,7 @@ class Core {
 
  private:
   struct Confirm {
-    Connection* connection;  // null if it is not wanted any more
+    Connection* connection;  // null if it is not needed any more
     Channel* channel;
     std::uint64_t publish_count;
     std::uint64_t batch_number;
@@ -73,7 +74,7 @@ class Core {
   bool take_publish(Channel& channel, std::string_view arguments);
   bool take_header(Connection& connection, Channel& channel, std::string_view payload);
   bool take_body(Connection& connection, Channel& channel, std::string_view payload);
-  // In methods.cpp: connection.start, and all methods but basic.publish and basic.ack.
+  // Defined in methods.cpp: connection.start, and all methods except basic.publish and basic.ack.
   void greet(Connection& connection);
   bool take_method(Connection& connection, std::uint16_t channel, std::string_view payload);
   void finish_publish(Connection& connection, Channel& channel, std::string_view body);
@@ -89,10 +90,10 @@ class Core {
   std::string reply_;
   Buffer batch_;
   std::uint64_t record_count_ = 0;
-  // Queues are never removed: a channel may point to any.
+  // Queues are never removed, because a channel may point to any of them.
   std::map<std::string, std::unique_ptr<Queue>, std::less<>> queues_;
   std::vector<Connection*> touched_;
-  // Those with publishes in this turn, not noted yet; and the confirms that wait, oldest first.
+  // The channels with publishes in this turn, and the confirms that wait, oldest first.
   std::vector<Confirm> new_confirms_;
   std::vector<Confirm> confirms_;
   std::size_t confirms_begin_ = 0;

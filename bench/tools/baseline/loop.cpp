@@ -17,7 +17,7 @@ namespace haypile::bench::baseline {
 namespace {
 
 constexpr std::size_t connection_count_max = 1024;
-// A consumer that does not read is closed here: it is sent all there is, without any credit.
+// A consumer that does not read is closed: it is sent everything, without any credit.
 constexpr std::size_t outbox_size_max = std::size_t{1} << 30;
 
 [[noreturn]] void raise(const char* what) {
@@ -77,7 +77,7 @@ void Loop::run() {
     const auto ready = static_cast<std::size_t>(count < 0 ? 0 : count);
     for (const ::epoll_event& event : std::span(events).first(ready)) {
       if (event.data.ptr == &signals_) return;
-      if (event.data.ptr == syncer_) continue;  // finish_turn() looks what is on disk
+      if (event.data.ptr == syncer_) continue;  // finish_turn() reads what is on disk
       if (event.data.ptr == &listener_) {
         accept();
         continue;
@@ -121,7 +121,7 @@ void Loop::receive(Connection& connection) {
 }
 
 void Loop::finish_turn() {
-  // The log first: it can work while this thread sends.
+  // The log comes first, because it can work while this thread sends.
   if (!core_.batch().empty()) last_batch_ = syncer_->submit(core_.batch());
   core_.note_confirms(last_batch_);
   core_.confirm(syncer_ == nullptr ? last_batch_ : syncer_->done());

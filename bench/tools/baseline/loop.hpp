@@ -1,5 +1,4 @@
-// The thread that does all but the syncing: one turn after the other of receiving, handling and
-// sending.
+// The thread that does everything except syncing: turns of receiving, handling and sending.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +11,11 @@
 
 namespace haypile::bench::baseline {
 
+// Runs all connections of the baseline on one thread.
 class Loop {
  public:
-  // Binds to 127.0.0.1; `port` 0 is any. `syncer` may be null: nothing is written then. `signals`
-  // is a signalfd, any signal of which ends the loop. Both outlive the loop. Throws
+  // Binds to 127.0.0.1; port 0 is any free port. If `syncer` is null, nothing is written. `signals`
+  // is a signalfd; any of its signals ends the loop. Both must outlive the loop. Throws
   // std::system_error.
   Loop(std::uint16_t port, Syncer* syncer, int signals);
   ~Loop();
@@ -23,7 +23,7 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
 
   std::uint16_t port() const { return port_; }
-  // Until a signal comes.
+  // Runs until a signal comes.
   void run();
 
  private:
@@ -43,7 +43,8 @@ class Loop {
   std::uint64_t last_batch_ = 0;
   bool any_closed_ = false;
   Core core_;
-  // Closed ones are removed at the end of a turn: others may point to them until then.
+  // Closed connections are removed at the end of a turn, because others may point to them until
+  // then.
   std::vector<std::unique_ptr<Connection>> connections_;
 };
 

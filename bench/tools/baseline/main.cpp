@@ -1,6 +1,6 @@
-// A yardstick for haypiled: parses, syncs, confirms and delivers like a broker, but keeps no books
-// at all: no queues of messages, no credit, no recovery. What it does in a second is what this
-// machine could do at most.
+// A standard of comparison for haypiled: parses, syncs, confirms and delivers like a broker, but
+// keeps nothing: no messages in queues, no credit, no recovery. Its speed is the most that this
+// machine could reach.
 #include <csignal>
 #include <cstdint>
 #include <exception>
@@ -29,7 +29,7 @@ struct Options {
   std::string log_level;
 };
 
-// To be called before any thread is made, so that none of them takes a signal.
+// Call this before any thread is created, so that no thread takes a signal.
 int block_signals() {
   ::sigset_t signals;
   ::sigemptyset(&signals);

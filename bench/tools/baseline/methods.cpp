@@ -1,4 +1,4 @@
-// The methods that come now and then, read and answered with the codec.
+// The rare methods, decoded and answered with the codec.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t consumer_count_max = 65536;
 
-// Each call answers whether the connection may go on.
+// Handles one method. Each call returns whether the connection may continue.
 class Handler {
  public:
   Handler(Core& core, Connection& connection, std::uint16_t number, std::string& out)
@@ -122,7 +122,7 @@ class Handler {
   }
 
  private:
-  // Null if it is not open.
+  // Null if the channel is not open.
   Channel* channel() const {
     if (number_ >= connection_.channels.size()) return nullptr;
     Channel* channel = connection_.channels[number_].get();
@@ -151,7 +151,7 @@ class Handler {
     amqp::append_method(
         consumer.deliver, number_,
         amqp::basic::Deliver{.consumer_tag = consumer.tag, .routing_key = queue.name});
-    // Behind the frame's header, the method's id and the consumer tag.
+    // The tag follows the frame's header, the method's id and the consumer tag.
     consumer.delivery_tag_offset =
         amqp::frame_header_size + amqp::method_id_size + 1 + consumer.tag.size();
     queue.consumers.push_back(std::move(consumer));

@@ -1,5 +1,4 @@
-// What the loop knows: connections, their channels, and queues that are nothing but a list of
-// consumers.
+// The state of the loop: connections, their channels, and queues that are only lists of consumers.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +25,7 @@ struct Consumer {
   Connection* connection = nullptr;
   Channel* channel = nullptr;
   std::string tag;
-  // A whole basic.deliver frame, but for the delivery tag, and where that goes.
+  // A whole basic.deliver frame without the delivery tag, and the place of that tag.
   std::string deliver;
   std::size_t delivery_tag_offset = 0;
 };
@@ -37,25 +36,25 @@ struct Queue {
   std::size_t next = 0;
 };
 
-// Lives as long as its connection, also when it is closed.
+// A channel lives as long as its connection, also when it is closed.
 struct Channel {
   enum class Expected : std::uint8_t { method, header, body };
 
   std::uint16_t number = 0;
   bool open = false;
   bool confirm = false;
-  // Whether it is among those to be confirmed for what came in this turn.
+  // Whether it is in the list of channels with publishes in this turn.
   bool noted = false;
   Expected expected = Expected::method;
   std::uint64_t publish_count = 0;
   std::uint64_t delivery_count = 0;
 
-  // The key of the last publish and its queue; null if there is none of that name.
+  // The key of the last publish and its queue; null if there is no such queue.
   std::string key;
   Queue* queue = nullptr;
 
-  // The message that is coming in. `properties` keep their memory from message to message; `body`
-  // is used only if the body comes in several frames.
+  // The incoming message. `properties` keeps its memory for the next message; `body` is used only
+  // if the body comes in several frames.
   std::string properties;
   std::string body;
   std::uint64_t body_size = 0;
@@ -66,15 +65,15 @@ struct Connection {
       : socket(descriptor), inbox(new char[receive_size_max + frame_max]) {}
 
   int socket;
-  // Room for one receive behind a frame that is not complete.
+  // Has room for one receive after an incomplete frame.
   std::unique_ptr<char[]> inbox;
   std::size_t inbox_size = 0;
   Buffer outbox;
   bool touched = false;   // there may be something to send in this turn
   bool blocked = false;   // the socket takes no more; wait for it
   bool greeted = false;   // the protocol header has come
-  bool finished = false;  // to be closed when the outbox is empty; what comes in is ignored
-  bool closed = false;    // the socket is gone
+  bool finished = false;  // close it when the outbox is empty; input is ignored
+  bool closed = false;    // the socket is closed
   std::size_t body_frame_max = frame_max - amqp::frame_overhead;
   std::vector<std::unique_ptr<Channel>> channels;
   std::uint64_t made_tags = 0;

@@ -13,23 +13,23 @@
 
 namespace haypile::bench::baseline {
 
-// Writes round and round in one file whose blocks were written before, so that a sync brings
-// nothing but data to the disk. What it wrote is never read. An error of the disk ends the process.
+// Writes a single file again and again, whose blocks were written before, so that a sync brings
+// only data to the disk. What it has written is never read. A disk error ends the process.
 class Syncer {
  public:
-  // Makes the file, which takes a while. Throws std::system_error.
+  // Creates the file, which takes some time. Throws std::system_error.
   explicit Syncer(const std::filesystem::path& directory);
   ~Syncer();
   Syncer(const Syncer&) = delete;
   Syncer& operator=(const Syncer&) = delete;
 
   // Takes the batch's bytes and leaves it empty. Returns the batch's number, counted from 1. Waits
-  // only while far too much is unwritten.
+  // only while very much is unwritten.
   std::uint64_t submit(Buffer& batch);
-  // The last batch that is on disk; all before it are too.
+  // The last batch that is on disk; all earlier ones are, too.
   std::uint64_t done() const { return done_.load(std::memory_order_acquire); }
-  // An eventfd that is written to whenever done() has risen; not to be read, but waited for with
-  // edge-triggered epoll.
+  // An eventfd that is written to whenever done() has risen. Wait for it with edge-triggered epoll,
+  // and do not read it.
   int wake_descriptor() const { return wake_; }
 
  private:
@@ -45,7 +45,7 @@ class Syncer {
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable taken_;
-  // Guarded by mutex_.
+  // Protected by mutex_.
   Buffer pending_;
   std::uint64_t last_ = 0;
   bool idle_ = false;

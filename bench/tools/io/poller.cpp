@@ -18,7 +18,7 @@ void Poller::add(Pollable& pollable) {
   event.events = EPOLLIN;
   event.data.ptr = &pollable;
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, pollable.stream().descriptor(), &event);
-  pollable.receive();  // may have come already, with an answer that was waited for
+  pollable.receive();  // it may have come already, together with an answer that was waited for
   flush(pollable);
 }
 

@@ -7,16 +7,17 @@
 
 namespace haypile::bench {
 
+// A connection that a Poller handles.
 struct Pollable {
   virtual ~Pollable() = default;
-  // The socket can be read.
+  // The socket is readable.
   virtual void receive() = 0;
   virtual Stream& stream() = 0;
 
   bool waits_to_write = false;
 };
 
-// What is added lives longer than the poller turns.
+// Waits for many connections and handles them. They must outlive the poller's use.
 class Poller {
  public:
   Poller();
@@ -25,9 +26,9 @@ class Poller {
   Poller& operator=(const Poller&) = delete;
 
   void add(Pollable& pollable);
-  // What the socket does not take is written when it does.
+  // Writes what the socket takes now, and the rest when it has room.
   void flush(Pollable& pollable);
-  // Waits for so long at most, takes what has come, and sends the answers.
+  // Waits at most for `timeout`, reads what has come, and sends the answers.
   void turn(const timespec& timeout);
 
  private:

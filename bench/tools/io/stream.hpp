@@ -1,4 +1,4 @@
-// A TCP connection of a load generator: bytes in large pieces.
+// A TCP connection of a load generator, with large reads and writes.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace haypile::bench {
 
-// All calls throw std::runtime_error, which names the server.
+// A TCP connection. All methods throw std::runtime_error, whose text names the server.
 class Stream {
  public:
   Stream(const std::string& host, const std::string& port);
@@ -16,19 +16,19 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   int descriptor() const { return descriptor_; }
-  // From here on reads and writes do not wait.
+  // From now on reads and writes do not wait.
   void start();
 
-  // What is to be sent; flush() takes off what has been.
+  // What is to be sent; flush() removes what was sent.
   std::string out;
-  // False if the socket takes no more for now.
+  // Returns false if the socket takes no more now.
   bool flush();
 
-  // What has come and has not been dropped; valid until the next call.
+  // What has come and was not dropped; valid until the next call.
   std::string_view in() const { return {in_.data(), in_size_}; }
-  // One read of what is there.
+  // Reads once what is there.
   void receive();
-  // The first so many bytes of in().
+  // Drops the first `count` bytes of in().
   void drop_first(std::size_t count);
 
   [[noreturn]] void refuse(const std::string& why) const;

@@ -1,4 +1,4 @@
-// Counts of durations, each known to 1.6 %, in a fixed amount of memory.
+// Counts of durations with an error of at most 1.6 %, in a fixed amount of memory.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 
 namespace haypile::bench::load {
 
+// Counts values and estimates their quantiles.
 class Histogram {
  public:
   void add(std::uint64_t value) {
@@ -25,7 +26,7 @@ class Histogram {
   }
   std::uint64_t count() const { return count_; }
   std::uint64_t max() const { return max_; }
-  // The value that a share of them is not above; 0 if there are none.
+  // The value that a share of the counted values does not exceed; 0 if there are none.
   std::uint64_t quantile(double share) const {
     const auto wanted = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(count_)));
     std::uint64_t seen = 0;
@@ -37,7 +38,7 @@ class Histogram {
   }
 
  private:
-  // Values up to 64 have a slot each, every doubling after that has 64.
+  // Values up to 64 have one slot each; each doubling after that has 64 slots.
   static constexpr unsigned bits = 6;
   static constexpr std::size_t slots_each = std::size_t{1} << bits;
 

@@ -1,5 +1,5 @@
-// A connection to a broker of AMQP 0-9-1 with one channel open: calls that wait, for setting up,
-// and then bytes in large pieces.
+// A connection to an AMQP 0-9-1 broker with one open channel: calls that wait, for the setup, and
+// then large reads and writes.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ struct Address {
   std::string password = "guest";
 };
 
-// All calls throw std::runtime_error.
+// An AMQP connection of a load generator. All methods throw std::runtime_error.
 class Link : public Stream {
  public:
   static constexpr std::uint16_t channel = 1;
@@ -30,14 +30,14 @@ class Link : public Stream {
 
   std::uint32_t frame_max() const { return frame_max_; }
 
-  // Sends a method on the channel, and waits for the one that answers it. Only before start().
+  // Sends a method on the channel and waits for the method that answers it. Only before start().
   template <class Reply, class Request>
   Reply call(const Request& request) {
     return call_on<Reply>(channel, request);
   }
   void start();
 
-  // Reads what is there and hands over every complete frame: `take(type, payload)`.
+  // Reads what is there and calls `take(type, payload)` for each complete frame.
   template <class Take>
   void read(Take take) {
     receive();
@@ -55,7 +55,7 @@ class Link : public Stream {
 
  private:
   void log_in(const Address& address);
-  // One more method of the broker; its views are valid until the next call.
+  // Waits for the broker's next method; its views are valid until the next call.
   amqp::Method wait_for_method();
   template <class Reply, class Request>
   Reply call_on(std::uint16_t number, const Request& request) {
@@ -69,7 +69,7 @@ class Link : public Stream {
   }
 
   std::uint32_t frame_max_ = 131072;
-  std::size_t taken_ = 0;  // while waiting for methods
+  std::size_t taken_ = 0;  // used while waiting for methods
 };
 
 }  // namespace haypile::bench::load

@@ -73,7 +73,7 @@ class Run {
   std::vector<std::unique_ptr<Publisher>> publishers_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::uint64_t publish_max_ = UINT64_MAX;
-  std::uint64_t due_ns_ = 0;  // when the next message is, with a rate
+  std::uint64_t due_ns_ = 0;  // when the next message is due, with a rate
   std::size_t next_publisher_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// What messages go through: made before the load comes, and removed behind it.
+// The queues and exchanges for a load: made before it, and removed after it.
 #pragma once
 
 #include <cstddef>
@@ -9,12 +9,12 @@
 
 namespace haypile::bench::load {
 
-// Durable and empty. `type`: x-queue-type, unless it is empty.
+// Makes a durable, empty queue. `type` is its x-queue-type, if not empty.
 void make_queue(const Address& address, const std::string& name, const std::string& type);
 void delete_queue(const Address& address, const std::string& name);
 
-// A durable topic exchange with `binding_count` bindings, at least one a queue, which then gets
-// what is published with its key. The others, to the first queue, match nothing.
+// Makes a durable topic exchange with `binding_count` bindings. Each queue has one that matches its
+// key; the others, to the first queue, match nothing. There is at least one binding for each queue.
 void make_topic_exchange(const Address& address, const std::string& name,
                          const std::vector<std::string>& queues, std::size_t binding_count);
 std::string topic_key_of(const std::string& queue);

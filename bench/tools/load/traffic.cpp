@@ -18,13 +18,14 @@ constexpr std::uint32_t basic_deliver = 60u << 16 | 60;
 constexpr std::uint32_t basic_ack = 60u << 16 | 80;
 constexpr std::uint32_t basic_nack = 60u << 16 | 120;
 
-// What waits to be written before more is put together.
+// More output than this must be written before more is prepared.
 constexpr std::size_t out_max = 128u << 10;
-// Behind these a method's arguments, a content header's body size.
+// The arguments of a method begin after method_id_size bytes, the body size in a content header
+// after body_size_at bytes.
 constexpr std::size_t method_id_size = 4;
 constexpr std::size_t body_size_at = 4;
 constexpr std::size_t stamp_size = 8;
-// Published and not confirmed at most, if the window sets no limit.
+// The most unconfirmed messages, if the window sets no limit.
 constexpr std::size_t stamp_count = 1u << 20;
 
 [[noreturn]] void refuse_method(std::string_view payload) {
@@ -84,7 +85,7 @@ void Publisher::receive() {
       confirm(load<std::uint64_t>(arguments.data()), arguments[8] != 0);
     } else if (id == basic_nack) {
       throw std::runtime_error("the broker refuses a message");
-    } else if (payload[1] != 10 || payload[3] < 60) {  // not connection.blocked, unblocked
+    } else if (payload[1] != 10 || payload[3] < 60) {  // not connection.blocked or unblocked
       refuse_method(payload);
     }
   });
@@ -97,7 +98,7 @@ void Publisher::confirm(std::uint64_t tag, bool multiple) {
     for (std::uint64_t each = first; each <= tag; ++each)
       confirm_latency.add(now - std::min(now, stamps_[each % stamps_.size()]));
   }
-  // Single ones may come in any order; then it is their number that counts.
+  // Single confirms may come in any order; then their number is what counts.
   confirmed_count_ = multiple ? std::max(confirmed_count_, tag) : confirmed_count_ + 1;
 }
 

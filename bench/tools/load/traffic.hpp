@@ -1,5 +1,5 @@
-// Publishers and consumers that cost little themselves: frames are put together once and copied,
-// and what comes back is looked at no more than it takes to count and acknowledge it.
+// Publishers and consumers that need little time themselves: frames are prepared once and copied,
+// and what comes back is read only as far as necessary to count and acknowledge it.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,7 @@
 
 namespace haypile::bench::load {
 
+// A connection with traffic, for a Poller.
 struct Peer : Pollable {
   explicit Peer(const Address& address) : link(address) {}
   Stream& stream() final { return link; }
@@ -21,6 +22,7 @@ struct Peer : Pollable {
   Link link;
 };
 
+// Publishes messages with one routing key, and counts their confirms.
 class Publisher final : public Peer {
  public:
   struct Options {
@@ -33,14 +35,14 @@ class Publisher final : public Peer {
   Publisher(const Address& address, const Options& options);
 
   void receive() override;
-  // Publishes up to `count` messages, stamped with `time_ns` and as much later each as `step_ns`
-  // says; as many as the window and the socket have room for. Returns how many.
+  // Publishes up to `count` messages, as many as the window and the socket have room for. The first
+  // is stamped with `time_ns`, each following one `step_ns` later. Returns how many were published.
   std::uint64_t publish(std::uint64_t count, std::uint64_t time_ns, std::uint64_t step_ns);
   bool has_room() const;
 
   std::uint64_t published_count() const { return published_count_; }
   std::uint64_t confirmed_count() const { return confirmed_count_; }
-  // From the stamp to the confirm.
+  // The time from the stamp to the confirm.
   Histogram confirm_latency;
   bool measures = false;
 
@@ -48,13 +50,14 @@ class Publisher final : public Peer {
   void confirm(std::uint64_t tag, bool multiple);
 
   const Options options_;
-  std::string frames_;        // of one message
-  std::size_t stamp_at_ = 0;  // in them; 0: there is no room for a stamp
+  std::string frames_;        // the frames of one message
+  std::size_t stamp_at_ = 0;  // its place in frames_; 0: there is no room for a stamp
   std::uint64_t published_count_ = 0;
   std::uint64_t confirmed_count_ = 0;
-  std::vector<std::uint64_t> stamps_;  // by delivery tag, modulo their number
+  std::vector<std::uint64_t> stamps_;  // indexed by delivery tag, modulo the size
 };
 
+// Consumes a queue, acknowledges, and counts.
 class Consumer final : public Peer {
  public:
   struct Options {
@@ -66,7 +69,7 @@ class Consumer final : public Peer {
 
   void receive() override;
   std::uint64_t consumed_count() const { return consumed_count_; }
-  // From the stamp to the delivery.
+  // The time from the stamp to the delivery.
   Histogram latency;
   bool measures = false;
 
@@ -76,7 +79,7 @@ class Consumer final : public Peer {
   void acknowledge();
 
   const Options options_;
-  std::string ack_;  // frame
+  std::string ack_;  // the frame of one basic.ack
   std::uint64_t consumed_count_ = 0;
   std::uint64_t tag_ = 0;
   std::uint64_t body_left_ = 0;

@@ -1,4 +1,4 @@
-// The protocol of beanstalkd: lines, and bodies whose size the line before them tells.
+// The protocol of beanstalkd: lines, and bodies whose size is in the line before them.
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -15,18 +15,18 @@ constexpr std::string_view use_tube = "use haypile-perf\r\n";
 constexpr std::string_view watch_tube = "watch haypile-perf\r\n";
 constexpr std::string_view ignore_default = "ignore default\r\n";
 constexpr std::string_view reserve = "reserve\r\n";
-// A `delete` waits behind those that are sent before it; and more than these, enough to hide the
-// way there and back, bring nothing.
+// A `delete` waits behind the commands that were sent before it. More reservations than this, which
+// is enough to hide the round trip, have no advantage.
 constexpr std::size_t reservations_max = 64;
-// There is no command that empties a tube.
+// The time limit for emptying a tube, because no command does that.
 constexpr std::chrono::seconds emptying_max{20};
 
-// The command names a priority, a delay in seconds, and the seconds that a worker may take.
+// The command has a priority, a delay in seconds, and the seconds that a worker may take.
 std::string put(const std::string& body) {
   return "put 1024 0 600 " + std::to_string(body.size()) + "\r\n" + body + "\r\n";
 }
 
-// The line at the start, without its end; false if it is not complete.
+// Sets `line` to the first line, without its end; returns false if it is not complete.
 bool next_line(std::string_view bytes, std::string_view& line) {
   const std::size_t end = bytes.find(line_end);
   if (end == std::string_view::npos) return false;
@@ -39,7 +39,7 @@ struct Reserved {
   std::size_t size_bytes = 0;
 };
 
-// From "RESERVED <id> <bytes>"; anything else is refused.
+// Parses "RESERVED <id> <bytes>" and refuses everything else.
 Reserved parse_reserved(const Wire& wire, std::string_view line) {
   constexpr std::string_view word = "RESERVED ";
   Reserved reserved;
@@ -86,9 +86,9 @@ class BeanstalkdPublisher final : public Publisher {
   }
 };
 
-// Keeps reservations under way: the answer to each `reserve` is followed by a `delete` and the next
-// `reserve`. beanstalkd takes the commands of a connection one after the other, and a `reserve`
-// waits for a job, so that the last jobs of all are deleted only if more come.
+// Keeps reservations in progress: the answer to each `reserve` is followed by a `delete` and the
+// next `reserve`. beanstalkd handles the commands of a connection one after the other, and a
+// `reserve` waits for a job. So the very last jobs are deleted only if more jobs come.
 class BeanstalkdWorker final : public Worker {
  public:
   explicit BeanstalkdWorker(const Options& options)
@@ -134,7 +134,7 @@ class Beanstalkd final : public Protocol {
     Wire wire(port, 0);
     if (!empty(wire)) wire.refuse("has too many jobs left to delete each");
   }
-  // What it does not get done is left to the next make_queue().
+  // What is left is removed by the next make_queue().
   void delete_queue(std::uint16_t port) const override {
     Wire wire(port, 0);
     empty(wire);
@@ -147,7 +147,7 @@ class Beanstalkd final : public Protocol {
   }
 
  private:
-  // A tube that is empty and that no one uses is gone. False if there is no end of it.
+  // A tube that is empty and unused is removed by the server. Returns false if it takes too long.
   static bool empty(Wire& wire) {
     watch(wire);
     const auto end = std::chrono::steady_clock::now() + emptying_max;

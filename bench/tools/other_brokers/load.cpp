@@ -115,7 +115,7 @@ nlohmann::ordered_json Run::report(const Mark& before, const Mark& after) const 
   const double own = after.own_cpu_seconds - before.own_cpu_seconds;
   json["generator_cpu_us_per_message"] = own * 1e6 / std::max(done, 1.0);
   if (options_.broker_pid == 0) return json;
-  // Redis compacts its log in a child.
+  // Redis compacts its log in a child process.
   const double cpu = after.broker.cpu_seconds + after.broker.children_cpu_seconds -
                      before.broker.cpu_seconds - before.broker.children_cpu_seconds;
   json["broker_cpu_us_per_message"] = cpu * 1e6 / std::max(done, 1.0);

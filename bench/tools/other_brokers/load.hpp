@@ -1,4 +1,4 @@
-// Work for a server, and what came of it.
+// The load for a server, and its results.
 #pragma once
 
 #include <cstddef>
@@ -15,15 +15,16 @@ struct Options {
   std::size_t publisher_count = 1;
   std::size_t consumer_count = 1;
   std::size_t size_bytes = 100;
-  std::size_t window = 1000;          // of a publisher
-  std::size_t prefetch_count = 1000;  // of a consumer
+  std::size_t window = 1000;          // each publisher's
+  std::size_t prefetch_count = 1000;  // each consumer's
   double warm_up_seconds = 1;
   double seconds = 5;
-  int broker_pid = 0;  // if not 0: what it takes is reported as well
+  int broker_pid = 0;  // if not 0: its resource use is reported as well
 };
 
-// Throws std::runtime_error. The names are haypile-perf's; a job is consumed when its worker has
-// received it. Beyond them, acknowledged_per_second: jobs whose acknowledgement has been answered.
+// Runs the load and returns its results, with the names that haypile-perf uses. A job counts as
+// consumed when its worker has received it; acknowledged_per_second counts the acknowledgements
+// that were answered. Throws std::runtime_error.
 nlohmann::ordered_json run(const Protocol& protocol, const Options& options);
 
 }  // namespace haypile::bench::other_brokers

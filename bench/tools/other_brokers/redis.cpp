@@ -1,5 +1,5 @@
-// The protocol of Redis (RESP 2): values that begin with their type, strings and arrays with their
-// size; and a work queue on a stream.
+// The protocol of Redis (RESP 2): values that begin with their type, strings and arrays also with
+// their size; and a work queue on a stream.
 #include <array>
 #include <charconv>
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view line_end = "\r\n";
 constexpr std::string_view jobs = "haypile-perf";
 constexpr std::string_view group = "workers";
-// "18446744073709551615-18446744073709551615"
+// The size of an id such as "18446744073709551615-18446744073709551615".
 constexpr std::size_t id_size_max = 41;
 
 void append_string(std::string& out, std::string_view string) {
@@ -26,7 +26,7 @@ void append_string(std::string& out, std::string_view string) {
   out += line_end;
 }
 
-// The start of a command; what `left` says is to be appended to it.
+// The beginning of a command, to which `left` more words are to be appended.
 std::string command(std::initializer_list<std::string_view> words, std::size_t left = 0) {
   std::string out = '*' + std::to_string(words.size() + left) + "\r\n";
   for (const std::string_view word : words)
@@ -34,14 +34,14 @@ std::string command(std::initializer_list<std::string_view> words, std::size_t l
   return out;
 }
 
-// A value without others in it, or the head of an array. Its text is valid as long as the bytes.
+// A value without other values in it, or the head of an array. Its text is a view of the bytes.
 struct Token {
   char type = 0;
-  std::int64_t number = 0;  // value of an integer, size of a string or an array; -1: there is none
-  std::string_view text;    // of a string
+  std::int64_t number = 0;  // an integer, or the size of a string or an array; -1: none
+  std::string_view text;    // a string's content
 };
 
-// Reads the token at the start and returns its size; 0 if it is not complete.
+// Reads the first token and returns its size; 0 if it is not complete.
 std::size_t parse_token(const Wire& wire, std::string_view bytes, Token& token) {
   const std::size_t end = bytes.find(line_end);
   if (end == std::string_view::npos) return 0;
@@ -91,8 +91,8 @@ class RedisPublisher final : public Publisher {
   }
 };
 
-// Each job is acknowledged and deleted when it has come, and more are asked for behind the last of
-// an answer. Only XREADGROUP is answered with an array, only XACK and XDEL with an integer.
+// Acknowledges and deletes each job when it has come, and asks for more after the last job of an
+// answer. Only XREADGROUP is answered with an array, only XACK and XDEL with an integer.
 class RedisWorker final : public Worker {
  public:
   explicit RedisWorker(const Options& options)
@@ -117,7 +117,7 @@ class RedisWorker final : public Worker {
     }
     return at;
   }
-  // [[stream, [[id, [field, body]], ...]]], where the innermost has the depth 5.
+  // The answer is [[stream, [[id, [field, body]], ...]]]; the innermost values have the depth 5.
   void take(const Token& token) {
     if (depth_ == 0 && token.type == ':') return settle(token.number);
     if (token.type == '*' && token.number > 0) {
@@ -125,7 +125,7 @@ class RedisWorker final : public Worker {
       left_[depth_++] = token.number;
       return;
     }
-    const bool is_nothing = depth_ == 0 && token.type == '*';  // none have come in time
+    const bool is_nothing = depth_ == 0 && token.type == '*';  // no job has come in time
     if (!is_nothing && (depth_ == 0 || token.type != '$')) wire.refuse("sends what is no job");
     if (depth_ == id_depth) {
       if (token.text.empty() || token.text.size() > id_size_max) wire.refuse("sends a bad id");
@@ -146,7 +146,7 @@ class RedisWorker final : public Worker {
     wire.out += delete_;
     append_string(wire.out, id_);
   }
-  // XACK and XDEL tell how many they found.
+  // XACK and XDEL return how many jobs they have found.
   void settle(std::int64_t count) {
     if (count != 1) wire.refuse("does not know a job that is acknowledged");
     is_acknowledged_ = !is_acknowledged_;
@@ -160,11 +160,11 @@ class RedisWorker final : public Worker {
   const std::string read_;
   const std::string ack_;
   const std::string delete_;
-  std::array<std::int64_t, body_depth> left_{};  // values still to come, by depth
+  std::array<std::int64_t, body_depth> left_{};  // the values still to come, by depth
   std::size_t depth_ = 0;
   std::string id_;
-  std::size_t last_size_ = 0;     // of the field's name, then of the body
-  bool is_acknowledged_ = false;  // of a job, with the answer to XDEL still to come
+  std::size_t last_size_ = 0;     // the field's name, then the body
+  bool is_acknowledged_ = false;  // a job was acknowledged, and its XDEL was not answered yet
 };
 
 class Redis final : public Protocol {

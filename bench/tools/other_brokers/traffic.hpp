@@ -1,5 +1,5 @@
-// Publishers and workers that cost little themselves, and what a protocol has to say for them:
-// commands are put together once and copied, and what comes back is looked at no more than it takes
+// Publishers and workers that need little time themselves, and what a protocol has to provide for
+// them: commands are prepared once and copied, and what comes back is read only as far as necessary
 // to count and acknowledge it.
 #pragma once
 
@@ -14,6 +14,7 @@
 
 namespace haypile::bench::other_brokers {
 
+// A connection with traffic, for a Poller.
 struct Peer : Pollable {
   Peer(std::uint16_t port, std::size_t job_size) : wire(port, job_size) {}
   Stream& stream() final { return wire; }
@@ -21,12 +22,13 @@ struct Peer : Pollable {
   Wire wire;
 };
 
+// Puts jobs, and counts those that the server has taken.
 class Publisher : public Peer {
  public:
   struct Options {
     std::uint16_t port = 0;
     std::size_t size_bytes = 100;
-    std::size_t window = 1000;  // jobs put and not confirmed at most
+    std::size_t window = 1000;  // the most jobs that are put and not confirmed
   };
   explicit Publisher(const Options& options)
       : Peer(options.port, 0), window_(options.window), body_(options.size_bytes, 'x') {}
@@ -48,48 +50,49 @@ class Publisher : public Peer {
  protected:
   const std::string& body() const { return body_; }
   void set_command(std::string command) { command_ = std::move(command); }
-  // One more job has been taken by the server.
+  // Counts one more job that the server has taken.
   void confirm() { ++confirmed_count_; }
-  // Calls confirm() for each complete answer in the bytes, and returns how many bytes they are.
+  // Calls confirm() for each complete answer in the bytes, and returns the size of these answers.
   virtual std::size_t take_confirms(std::string_view bytes) = 0;
 
  private:
-  // What waits to be written before more is put together.
+  // More output than this must be written before more is prepared.
   static constexpr std::size_t out_max = 128u << 10;
 
   const std::uint64_t window_;
   const std::string body_;
-  std::string command_;  // that puts one job
+  std::string command_;  // puts one job
   std::uint64_t published_count_ = 0;
   std::uint64_t confirmed_count_ = 0;
 };
 
+// Receives and acknowledges jobs.
 class Worker : public Peer {
  public:
   struct Options {
     std::uint16_t port = 0;
     std::size_t number = 0;  // among the workers
     std::size_t size_bytes = 100;
-    std::size_t prefetch_count = 1000;  // jobs received and not acknowledged at most
+    std::size_t prefetch_count = 1000;  // the most jobs that are received and not acknowledged
   };
   explicit Worker(const Options& options) : Peer(options.port, options.size_bytes) {}
 
   void receive() final {
     wire.read([this](std::string_view bytes) { return take_answers(bytes); });
   }
-  // Jobs that have been received whole; each is acknowledged at once.
+  // The number of jobs that were received completely; each is acknowledged at once.
   std::uint64_t consumed_count() const { return consumed_count_; }
-  // Acknowledgements that the server has answered.
+  // The number of acknowledgements that the server has answered.
   std::uint64_t acknowledged_count() const { return acknowledged_count_; }
 
  protected:
-  // Counts what is complete in the bytes, asks for more, and returns how many bytes that was.
+  // Counts the complete jobs and answers in the bytes, asks for more, and returns their size.
   virtual std::size_t take_answers(std::string_view bytes) = 0;
   std::uint64_t consumed_count_ = 0;
   std::uint64_t acknowledged_count_ = 0;
 };
 
-// All calls throw std::runtime_error.
+// The commands of one server. All methods throw std::runtime_error.
 struct Protocol {
   virtual ~Protocol() = default;
   // Makes an empty queue, or empties the one that is there.
@@ -99,9 +102,9 @@ struct Protocol {
   virtual std::unique_ptr<Worker> worker(const Worker::Options& options) const = 0;
 };
 
-// Of beanstalkd: `put`, and `reserve` and `delete` in a tube of its own.
+// Uses `put`, `reserve` and `delete` of beanstalkd, in a tube of its own.
 std::unique_ptr<Protocol> beanstalkd();
-// Of Redis: XADD, and XREADGROUP, XACK and XDEL on a stream with one group.
+// Uses XADD, XREADGROUP, XACK and XDEL of Redis, on a stream with one group.
 std::unique_ptr<Protocol> redis();
 
 }  // namespace haypile::bench::other_brokers

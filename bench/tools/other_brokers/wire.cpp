@@ -6,7 +6,7 @@ namespace haypile::bench::other_brokers {
 
 namespace {
 constexpr std::string_view line_end = "\r\n";
-// Of lines around a job.
+// The size of the lines around a job.
 constexpr std::size_t around_job_max = 64u << 10;
 }  // namespace
 

@@ -1,5 +1,5 @@
-// A connection to a server on the loopback interface: calls that wait, for setting up, and then
-// bytes in large pieces.
+// A connection to a server on the loopback interface: calls that wait, for the setup, and then
+// large reads and writes.
 #pragma once
 
 #include <cstddef>
@@ -11,19 +11,19 @@
 
 namespace haypile::bench::other_brokers {
 
-// All calls throw std::runtime_error.
+// A connection with commands and answers. All methods throw std::runtime_error.
 class Wire : public Stream {
  public:
-  // `job_size`: bytes of the largest body that comes back; it bounds what is kept of the input.
+  // `job_size` is the size of the largest body that comes back; it limits the input that is kept.
   Wire(std::uint16_t port, std::size_t job_size);
 
-  // Sends a command, and waits for the first line of the answer, which is returned without its
-  // end. Only before start().
+  // Sends a command, waits for the first line of the answer, and returns it without its end. Only
+  // before start().
   std::string call(std::string_view command);
-  // Waits for so many bytes more of the answer, and drops them. Only before start().
+  // Waits for `count` more bytes of the answer, and drops them. Only before start().
   void drop(std::size_t count);
-  // Reads what is there and hands over the bytes: `take(bytes)` returns how many of them it is done
-  // with; the others are handed over again, with more behind them.
+  // Reads what is there and calls `take(bytes)`, which returns how many bytes it has used; the
+  // others are offered again, with more bytes behind them.
   template <class Take>
   void read(Take take) {
     receive();

@@ -1,4 +1,4 @@
-// A channel: the verbs of AMQP's work queues.
+// A channel: the methods of AMQP 0-9-1 for work queues.
 #pragma once
 
 #include <chrono>
@@ -14,20 +14,23 @@
 
 namespace haypile {
 
+// The fields of queue.declare.
 struct QueueOptions {
-  bool passive = false;  // only look whether it is there
+  bool passive = false;  // only check whether the queue is there
   bool durable = false;
-  bool exclusive = false;  // for this connection, and gone with it
+  bool exclusive = false;  // only for this connection, and deleted with it
   bool auto_delete = false;
   amqp::Table arguments{};
 };
 
+// The answer to queue.declare.
 struct QueueInfo {
   std::string name;
-  std::uint32_t message_count = 0;  // ready
+  std::uint32_t message_count = 0;  // ready messages
   std::uint32_t consumer_count = 0;
 };
 
+// The fields of exchange.declare.
 struct ExchangeOptions {
   bool passive = false;
   bool durable = false;
@@ -36,32 +39,34 @@ struct ExchangeOptions {
   amqp::Table arguments{};
 };
 
+// The fields of basic.consume.
 struct ConsumeOptions {
   std::string consumer_tag{};  // empty: the broker makes one
-  bool no_ack = false;         // delivery removes the message
+  bool no_ack = false;         // the message is removed when it is delivered
   bool exclusive = false;
   amqp::Table arguments{};
 };
 
 using DeliveryCallback = std::function<void(const Message&)>;
 
-// Methods wait for the broker's answer where there is one. All of them throw ChannelClosed or
-// ConnectionClosed with the broker's reason, and TimedOut; names of more than 255 bytes are an
-// Error. Can be moved, not copied; the connection's thread only.
+// A channel of a connection. Methods that have an answer wait for it. All methods throw
+// ChannelClosed or ConnectionClosed with the broker's reason, TimedOut, or Error if a name is
+// longer than 255 bytes. A channel can be moved, not copied. Only the connection's thread may use
+// it.
 class Channel {
  public:
-  // As close(), but what goes wrong is passed over.
+  // Closes the channel without waiting for the broker's answer; errors are ignored.
   ~Channel();
   Channel(Channel&&) noexcept;
   Channel& operator=(Channel&&) noexcept;
 
-  // The empty name: the broker makes one.
+  // An empty name lets the broker make one.
   QueueInfo queue_declare(std::string_view queue = {}, const QueueOptions& options = {});
   void queue_bind(std::string_view queue, std::string_view exchange,
                   std::string_view routing_key = {}, const amqp::Table& arguments = {});
   void queue_unbind(std::string_view queue, std::string_view exchange,
                     std::string_view routing_key = {}, const amqp::Table& arguments = {});
-  // Both return how many messages were dropped.
+  // Both methods return how many messages were dropped.
   std::uint32_t queue_purge(std::string_view queue);
   std::uint32_t queue_delete(std::string_view queue, bool if_unused = false, bool if_empty = false);
 
@@ -74,46 +79,49 @@ class Channel {
   void exchange_unbind(std::string_view destination, std::string_view source,
                        std::string_view routing_key = {}, const amqp::Table& arguments = {});
 
-  // Does not wait. With confirm_select() it returns the number of the message on this channel, from
-  // 1 on; else 0.
+  // Does not wait. After confirm_select() it returns the number of the message on this channel,
+  // beginning with 1; otherwise 0.
   std::uint64_t basic_publish(std::string_view exchange, std::string_view routing_key,
                               std::string_view body, const Properties& properties = {},
                               bool mandatory = false);
-  // What becomes of mandatory messages that no queue took; called within calls that wait.
+  // Sets the function that gets mandatory messages which no queue took. It is called during methods
+  // that wait.
   void on_return(DeliveryCallback callback);
 
-  // From now on the broker confirms each message once it has it safely.
+  // Lets the broker confirm each message from now on when it has stored it safely.
   void confirm_select();
-  // Waits until no more than `unconfirmed_max` messages are unconfirmed. False if the broker has
-  // refused one (basic.nack) since the last call. Throws TimedOut; 0 waits for ever.
+  // Waits until at most `unconfirmed_max` messages are unconfirmed. Returns false if the broker has
+  // refused a message (basic.nack) since the last call. Throws TimedOut; a timeout of 0 waits for
+  // ever.
   bool wait_for_confirms(std::size_t unconfirmed_max = 0,
                          std::chrono::milliseconds timeout = std::chrono::milliseconds(0));
   std::size_t unconfirmed_count() const;
 
-  // How many messages may be unacknowledged, 0 for any number: of each consumer started later, or,
-  // if `global`, of the channel.
+  // Limits the unacknowledged messages of each consumer that starts later or, if `global`, of the
+  // whole channel. 0: no limit.
   void basic_qos(std::uint16_t prefetch_count, bool global = false);
-  // `callback` is called within start_consuming(), on its thread. Returns the consumer tag.
+  // `callback` is called during start_consuming(), on its thread. Returns the consumer tag.
   std::string basic_consume(std::string_view queue, DeliveryCallback callback,
                             const ConsumeOptions& options = {});
   void basic_cancel(std::string_view consumer_tag);
-  // Nothing if the queue is empty.
+  // Returns nothing if the queue is empty.
   std::optional<Message> basic_get(std::string_view queue, bool no_ack = false);
 
-  // None of them waits. `multiple`: all up to that tag.
+  // These methods do not wait. `multiple`: all messages up to this tag.
   void basic_ack(std::uint64_t delivery_tag, bool multiple = false);
   void basic_nack(std::uint64_t delivery_tag, bool multiple = false, bool requeue = true);
   void basic_reject(std::uint64_t delivery_tag, bool requeue = true);
-  // Gives back all that is unacknowledged.
+  // Returns all unacknowledged messages to their queues.
   void basic_recover();
 
-  // Hands deliveries to the callbacks until stop_consuming(), or until no consumer is left (all
-  // cancelled, by us or by the broker). What a callback throws comes out of here.
+  // Calls the callbacks with deliveries until stop_consuming(), or until no consumer is left (all
+  // were cancelled, by us or by the broker). Exceptions of a callback come out of this method.
   void start_consuming();
-  // The same, for no longer than `duration`; false if there is no consumer.
+  // Does the same for at most `duration`. Returns false if there is no consumer.
   bool consume_for(std::chrono::milliseconds duration);
-  // From a callback, any thread, or a signal handler: start_consuming() returns after the callback
-  // at hand, or the next call of it at once. Deliveries that nobody looked at stay unacknowledged.
+  // May be called from a callback, any thread, or a signal handler. start_consuming() then returns
+  // after the current callback; if it is not running, its next call returns at once. Deliveries
+  // that were not handled stay unacknowledged.
   void stop_consuming() noexcept;
 
   void close();

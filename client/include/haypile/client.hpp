@@ -1,4 +1,4 @@
-// All of the client library.
+// Includes everything of the client library.
 #pragma once
 
 #include <haypile/channel.hpp>

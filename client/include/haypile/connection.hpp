@@ -1,4 +1,4 @@
-// A connection to a broker, Haypile's or any other that speaks AMQP 0-9-1.
+// A connection to a broker: Haypile, or any other that speaks AMQP 0-9-1.
 #pragma once
 
 #include <chrono>
@@ -11,33 +11,33 @@
 
 namespace haypile {
 
-// Connection and channels belong together to one thread, apart from Channel::stop_consuming().
-// A thread of its own sends heartbeats, also while a callback works for hours, and what is waiting
-// to be sent; signals are never handled on it.
+// A connection to a broker. It and its channels may be used on one thread only, except for
+// Channel::stop_consuming(). A thread of its own sends output that waits and heartbeats, also while
+// a callback works for hours; no signals are handled on that thread.
 //
-// When data goes out: a method that has an answer at once; everything else (publishing,
-// acknowledging) within a millisecond, in one piece with what follows it meanwhile.
+// When data is sent: a method that has an answer at once; everything else (publishing,
+// acknowledging) within a millisecond, together with what follows it in that time.
 class Connection {
  public:
   // Connects and logs in. Throws ConnectionFailed, ConnectionClosed (403: wrong password, 530: no
   // such vhost) or TimedOut.
   explicit Connection(std::string_view uri = "amqp://localhost");
   explicit Connection(const ConnectionOptions& options);
-  // Over a connected stream socket, which it then owns; what Broker::connect() gives.
+  // Uses a connected stream socket, for example from Broker::connect(), and owns it.
   static Connection over_socket(int descriptor, const ConnectionOptions& options = {});
 
-  // As close(), but what goes wrong is passed over.
+  // Closes the connection as close() does, but ignores errors.
   ~Connection();
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
 
-  // Throws ConnectionClosed, TimedOut, or Error when no channel number is free.
+  // Opens a channel. Throws ConnectionClosed, TimedOut, or Error if no channel number is free.
   Channel channel();
 
-  // Sends what is left to send and takes leave. Channels cannot be used any more.
+  // Sends what is not sent yet and performs the close handshake. Channels cannot be used any more.
   void close();
   bool is_open() const;
-  // The broker has asked not to be sent more messages for now (connection.blocked).
+  // Whether the broker has asked us not to send messages for now (connection.blocked).
   bool is_blocked() const;
 
  private:

@@ -1,4 +1,4 @@
-// Messages as they come from a broker.
+// Messages that come from a broker.
 #pragma once
 
 #include <cstdint>
@@ -9,38 +9,39 @@
 
 namespace haypile {
 
-// For publishing: the views have to live until basic_publish() returns.
+// The properties for publishing. They are views that must live until basic_publish() returns.
 //   channel.basic_publish("", "task_queue", body, {.delivery_mode = persistent});
 using Properties = amqp::Properties;
 
 inline constexpr std::uint8_t transient = amqp::delivery_mode_transient;
 inline constexpr std::uint8_t persistent = amqp::delivery_mode_persistent;
 
-// A message with its envelope; owns its bytes, in one piece. The views it gives are valid as long
-// as it is, and not across a move.
+// A message with its envelope. It owns its bytes, in one block. Views into it are valid until the
+// message is moved or destroyed.
 class Message {
  public:
   std::string_view exchange() const { return part(0, exchange_size_); }
   std::string_view routing_key() const { return part(exchange_size_, routing_key_size_); }
-  // Encoded, as on the wire.
+  // The properties as they are encoded on the wire.
   std::string_view raw_properties() const {
     return part(exchange_size_ + routing_key_size_, properties_size_);
   }
   std::string_view body() const {
     return part(exchange_size_ + routing_key_size_ + properties_size_, std::string::npos);
   }
-  // Decodes them; malformed ones have been refused when they came.
+  // Decodes the properties. Malformed ones were refused when the message came.
   Properties properties() const;
 
-  // Of a delivery or basic_get: to be given to basic_ack() and the like of the same channel.
+  // The tag of a delivery or basic_get, for basic_ack(), basic_nack() and basic_reject() of the
+  // same channel.
   std::uint64_t delivery_tag = 0;
-  // Whether it may have been delivered before.
+  // Whether the message may have been delivered before.
   bool redelivered = false;
-  // Of a delivery.
+  // The consumer that a delivery is for.
   std::string consumer_tag;
-  // Of basic_get: how many more are ready.
+  // How many more messages are ready; set by basic_get only.
   std::uint32_t message_count = 0;
-  // Of a message that came back (mandatory): why, such as 312, "NO_ROUTE".
+  // Why a mandatory message was returned, such as 312, "NO_ROUTE"; otherwise 0 and empty.
   std::uint16_t reply_code = 0;
   std::string reply_text;
 

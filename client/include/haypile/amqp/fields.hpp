@@ -1,5 +1,5 @@
-// How the fields of a method follow each other on the wire (AMQP 0-9-1, 4.2.5): one overload a
-// field type, and runs of bits packed into octets, the first one lowest.
+// How the fields of a method follow each other on the wire (AMQP 0-9-1, 4.2.5). There is one
+// overload for each field type; consecutive bits are packed into octets, the first one lowest.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +14,10 @@
 
 namespace haypile::amqp::detail {
 
-// Whether the next bit begins an octet of its own.
+// The position of the next bit field in its octet.
 class BitRun {
  public:
-  // The place of the next bit in its octet; 0 begins a new one.
+  // Returns the position of the next bit; 0 begins a new octet.
   unsigned next() { return next_++ % 8; }
   void stop() { next_ = 0; }
 
@@ -25,6 +25,7 @@ class BitRun {
   unsigned next_ = 0;
 };
 
+// Counts the bytes that fields take on the wire.
 class FieldSizer {
  public:
   void add(bool) {
@@ -58,7 +59,7 @@ class FieldSizer {
   BitRun bits_;
 };
 
-// Writes without checks to a place that has as much room as FieldSizer counted.
+// Writes fields without checks. There must be as much room as FieldSizer counted.
 class FieldWriter {
  public:
   explicit FieldWriter(char* to) : to_(to) {}
@@ -92,7 +93,7 @@ class FieldWriter {
   BitRun bits_;
 };
 
-// Every read is checked against the bytes that are left; what it gives are views into them.
+// Reads fields. Each read is checked against the bytes that are left; strings are views into them.
 // After an error nothing more may be read.
 class FieldReader {
  public:
@@ -130,7 +131,7 @@ class FieldReader {
     return error_ == DecodeError::none;
   }
 
-  // To be asked when all fields were read.
+  // Call this when all fields were read.
   DecodeError finish() const {
     if (error_ != DecodeError::none || rest_.empty()) return error_;
     return DecodeError::trailing_bytes;

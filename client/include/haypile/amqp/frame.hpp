@@ -1,4 +1,4 @@
-// Frames: cutting them out of received bytes and writing them (AMQP 0-9-1, 4.2.3).
+// Frames: cuts them out of received bytes, and writes them (AMQP 0-9-1, 4.2.3).
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace haypile::amqp {
 
-// `payload` points into the bytes that were parsed and is valid as long as they are.
+// A frame of parsed bytes. `payload` is a view into these bytes.
 struct Frame {
   FrameType type = FrameType::method;
   std::uint16_t channel = 0;
@@ -20,7 +20,7 @@ struct Frame {
 
 enum class FrameStatus : std::uint8_t {
   complete,
-  incomplete,  // ask again with more bytes; nothing wrong so far
+  incomplete,  // not wrong so far; ask again with more bytes
   bad_type,
   too_large,
   bad_end,
@@ -30,14 +30,14 @@ constexpr bool is_frame_type(std::uint8_t type) {
   return (type >= 1 && type <= 3) || type == 8;
 }
 
-// The most payload a frame may carry. `frame_max` is the negotiated size of a whole frame in
-// bytes; 0 is no limit, as in connection.tune, anything else is at least frame_overhead.
+// The largest payload of a frame. `frame_max` is the negotiated size of a whole frame in bytes; 0
+// is no limit, as in connection.tune, any other value is at least frame_overhead.
 constexpr std::uint32_t frame_payload_max(std::uint32_t frame_max) {
   return frame_max == 0 ? UINT32_MAX : frame_max - static_cast<std::uint32_t>(frame_overhead);
 }
 
-// Cuts the first frame off `input`. Only `complete` sets `frame` and `consumed` (the bytes the
-// frame takes up). A frame whose start shows that it will be refused is refused before the rest of
+// Cuts the first frame off `input`. Sets `frame` and `consumed` (the size of the frame) only for
+// `complete`. A frame whose beginning shows that it must be refused is refused before the rest of
 // it arrives, so a receiver never buffers more than one frame_max.
 inline FrameStatus parse_frame(std::string_view input, std::uint32_t frame_max, Frame& frame,
                                std::size_t& consumed) {
@@ -57,7 +57,7 @@ inline FrameStatus parse_frame(std::string_view input, std::uint32_t frame_max, 
   return FrameStatus::complete;
 }
 
-// The size of a content header's payload before the properties.
+// The size of a content header's payload in front of the properties.
 inline constexpr std::size_t content_header_fixed_size = 12;
 
 namespace detail {
@@ -69,28 +69,29 @@ inline char* put_frame_header(char* to, FrameType type, std::uint16_t channel,
   return wire::put(to, static_cast<std::uint32_t>(payload_size));
 }
 
-// Makes room for `size` more bytes and returns where they begin.
+// Makes room for `size` more bytes and returns its beginning.
 inline char* extend(std::string& out, std::size_t size) {
   const std::size_t before = out.size();
   out.resize(before + size);
   return out.data() + before;
 }
 
-// `to` has room for frame_overhead + content_header_fixed_size bytes and the properties; returns
-// their end.
+// `to` must have room for frame_overhead + content_header_fixed_size bytes and the properties.
+// Returns the end of what was written.
 inline char* put_content_header(char* to, std::uint16_t channel, std::uint16_t class_id,
                                 std::uint64_t body_size, std::string_view raw_properties) {
   to = put_frame_header(to, FrameType::header, channel,
                         content_header_fixed_size + raw_properties.size());
   to = wire::put(to, class_id);
-  to = wire::put(to, std::uint16_t{0});  // weight, unused
+  to = wire::put(to, std::uint16_t{0});  // the weight, unused
   to = wire::put(to, body_size);
   to = wire::put_bytes(to, raw_properties.data(), raw_properties.size());
   *to++ = frame_end;
   return to;
 }
 
-// `to` has room for frame_overhead bytes and the payload; returns their end.
+// `to` must have room for frame_overhead bytes and the payload. Returns the end of what was
+// written.
 inline char* put_frame(char* to, FrameType type, std::uint16_t channel, std::string_view payload) {
   to = put_frame_header(to, type, channel, payload.size());
   to = wire::put_bytes(to, payload.data(), payload.size());
@@ -100,19 +101,18 @@ inline char* put_frame(char* to, FrameType type, std::uint16_t channel, std::str
 
 }  // namespace detail
 
-// The writers append whole frames to `out`. None checks a size against a frame_max but
-// append_body_frames.
+// The writers append whole frames to `out`. Only append_body_frames() takes care of a frame_max.
 void append_frame(std::string& out, FrameType type, std::uint16_t channel,
                   std::string_view payload);
 
-// Always on channel 0 (4.2.7).
+// Appends a heartbeat, always on channel 0 (AMQP 0-9-1, 4.2.7).
 void append_heartbeat(std::string& out);
 
-// `raw_properties` is the property flags and list as append_properties writes them (4.2.6.1).
+// `raw_properties` are the property flags and list that append_properties() writes (4.2.6.1).
 void append_content_header(std::string& out, std::uint16_t channel, std::uint16_t class_id,
                            std::uint64_t body_size, std::string_view raw_properties);
 
-// As many body frames as `body` needs, none for an empty one.
+// Appends as many body frames as `body` needs, none for an empty one.
 void append_body_frames(std::string& out, std::uint16_t channel, std::string_view body,
                         std::uint32_t frame_max);
 

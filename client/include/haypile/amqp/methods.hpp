@@ -1,9 +1,10 @@
-// Methods as values: one struct each in the headers below methods/, here what decodes and writes
+// Methods as values. The headers in methods/ have one struct for each; this one decodes and writes
 // them (AMQP 0-9-1, 4.2.4).
 //
-// A struct's fields are those of the specification in its order, all views. fields() ties them
-// together for code that works on any method. A short string (std::string_view) is at most 255
-// bytes on the wire: no writer produces a longer one, it refuses the whole method.
+// A struct has the fields of the specification in the same order; all strings and tables are views.
+// fields() ties the fields together for code that works on any method. A short string
+// (std::string_view) has at most 255 bytes on the wire: a writer refuses a method with a longer
+// one.
 #pragma once
 
 #include <cstddef>
@@ -42,20 +43,20 @@ using Method = std::variant<
     basic::RecoverOk, basic::Nack, confirm::Select, confirm::SelectOk, tx::Select, tx::SelectOk,
     tx::Commit, tx::CommitOk, tx::Rollback, tx::RollbackOk>;
 
-// The octets that name the method at the start of a method frame's payload.
+// The size of the ids at the beginning of a method frame's payload.
 inline constexpr std::size_t method_id_size = 4;
 
-// {0, 0}, which is no method, for a payload without room for an id.
+// Returns {0, 0}, which is no method, for a payload that is too short for the ids.
 inline MethodId peek_method_id(std::string_view payload) {
   if (payload.size() < method_id_size) return {};
   return {wire::load<std::uint16_t>(payload.data()), wire::load<std::uint16_t>(payload.data() + 2)};
 }
 
-// Decodes a method frame's whole payload. On an error the contents of `out` mean nothing.
+// Decodes the whole payload of a method frame. After an error the content of `out` has no meaning.
 DecodeError decode_method(std::string_view payload, Method& out);
 
-// Decodes what follows the id, for those who have looked at it already. On an error the fields
-// before it are set.
+// Decodes what follows the ids, if the caller knows the method already. After an error the fields
+// in front of the wrong one are set.
 template <class M>
 DecodeError decode_arguments(std::string_view arguments, M& out) {
   detail::FieldReader reader(arguments);
@@ -73,7 +74,8 @@ FieldSizer measure(const M& method) {
   return sizer;
 }
 
-// `to` has room for frame_overhead + method_id_size + arguments_size bytes; returns their end.
+// `to` must have room for frame_overhead + method_id_size + arguments_size bytes. Returns the end
+// of what was written.
 template <class M>
 char* put_method(char* to, std::uint16_t channel, const M& method, std::size_t arguments_size) {
   to = put_frame_header(to, FrameType::method, channel, method_id_size + arguments_size);
@@ -88,20 +90,20 @@ char* put_method(char* to, std::uint16_t channel, const M& method, std::size_t a
 
 }  // namespace detail
 
-// Whether every string fits its place on the wire, so that append_method will not refuse.
+// Whether every string fits on the wire, so that append_method() does not refuse the method.
 template <class M>
 bool encodable(const M& method) {
   return detail::measure(method).fits();
 }
 
-// Bytes of the whole frame, to be held against frame_max where fields come from a user: a method
-// cannot be split.
+// The size of the whole frame. Compare it with frame_max if fields come from a user, because a
+// method cannot be split.
 template <class M>
 std::size_t method_frame_size(const M& method) {
   return frame_overhead + method_id_size + detail::measure(method).size();
 }
 
-// Appends the method as a frame. False, and nothing is appended, if it is not encodable.
+// Appends the method as a frame. Returns false, and appends nothing, if it is not encodable.
 template <class M>
 bool append_method(std::string& out, std::uint16_t channel, const M& method) {
   const detail::FieldSizer sizer = detail::measure(method);
@@ -112,16 +114,16 @@ bool append_method(std::string& out, std::uint16_t channel, const M& method) {
 }
 bool append_method(std::string& out, std::uint16_t channel, const Method& method);
 
-// Appends a method that carries content with its header and body frames, as one message goes over
-// the wire. False, and nothing is appended, if the method is not encodable. `raw_properties` are
-// encoded property flags and list.
+// Appends a whole message: a method that carries content, its header and its body frames. Returns
+// false, and appends nothing, if the method is not encodable. `raw_properties` are encoded property
+// flags and list.
 template <class M>
 bool append_message(std::string& out, std::uint16_t channel, const M& method,
                     std::string_view raw_properties, std::string_view body,
                     std::uint32_t frame_max);
 
 std::string_view method_name(const Method& method);
-// "unknown" if there is no such method.
+// Returns "unknown" if there is no such method.
 std::string_view method_name(MethodId id);
 
 // Whether a content header and body follow the method.
@@ -137,7 +139,7 @@ bool append_message(std::string& out, std::uint16_t channel, const M& method,
   static_assert(carries_content(M::id));
   const detail::FieldSizer sizer = detail::measure(method);
   if (!sizer.fits()) return false;
-  // Room for a body frame, too, if there is just one.
+  // There is also room for a body frame, if there is exactly one.
   const bool one_frame = !body.empty() && body.size() <= frame_payload_max(frame_max);
   char* to = detail::extend(out, frame_overhead + method_id_size + sizer.size() + frame_overhead +
                                      content_header_fixed_size + raw_properties.size() +

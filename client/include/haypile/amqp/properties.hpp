@@ -1,4 +1,5 @@
-// The content header: size and properties of a message (AMQP 0-9-1, 4.2.6.1 and class basic).
+// The content header: the size and the properties of a message (AMQP 0-9-1, 4.2.6.1 and class
+// basic).
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,8 @@ namespace haypile::amqp {
 inline constexpr std::uint8_t delivery_mode_transient = 1;
 inline constexpr std::uint8_t delivery_mode_persistent = 2;
 
-// All views. Strings are short strings: more than 255 bytes cannot be sent.
+// The properties of a message, all as views. Strings are short strings: more than 255 bytes cannot
+// be sent.
 struct Properties {
   std::optional<std::string_view> content_type{};
   std::optional<std::string_view> content_encoding{};
@@ -34,7 +36,7 @@ struct Properties {
   std::optional<std::string_view> app_id{};
   std::optional<std::string_view> cluster_id{};
 
-  // In the order of the property flags, highest bit first.
+  // The properties in the order of the property flags, highest bit first.
   auto fields() {
     return std::tie(content_type, content_encoding, headers, delivery_mode, priority,
                     correlation_id, reply_to, expiration, message_id, timestamp, type, user_id,
@@ -48,21 +50,22 @@ struct Properties {
   bool operator==(const Properties&) const = default;
 };
 
-// `raw` is a content header's payload from the property flags on. On an error `out` holds the
-// properties before it. The class has 14 properties, so a second word of flags is bad_value.
+// Decodes properties. `raw` is a content header's payload from the property flags on. After an
+// error `out` has the properties in front of the wrong one. The class has 14 properties, so a
+// second word of flags is bad_value.
 DecodeError decode_properties(std::string_view raw, Properties& out);
 
-// What decode_properties would answer, without the values.
+// Returns what decode_properties() would return, without the values.
 DecodeError validate_properties(std::string_view raw);
 
-// The value of a property that comes early in the list, of bytes that were validated before;
-// delivery_mode_transient if it is not set, or if `raw` turns out to be cut off.
+// Reads the delivery mode, which is near the beginning of the list, from properties that were
+// validated before. Returns delivery_mode_transient if it is not set, or if `raw` is cut off.
 std::uint8_t peek_delivery_mode(std::string_view raw);
 
-// False, and nothing is appended, if a string is over 255 bytes.
+// Returns false, and appends nothing, if a string is longer than 255 bytes.
 bool append_properties(std::string& out, const Properties& properties);
 
-// `raw_properties` points into the payload and has not been looked at.
+// The fields of a content header. `raw_properties` is a view into the payload and is not validated.
 struct ContentHeader {
   std::uint16_t class_id = 0;
   std::uint64_t body_size = 0;

@@ -1,5 +1,5 @@
-// Field tables and arrays in RabbitMQ's dialect of value types, which differs from section 4.2.1
-// of the specification: t b B s u I i l L f d D S x A T F V.
+// Field tables and arrays with RabbitMQ's set of value types, which differs from section 4.2.1 of
+// the specification: t b B s u I i l L f d D S x A T F V.
 #pragma once
 
 #include <concepts>
@@ -23,47 +23,47 @@ class ArrayView;
 inline constexpr std::size_t table_depth_max = 32;
 inline constexpr std::size_t table_node_count_max = 16384;
 
-// Seconds since 1970-01-01 UTC (4.2.5.4).
+// A time in seconds since 1970-01-01 UTC (4.2.5.4).
 struct Timestamp {
   std::uint64_t seconds = 0;
   bool operator==(const Timestamp&) const = default;
 };
 
-// unscaled / 10^scale (4.2.5.5).
+// The number unscaled / 10^scale (4.2.5.5).
 struct Decimal {
   std::uint8_t scale = 0;
   std::int32_t unscaled = 0;
   bool operator==(const Decimal&) const = default;
 };
 
-// One value inside a table or array; valid as long as the table's bytes are. An accessor answers
-// nothing when the value is of another type.
+// One value in a table or array; a view into the bytes of the table. An accessor returns nothing if
+// the value has another type.
 class ValueView {
  public:
-  // Void, the value that stands for nothing.
+  // Void: the value that means nothing.
   ValueView() = default;
 
-  // Cuts the first value off `bytes` (tag first); nothing if it is cut off or of unknown type.
-  // What is inside a nested table or array is not looked at.
+  // Cuts the first value, tag first, off `bytes`. Returns nothing if it is truncated or has an
+  // unknown type. The content of a nested table or array is not checked.
   static std::optional<ValueView> cut(std::string_view& bytes);
 
   char tag() const { return bytes_.front(); }
   bool is_void() const { return tag() == 'V'; }
 
-  // Of any integer type, also wider or narrower; an 'L' of more than INT64_MAX comes out negative,
-  // since client libraries write signed numbers under that tag.
+  // The value of any integer type. An 'L' of more than INT64_MAX is returned as a negative number,
+  // because client libraries write signed numbers with that tag.
   std::optional<std::int64_t> as_int64() const;
   std::optional<bool> as_bool() const;
-  // Of 'S' and of 'x' (bytes).
+  // The value of 'S' (text) and 'x' (bytes).
   std::optional<std::string_view> as_string() const;
-  // Of 'f' and 'd'.
+  // The value of 'f' and 'd'.
   std::optional<double> as_double() const;
   std::optional<Timestamp> as_timestamp() const;
   std::optional<Decimal> as_decimal() const;
   std::optional<TableView> as_table() const;
   std::optional<ArrayView> as_array() const;
 
-  // Encoded, the tag included.
+  // The encoded value, including the tag.
   std::string_view bytes() const { return bytes_; }
   bool operator==(const ValueView&) const = default;
 
@@ -74,7 +74,7 @@ class ValueView {
   std::string_view bytes_ = "V";
 };
 
-// The values of an encoded array without its length prefix, in order. A view, as TableView is.
+// The values of an encoded array, in order; a view of its bytes without the length prefix.
 class ArrayView {
  public:
   class Iterator {
@@ -95,7 +95,7 @@ class ArrayView {
 
    private:
     std::string_view rest_;
-    const char* at_ = nullptr;  // where value_ begins; null at the end
+    const char* at_ = nullptr;  // the beginning of value_; null at the end
     ValueView value_;
   };
 
@@ -112,13 +112,14 @@ class ArrayView {
   std::string_view bytes_;
 };
 
+// A key of a table and its value; both are views.
 struct Field {
   std::string_view key;
   ValueView value;
 };
 
-// An encoded table without its length prefix, valid as long as those bytes are. Nothing is
-// allocated and keys stay in their order. Equality is that of the bytes.
+// An encoded table; a view of its bytes without the length prefix. Allocates nothing, and keeps the
+// order of the keys. Two views are equal if their bytes are.
 class TableView {
  public:
   class Iterator {
@@ -139,26 +140,27 @@ class TableView {
 
    private:
     std::string_view rest_;
-    const char* at_ = nullptr;  // where field_ begins; null at the end
+    const char* at_ = nullptr;  // the beginning of field_; null at the end
     Field field_;
   };
 
-  // The empty table.
+  // An empty table.
   TableView() = default;
 
-  // The way in for received bytes: checks the whole of `bytes` within table_depth_max and
-  // table_node_count_max, without recursion; sets `out` only if all is well.
+  // Checks received bytes completely, with the limits table_depth_max and table_node_count_max,
+  // without recursion. Sets `out` only if they are valid.
   static DecodeError parse(std::string_view bytes, TableView& out);
 
-  // For bytes that parse() has accepted before. With any others iteration ends early, but never
-  // leaves `bytes`.
+  // Takes bytes that parse() has accepted before. With other bytes, iteration ends too early, but
+  // never leaves `bytes`.
   static TableView unchecked(std::string_view bytes) { return TableView(bytes); }
 
   Iterator begin() const { return Iterator(bytes_); }
   Iterator end() const { return {}; }
   bool empty() const { return bytes_.empty(); }
 
-  // The first one, should the key be there twice. Looks at one key after the other.
+  // Returns the first value if the key is there twice. The time is proportional to the number of
+  // keys.
   std::optional<ValueView> find(std::string_view key) const;
 
   std::string_view bytes() const { return bytes_; }
@@ -171,8 +173,8 @@ class TableView {
 
 class Table;
 
-// A value to put in a Table, encoded and owned. An integer whose type fits in 32 signed bits is
-// written as 'I', a wider one as 'l', the types that every peer reads.
+// A value for a Table; owns its encoding. An integer whose type fits into 32 signed bits is written
+// as 'I', a wider one as 'l': all peers can read these types.
 class Value {
  public:
   Value(std::nullptr_t = nullptr) : bytes_("V") {}
@@ -191,17 +193,17 @@ class Value {
   Value(Decimal value);
   Value(const char* text) : Value(std::string_view(text)) {}
   Value(const std::string& text) : Value(std::string_view(text)) {}
-  // The strings, tables and arrays throw std::length_error beyond 4 GiB, the wire's limit.
+  // Strings, tables and arrays of more than 4 GiB, the limit of the wire, throw std::length_error.
   Value(std::string_view text);
   Value(const Table& table);
   Value(TableView table);
   Value(const std::vector<Value>& array);
   Value(ValueView value) : bytes_(value.bytes()) {}
 
-  // Of type 'x', where a string is 'S'.
+  // A value of type 'x'; a string has the type 'S'.
   static Value binary(std::string_view bytes);
 
-  // Valid until the value is assigned to or destroyed.
+  // The view is valid until the value is assigned to or destroyed.
   ValueView view() const;
   std::string_view bytes() const { return bytes_; }
   bool operator==(const Value&) const = default;
@@ -214,7 +216,7 @@ class Value {
   std::string bytes_;
 };
 
-// A table that is being put together; owns its encoding.
+// A table that is being built; owns its encoding.
 //   Table{{"x-max-priority", 10}, {"text", "s"}, {"nested", Table{{"a", true}}}}
 class Table {
  public:
@@ -222,13 +224,13 @@ class Table {
   Table(std::initializer_list<std::pair<std::string_view, Value>> fields);
   explicit Table(TableView view) : bytes_(view.bytes()) {}
 
-  // Replaces the value in its place, or adds the key at the end. Throws std::length_error for a
-  // key of more than 255 bytes.
+  // Replaces the value where it is, or appends the key. Throws std::length_error if the key is
+  // longer than 255 bytes.
   void set(std::string_view key, const Value& value);
-  // Whether there was one.
+  // Returns whether the key was there.
   bool erase(std::string_view key);
 
-  // Valid until the table is changed or destroyed.
+  // The view is valid until the table is changed or destroyed.
   TableView view() const { return TableView::unchecked(bytes_); }
   operator TableView() const { return view(); }
   std::string_view bytes() const { return bytes_; }

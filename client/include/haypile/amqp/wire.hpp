@@ -1,4 +1,4 @@
-// Integers and floats in network byte order, at a place whose bounds the caller has checked.
+// Integers in network byte order. The caller has checked that they are within bounds.
 #pragma once
 
 #include <bit>
@@ -25,7 +25,7 @@ void store(char* to, T value) {
   }
 }
 
-// Returns the place after what was written.
+// Returns the place behind what was written.
 template <std::unsigned_integral T>
 char* put(char* to, T value) {
   store(to, value);

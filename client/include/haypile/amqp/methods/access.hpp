@@ -1,4 +1,4 @@
-// Class access, which 0-9-1 dropped and older clients still send.
+// The class access, which 0-9-1 has removed and older clients still use.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Class basic, with RabbitMQ's nack. Publish, Return, Deliver and GetOk are followed by content.
+// The class basic, with RabbitMQ's nack. Content follows Publish, Return, Deliver and GetOk.
 #pragma once
 
 #include <cstdint>

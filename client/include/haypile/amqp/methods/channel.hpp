@@ -1,4 +1,4 @@
-// Class channel: opening, flow and closing.
+// The class channel: opening, flow and closing.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Class confirm, RabbitMQ's publisher confirms.
+// The class confirm, RabbitMQ's publisher confirms.
 #pragma once
 
 #include <string_view>

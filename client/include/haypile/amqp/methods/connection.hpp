@@ -1,4 +1,5 @@
-// Class connection: login, tuning, closing; with RabbitMQ's blocked, unblocked and update-secret.
+// The class connection: login, tuning and closing, with RabbitMQ's blocked, unblocked and
+// update-secret.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Class exchange, with RabbitMQ's bind and unbind and the bits auto_delete and internal, which the
-// specification reserves.
+// The class exchange, with RabbitMQ's bind and unbind, and with the bits auto_delete and internal,
+// which the specification reserves.
 #pragma once
 
 #include <cstdint>

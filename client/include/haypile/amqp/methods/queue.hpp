@@ -1,4 +1,4 @@
-// Class queue.
+// The class queue.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Class tx: transactions.
+// The class tx: transactions.
 #pragma once
 
 #include <string_view>
