@@ -35,11 +35,11 @@ bool is_in_segment(const log::Damage& damage) {
   return damage.file.ends_with(".seg");
 }
 
-void print_losses(const VhostPath& vhost, const log::InspectionReport& report, bool is_agreed) {
+void print_losses(const VhostPath& vhost, const log::InspectionReport& report, bool apply) {
   std::uint64_t known_count = 0;
   bool is_all_known = true;
   bool is_log_damaged = false;
-  std::cout << "vhost " << shown(vhost.name) << ": " << (is_agreed ? "dropping" : "would drop")
+  std::cout << "vhost " << shown(vhost.name) << ": " << (apply ? "dropping" : "would drop")
             << '\n';
   for (const log::Damage& damage : report.damages) {
     std::cout << "  '" << shown(damage.file) << "' at offset " << damage.offset << ": "
@@ -76,14 +76,15 @@ void rename(const std::string& from, const std::string& to) {
 }
 
 // Exchanges two directories in one step if the file system can do that. Then there is always a log
-// under the vhost's name.
+// under the vhost's name. Where it cannot, the name between is made of that of `a`, which is no
+// vhost's, so that an interruption leaves nothing that a start would take for another vhost.
 void exchange(const std::string& a, const std::string& b) {
   if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) return;
   if (errno != EINVAL && errno != ENOSYS) {
     throw log::IoError("cannot exchange '" + a + "' and '" + b +
                        "': " + std::generic_category().message(errno));
   }
-  const std::string between = b + "-2";
+  const std::string between = a + "-2";
   rename(b, between);
   rename(a, b);
   rename(between, a);
@@ -92,8 +93,8 @@ void exchange(const std::string& a, const std::string& b) {
 // Replaces the vhost's log by a new one with everything that could be read, and keeps the old one
 // below `kept`. The new log is complete and synced before the exchange. So where exchange() is one
 // step, an interrupted salvage leaves the old log or the new one in place.
-void put_right(log::FileSystem& files, const log::ExistingDirectory& directory,
-               const VhostPath& vhost, log::LogInspector& inspector, const std::string& kept) {
+void repair(log::FileSystem& files, const log::ExistingDirectory& directory, const VhostPath& vhost,
+            log::LogInspector& inspector, const std::string& kept) {
   const std::string vhosts = directory.path() + "/vhosts";
   const std::string fresh = vhost.path + new_suffix;
   const std::string kept_vhost = kept + vhost.path.substr(directory.path().size());
@@ -119,7 +120,7 @@ void put_right(log::FileSystem& files, const log::ExistingDirectory& directory,
 }
 
 // Repairs the top of the directory. Nothing is lost by that except vhosts that are missing.
-void put_top_right(log::FileSystem& files, log::ExistingDirectory& directory,
+void repair_top(log::FileSystem& files, log::ExistingDirectory& directory,
                    const std::string& kept) {
   log::create_directories(files, kept);
   for (const char* name : {log::id_name, log::contents_name}) {
@@ -127,16 +128,16 @@ void put_top_right(log::FileSystem& files, log::ExistingDirectory& directory,
     if (files.exists(path)) rename(path, kept + "/" + name);
   }
   files.sync_directory(kept);
-  directory.put_right();
+  directory.repair();
 }
 
-int run(const std::filesystem::path& path, bool is_agreed) {
+int run(const std::filesystem::path& path, bool apply) {
   log::ReadOnlyFileSystem looking;
   log::PosixFileSystem changing;
-  log::FileSystem& files = is_agreed ? static_cast<log::FileSystem&>(changing) : looking;
+  log::FileSystem& files = apply ? static_cast<log::FileSystem&>(changing) : looking;
   log::ExistingDirectory directory(
       path.string(), files,
-      is_agreed ? log::ExistingDirectory::Use::change : log::ExistingDirectory::Use::look);
+      apply ? log::ExistingDirectory::Use::change : log::ExistingDirectory::Use::look);
   const std::string kept = directory.path() + "/" + kept_name();
   std::size_t damaged_count = directory.damages().size();
   for (const log::Damage& damage : directory.damages()) {
@@ -151,15 +152,15 @@ int run(const std::filesystem::path& path, bool is_agreed) {
     inspector.run();
     if (inspector.report().damages.empty()) continue;
     ++damaged_count;
-    print_losses(vhost, inspector.report(), is_agreed);
-    if (is_agreed) put_right(files, directory, vhost, inspector, kept);
+    print_losses(vhost, inspector.report(), apply);
+    if (apply) repair(files, directory, vhost, inspector, kept);
   }
-  if (is_agreed && !directory.damages().empty()) put_top_right(files, directory, kept);
+  if (apply && !directory.damages().empty()) repair_top(files, directory, kept);
   if (damaged_count == 0) {
     std::cout << "no damage: nothing to do\n";
     return exit_fine;
   }
-  if (!is_agreed) {
+  if (!apply) {
     std::cout << "nothing has been changed; with --yes it is\n";
     return exit_damaged;
   }
@@ -169,9 +170,9 @@ int run(const std::filesystem::path& path, bool is_agreed) {
 
 }  // namespace
 
-int salvage(const std::filesystem::path& directory, bool is_agreed) {
+int salvage(const std::filesystem::path& directory, bool apply) {
   try {
-    return run(directory, is_agreed);
+    return run(directory, apply);
   } catch (const std::exception& error) {
     std::cerr << "haypiled: " << shown(error.what()) << '\n';
     return exit_unreadable;

@@ -5,9 +5,9 @@
 
 namespace haypile {
 
-// Prints on standard output what has to be dropped. With `is_agreed` it also does that, and keeps
+// Prints on standard output what has to be dropped. With `apply` it also does that, and keeps
 // the originals in DIRECTORY/salvage-YYYYMMDD-HHMMSS. Returns an exit code of check_command.hpp for
 // the state in which the directory is left.
-int salvage(const std::filesystem::path& directory, bool is_agreed);
+int salvage(const std::filesystem::path& directory, bool apply);
 
 }  // namespace haypile

@@ -13,7 +13,7 @@ namespace haypile::engine {
 // wait for is covered by end() as it reads right after the call: once durable() >= that value it
 // is on stable storage. An append never fails: a log that cannot write stops the process.
 //
-// Called by the core thread only. Only durable things are logged: durable exchanges and queues,
+// Called by the engine's thread only. Only durable things are logged: durable exchanges and queues,
 // bindings between such, persistent messages in durable queues.
 class Journal {
  public:

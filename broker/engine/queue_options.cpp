@@ -51,7 +51,7 @@ class Reader {
     return std::nullopt;
   }
   // One of two words that a queue here need not tell apart.
-  void word(std::string_view name, std::string_view one, std::string_view other) {
+  void one_of(std::string_view name, std::string_view one, std::string_view other) {
     const auto value = text(name);
     if (value && *value != one && *value != other) {
       refuse(name, *value, "'" + std::string(one) + "' or '" + std::string(other) + "'");
@@ -111,12 +111,12 @@ void read_limits(Reader& reader, QueueOptions& out) {
 }
 
 // Those that RabbitMQ has for queues of one type only, or for streams.
-struct KeptApart {
+struct TypeSpecificArgument {
   std::string_view name;
   bool in_classic;
   bool in_quorum;
 };
-constexpr KeptApart kept_apart[] = {
+constexpr TypeSpecificArgument type_specific_arguments[] = {
     {"x-queue-mode", true, false},
     {"x-max-priority", true, false},
     {"x-dead-letter-strategy", false, true},
@@ -127,19 +127,19 @@ constexpr KeptApart kept_apart[] = {
 
 // What makes no difference here, but has to be of the right type all the same.
 void check_others(Reader& reader, bool quorum) {
-  for (const auto& [name, in_classic, in_quorum] : kept_apart) {
+  for (const auto& [name, in_classic, in_quorum] : type_specific_arguments) {
     if (!reader.has(name) || (quorum ? in_quorum : in_classic)) continue;
     reader.refuse("argument '" + std::string(name) + "' is not for a queue of type '" +
                   (quorum ? "quorum" : "classic") + "': declaration");
   }
-  reader.word("x-queue-mode", "default", "lazy");
-  reader.word("x-dead-letter-strategy", "at-most-once", "at-least-once");
+  reader.one_of("x-queue-mode", "default", "lazy");
+  reader.one_of("x-dead-letter-strategy", "at-most-once", "at-least-once");
   reader.integer("x-queue-version", 1, 2);
   reader.integer("x-max-in-memory-length", 0, count_max);
   reader.integer("x-max-in-memory-bytes", 0, count_max);
 }
 
-constexpr std::string_view compared[] = {
+constexpr std::string_view equivalence_arguments[] = {
     "x-expires",
     "x-message-ttl",
     "x-max-length",
@@ -182,7 +182,7 @@ std::vector<EffectiveArgument> effective_arguments(const TableReader& reader,
                                                    std::string_view arguments) {
   std::vector<EffectiveArgument> effective;
   effective.push_back({"x-queue-type", reader.text(arguments, "x-queue-type").value_or("classic")});
-  for (const std::string_view name : compared) {
+  for (const std::string_view name : equivalence_arguments) {
     if (const auto value = reader.find(arguments, name)) effective.push_back({name, value->text});
   }
   return effective;

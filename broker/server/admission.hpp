@@ -18,7 +18,7 @@
 namespace haypile::server {
 
 // Decides whether a new connection may stay, and when a refused login is told. Belongs to the
-// core's thread.
+// reactor's thread.
 class Admission {
  public:
   using Report = std::function<void(Severity, const std::string&)>;

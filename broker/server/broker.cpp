@@ -1,4 +1,4 @@
-// haypile::Broker: a thread for the core, and the way into it from other threads.
+// haypile::Broker: a thread for the supervisor, and the way into it from other threads.
 #include <future>
 #include <mutex>
 #include <new>
@@ -16,9 +16,9 @@
 
 #include "log/signals_blocked.hpp"
 #include "server/addresses.hpp"
-#include "server/core.hpp"
 #include "server/descriptors.hpp"
 #include "server/notifier.hpp"
+#include "server/supervisor.hpp"
 
 namespace haypile {
 
@@ -26,7 +26,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// The options for the core, which sends what it has to say to the notifier.
+// The options for the supervisor, which sends what it has to say to the notifier.
 BrokerOptions with_notifier(BrokerOptions options, server::Notifier& notifier) {
   options.report = [&notifier](Severity severity, std::string_view line) {
     notifier.report(severity, line);
@@ -60,7 +60,7 @@ class Broker::Impl {
   explicit Impl(BrokerOptions options)
       : notifier_(std::move(options.report), std::move(options.on_failure)),
         work_(asio::make_work_guard(io_)),
-        core_(io_, with_notifier(std::move(options), notifier_)),
+        supervisor_(io_, with_notifier(std::move(options), notifier_)),
         thread_(start()) {
     try {
       notifier_.start();
@@ -71,10 +71,10 @@ class Broker::Impl {
   }
   ~Impl() { stop(); }
 
-  // Runs `action` on the core's thread and returns its result, or throws what it threw.
+  // Runs `action` on the supervisor's thread and returns its result, or throws what it threw.
   template <class Action>
   auto call(Action action) {
-    std::packaged_task<decltype(action(core_))()> task([&] { return action(core_); });
+    std::packaged_task<decltype(action(supervisor_))()> task([&] { return action(supervisor_); });
     auto result = task.get_future();
     const std::lock_guard lock(mutex_);
     if (!thread_.joinable()) throw BrokerError("the broker has been stopped");
@@ -83,7 +83,7 @@ class Broker::Impl {
   }
 
   int connect() {
-    return call([&](server::Core& core) {
+    return call([&](server::Supervisor& supervisor) {
       SocketPair pair;
       if (!server::is_for_connections(pair.ends[1])) {
         throw BrokerError("no connection within the process: out of file descriptors");
@@ -91,13 +91,14 @@ class Broker::Impl {
       server::Socket socket(io_);
       socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), pair.ends[0]);
       pair.ends[0] = -1;
-      core.adopt(std::move(socket), {"this process", true});
+      supervisor.adopt(std::move(socket), {"this process", true});
       return std::exchange(pair.ends[1], -1);
     });
   }
 
   Listening listen(const std::vector<asio::ip::address>& addresses, std::uint16_t port) {
-    auto listening = call([&](server::Core& core) { return core.listen(addresses, port); });
+    auto listening =
+        call([&](server::Supervisor& supervisor) { return supervisor.listen(addresses, port); });
     notifier_.drain();
     return listening;
   }
@@ -107,7 +108,7 @@ class Broker::Impl {
       const std::lock_guard lock(mutex_);
       if (thread_.joinable()) {
         asio::post(io_, [this] {
-          core_.stop();
+          supervisor_.stop();
           work_.reset();
         });
         thread_.join();
@@ -129,7 +130,7 @@ class Broker::Impl {
   void run() {
     while (!guarded([this] { io_.run(); })) {
     }
-    guarded([this] { is_clean_ = core_.close(); });
+    guarded([this] { is_clean_ = supervisor_.close(); });
     // Reports what the log said while it was closed.
     io_.restart();
     guarded([this] { io_.poll(); });
@@ -141,18 +142,19 @@ class Broker::Impl {
       action();
       return true;
     } catch (const std::exception& error) {
-      core_.fail(std::string("the broker cannot go on: ") + error.what());
+      supervisor_.fail(std::string("the broker cannot go on: ") + error.what());
       return false;
     }
   }
 
-  // The order matters: the core uses what is in front of it, and the thread uses the core.
+  // The order matters: the supervisor uses what is in front of it, and the thread uses the
+  // supervisor.
   asio::io_context io_{1};
   server::Notifier notifier_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
-  server::Core core_;
+  server::Supervisor supervisor_;
   bool is_clean_ = false;
-  std::mutex mutex_;  // held while another thread waits for the core's thread
+  std::mutex mutex_;  // held while another thread waits for the supervisor's thread
   std::thread thread_;
 };
 

@@ -12,8 +12,8 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "server/clocks.hpp"
-#include "server/core.hpp"
 #include "server/random.hpp"
+#include "server/reactor.hpp"
 
 namespace haypile::server {
 
@@ -36,17 +36,17 @@ constexpr std::size_t write_max_bytes = 1u << 20;
 // as long as somebody has to call back, so that nothing is waited for twice.
 //
 // The end has two steps: the session finishes, and its last output is sent, until drain_until_
-// at the latest. Then close() closes the socket, and the core forgets the connection.
-Connection::Connection(Core& core, Socket socket, Peer peer, LoginGate::Place place,
+// at the latest. Then close() closes the socket, and the reactor forgets the connection.
+Connection::Connection(Reactor& reactor, Socket socket, Peer peer, LoginGate::Place place,
                        engine::OwnerId id)
-    : core_(core),
+    : reactor_(reactor),
       socket_(std::move(socket)),
       peer_(std::move(peer)),
       place_(std::move(place)),
       id_(id),
-      login_until_(Clock::now() + core.settings().handshake_timeout),
-      session_(*this, core.settings(), id, Clock::now()),
-      timer_(core.io()) {}
+      login_until_(Clock::now() + reactor.settings().handshake_timeout),
+      session_(*this, reactor.settings(), id, Clock::now()),
+      timer_(reactor.io()) {}
 
 void Connection::start() {
   error_code ignored;
@@ -61,7 +61,7 @@ session::LoginAnswer Connection::log_in(std::string_view user, std::string_view 
   if (user == "guest" && password == "guest" && peer_.is_local) {
     return session::LoginAnswer::accepted;
   }
-  refuse_at_ = std::min(core_.admission().refuse(peer_), login_until_);
+  refuse_at_ = std::min(reactor_.admission().refuse(peer_), login_until_);
   return session::LoginAnswer::refused;
 }
 
@@ -70,16 +70,16 @@ bool Connection::waits_for_refusal() const {
 }
 
 session::SessionMemory& Connection::memory() {
-  return core_.session_memory();
+  return reactor_.session_memory();
 }
 
 bool Connection::publishers_must_wait() {
-  vhost_->set_memory_elsewhere(core_.session_memory().bytes());
+  vhost_->set_memory_elsewhere(reactor_.session_memory().bytes());
   return vhost_->publishers_must_wait();
 }
 
 engine::Engine* Connection::find_vhost(std::string_view name) {
-  vhost_ = core_.find_vhost(name);
+  vhost_ = reactor_.find_vhost(name);
   update_clock();
   return vhost_ ? &vhost_->engine() : nullptr;
 }
@@ -90,7 +90,7 @@ std::string Connection::unique_name() {
 
 void Connection::output_ready() {
   if (std::exchange(dirty_, true)) return;
-  core_.add_dirty(shared_from_this());
+  reactor_.add_dirty(shared_from_this());
 }
 
 void Connection::wait_readable() {
@@ -114,7 +114,7 @@ void Connection::update_clock() {
 void Connection::await_turn(bool as_publisher) {
   if (std::exchange(awaits_turn_, true)) return;
   vhost_->turns().add(shared_from_this(), as_publisher);
-  core_.schedule_turn();
+  reactor_.schedule_turn();
 }
 
 void Connection::read() {
@@ -129,7 +129,7 @@ void Connection::read_socket() {
   reading_ = false;
   if (!socket_.is_open()) return;
   update_clock();
-  const auto buffer = core_.read_buffer();
+  const auto buffer = reactor_.read_buffer();
   std::ranges::copy(rest_, buffer.data());
   const auto room = buffer.subspan(rest_.size());
   error_code error;
@@ -153,7 +153,7 @@ std::size_t Connection::read_size(std::size_t room) const {
   const std::size_t size = vhost_->turns().read_size(room, publishes_, is_tight);
   // A large frame is read in large pieces; otherwise it would be copied again for each small one.
   if (rest_.size() < size / 2) return size;
-  return is_tight ? std::min<std::size_t>(room, core_.settings().frame_max_bytes) : room;
+  return is_tight ? std::min<std::size_t>(room, reactor_.settings().frame_max_bytes) : room;
 }
 
 // If there is no memory for what has to be kept or sent to a client, only this connection ends. If
@@ -165,7 +165,7 @@ void Connection::process_input(std::string_view bytes) {
     used = session_.receive(bytes, Clock::now());
   } catch (const std::bad_alloc&) {
     if (!vhost_) return close("out of memory");
-    return core_.fail("out of memory");
+    return reactor_.fail("out of memory");
   }
   try {
     keep(bytes.substr(used));
@@ -191,17 +191,17 @@ void Connection::keep(std::string_view rest) {
 }
 
 void Connection::count_rest(std::size_t bytes) {
-  core_.session_memory().add(bytes, std::exchange(rest_counted_, bytes));
+  reactor_.session_memory().add(bytes, std::exchange(rest_counted_, bytes));
 }
 
 // Sets up what the session waits for, which may have changed with everything that it was told.
 void Connection::update_waits() {
   await_log();
   if (session_.finished() && drain_until_ == Clock::time_point{}) {
-    drain_until_ = Clock::now() + core_.settings().close_timeout;
+    drain_until_ = Clock::now() + reactor_.settings().close_timeout;
   }
   if (deadline() < armed_for_) arm_timer();
-  core_.schedule_turn();
+  reactor_.schedule_turn();
   if (session_.is_open()) place_.leave();
   if (waits_for_refusal()) return;
   if (session_.finished()) output_ready();
@@ -214,10 +214,10 @@ void Connection::update_waits() {
       return await_turn(false);
     case session::Pause::alarm:
       session_.tell_blocked(vhost_->alarm_text());
-      if (!std::exchange(is_listed_, true)) core_.pause(*vhost_, shared_from_this());
+      if (!std::exchange(is_listed_, true)) reactor_.pause(*vhost_, shared_from_this());
       return;
     case session::Pause::room:
-      if (!std::exchange(awaits_room_, true)) core_.await_room(shared_from_this());
+      if (!std::exchange(awaits_room_, true)) reactor_.await_room(shared_from_this());
       return;
     case session::Pause::login:   // the host's answer will come
     case session::Pause::unread:  // write() continues
@@ -247,7 +247,7 @@ void Connection::try_room() {
   resume_if_over();
   if (socket_.is_open() && session_.pause() == session::Pause::room &&
       !std::exchange(awaits_room_, true)) {
-    core_.await_room(shared_from_this());
+    reactor_.await_room(shared_from_this());
   }
 }
 
@@ -357,7 +357,7 @@ void Connection::on_timer() {
     refuse_at_ = {};
     // A client that is refused late still needs a moment to read why.
     drain_until_ =
-        std::min(now + core_.settings().close_timeout, std::max(login_until_, now + last_word));
+        std::min(now + reactor_.settings().close_timeout, std::max(login_until_, now + last_word));
     flush();
     if (!socket_.is_open()) return;
     if (!session_.finished()) wait_readable();
@@ -369,14 +369,14 @@ void Connection::on_timer() {
   }
   session_.tick(now);
   if (session_.finished()) return close(session_.reason());
-  core_.schedule_turn();
+  reactor_.schedule_turn();
   arm_timer();
 }
 
 void Connection::close(const std::string& reason) {
   if (!socket_.is_open()) return;
   update_clock();
-  const auto self = shared_from_this();  // the core releases its pointer
+  const auto self = shared_from_this();  // the reactor releases its pointer
   error_code ignored;
   socket_.shutdown(Socket::shutdown_both, ignored);
   socket_.close(ignored);
@@ -385,7 +385,7 @@ void Connection::close(const std::string& reason) {
   session_.disconnected();
   count_rest(0);
   // The reason why the broker closed it says more than how the client reacted.
-  core_.remove(*this, peer_.name, session_.reason().empty() ? reason : session_.reason());
+  reactor_.remove(*this, peer_.name, session_.reason().empty() ? reason : session_.reason());
 }
 
 }  // namespace haypile::server

@@ -16,17 +16,18 @@
 
 namespace haypile::server {
 
-class Core;
+class Reactor;
 
 // Connects a client's socket with its session: reads and writes, and waits where the session asks
-// for it. Lives as long as the core knows it or a handler of the socket is pending. Used on the
-// core's thread only.
+// for it. Lives as long as the reactor knows it or a handler of the socket is pending. Used on the
+// reactor's thread only.
 class Connection final : public std::enable_shared_from_this<Connection>,
                          public vhost::Participant,
                          private session::SessionHost {
  public:
-  // The core must outlive the connection.
-  Connection(Core& core, Socket socket, Peer peer, LoginGate::Place place, engine::OwnerId id);
+  // The reactor must outlive the connection.
+  Connection(Reactor& reactor, Socket socket, Peer peer, LoginGate::Place place,
+             engine::OwnerId id);
 
   void start();
   engine::OwnerId id() const { return id_; }
@@ -82,7 +83,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void on_timer();
   std::chrono::steady_clock::time_point deadline() const;
 
-  Core& core_;
+  Reactor& reactor_;
   Socket socket_;
   const Peer peer_;
   LoginGate::Place place_;  // held until the client has logged in
@@ -103,8 +104,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   bool publishes_ = false;    // it published in the last read
   bool writing_ = false;
   bool is_listed_ = false;    // its virtual host will call try_to_resume()
-  bool awaits_room_ = false;  // the core will call try_room()
-  bool dirty_ = false;        // on the core's list for flush()
+  bool awaits_room_ = false;  // the reactor will call try_room()
+  bool dirty_ = false;        // on the reactor's list for flush()
   bool awaiting_log_ = false;
 };
 

@@ -108,8 +108,9 @@ std::size_t Session::receive(std::string_view bytes, Time now) {
   return used;
 }
 
+// After a close, ours or the client's, nothing more is said about what comes: the close-ok is next.
 void Session::bad_frame(const std::string& text) {
-  if (phase_ != Phase::closing) fail({ReplyCode::frame_error, text});
+  if (phase_ != Phase::closing && phase_ != Phase::leaving) fail({ReplyCode::frame_error, text});
   framing_lost_ = true;
 }
 

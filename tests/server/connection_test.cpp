@@ -1,4 +1,4 @@
-// One connection of a core whose handlers are run by the test, when it wants them to run.
+// One connection of a supervisor whose handlers are run by the test, when it wants them to run.
 #include <doctest/doctest.h>
 
 #include <sys/socket.h>
@@ -12,7 +12,7 @@
 #include <haypile/amqp/methods.hpp>
 #include <haypile/amqp/types.hpp>
 
-#include "server/core.hpp"
+#include "server/supervisor.hpp"
 
 using namespace haypile;
 
@@ -20,12 +20,12 @@ namespace {
 
 class RawClient {
  public:
-  explicit RawClient(server::Core& core) {
+  RawClient(boost::asio::io_context& io, server::Supervisor& supervisor) {
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
     socket_ = ends[1];
-    core.adopt({core.io(), boost::asio::generic::stream_protocol(AF_UNIX, 0), ends[0]},
-               {"the test", true});
+    supervisor.adopt({io, boost::asio::generic::stream_protocol(AF_UNIX, 0), ends[0]},
+                     {"the test", true});
   }
   ~RawClient() { ::close(socket_); }
   RawClient(const RawClient&) = delete;
@@ -70,8 +70,8 @@ std::string frame_of(const M& method) {
 
 TEST_CASE("a heartbeat that is due does not come before the answer to connection.close") {
   boost::asio::io_context io{1};
-  server::Core core(io, {});
-  RawClient client(core);
+  server::Supervisor supervisor(io, {});
+  RawClient client(io, supervisor);
   client.log_in(1);
   io.poll();
   REQUIRE(client.receive().ends_with(frame_of(amqp::connection::OpenOk{})));
@@ -80,14 +80,14 @@ TEST_CASE("a heartbeat that is due does not come before the answer to connection
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // now both are there at once
   io.poll();
   CHECK(client.receive().ends_with(frame_of(amqp::connection::CloseOk{})));
-  core.stop();
+  supervisor.stop();
   io.run();
 }
 
 TEST_CASE("what comes up while the socket is full is sent when it has room again") {
   boost::asio::io_context io{1};
-  server::Core core(io, {});
-  RawClient client(core);
+  server::Supervisor supervisor(io, {});
+  RawClient client(io, supervisor);
   client.log_in(0);
   client.send(amqp::channel::Open{}, 1);
   io.poll();
@@ -103,6 +103,6 @@ TEST_CASE("what comes up while the socket is full is sent when it has room again
   std::string answer;
   REQUIRE(amqp::append_method(answer, 1, amqp::queue::DeclareOk{.queue = queue}));
   CHECK(answers.size() == 2000 * answer.size());
-  core.stop();
+  supervisor.stop();
   io.run();
 }

@@ -336,6 +336,15 @@ TEST_CASE("close-ok tells a client that what it published is safe, confirms or n
     CHECK(peer.session.finished());
     CHECK(peer.session.closed_by_client());
   }
+  SUBCASE("of a connection, whatever the client sends after its close") {
+    peer.publish(1, "", "q", "m", {.delivery_mode = std::uint8_t{2}});
+    peer.send(0, amqp::connection::Close{.reply_code = 200});
+    peer.session.receive("not a frame at all", broker.now);
+    peer.expect_nothing();
+    broker.journal.release();
+    peer.session.log_advanced();
+    peer.expect(0, amqp::connection::CloseOk{});
+  }
   SUBCASE("who published nothing does not wait") {
     SessionPeer other(broker);
     other.open();

@@ -185,7 +185,7 @@ void Simulation::work(std::size_t steps) {
   }
 }
 
-// The core is told of the log's failure a little later.
+// The broker is told of the log's failure a little later.
 void Simulation::fail() {
   events_.add("the log failed");
   if (!files_.has_failed())

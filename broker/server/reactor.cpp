@@ -1,4 +1,4 @@
-#include "server/core.hpp"
+#include "server/reactor.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -9,12 +9,8 @@
 
 #include <haypile/amqp/printable.hpp>
 
-#include "server/addresses.hpp"
-#include "server/check_options.hpp"
 #include "server/clocks.hpp"
 #include "server/connection.hpp"
-#include "server/random.hpp"
-#include "server/recovery_report.hpp"
 
 namespace haypile::server {
 
@@ -25,118 +21,47 @@ constexpr engine::TimeMs stopped_letters_interval_ms = 60'000;
 constexpr std::size_t flushes_per_turn = 500;
 constexpr std::size_t sent_bytes_per_turn = 4u << 20;
 constexpr std::size_t small_output_max_bytes = 64u << 10;
-constexpr std::uint64_t segments_min = 8;
 constexpr std::chrono::seconds stop_timeout{2};
-// The longest line of the log, and the longest part of it that a client has influence on.
-constexpr std::size_t line_max_bytes = 64u << 10;
+// The longest part of a line of the log that a client has influence on.
 constexpr std::size_t reason_max_bytes = 512;
-constexpr std::chrono::seconds look_after_interval{1};
+constexpr std::chrono::seconds peer_check_interval{1};
 
 }  // namespace
 
-// Handlers of sockets and timers only read input and collect work: dirty connections, participants
-// that wait, what was appended to the log. turn() does that work after all handlers that were ready
-// have run: resume who waits for room, run each virtual host, then flush output, because the turns
-// produce it. turn_scheduled_ is cleared before the flush, so that everything after the virtual
-// hosts' turns can ask for another turn.
-Core::Core(asio::io_context& io, BrokerOptions options)
+Reactor::Reactor(asio::io_context& io, const session::Settings& settings, Admission& admission,
+                 std::size_t memory_limit_bytes, Calls calls)
     : io_(io),
-      options_(checked(std::move(options))),
-      memory_limit_bytes_(options_.memory_limit_bytes),
+      settings_(settings),
+      admission_(admission),
+      memory_limit_bytes_(memory_limit_bytes),
+      calls_(std::move(calls)),
       session_memory_(memory_limit_bytes_),
-      admission_(io, {options_.login_max, options_.login_max_per_address},
-                 [this](Severity severity, const std::string& line) { report(severity, line); }),
+      read_buffer_(settings_.frame_max_bytes + read_size_bytes),
       stop_timer_(io),
       vhost_timer_(io,
                    [this] {
                      vhost_timer_set_for_ = engine::no_deadline;
                      schedule_turn();
                    }),
-      paused_check_timer_(io) {
-  settings_.product = options_.product;
-  // Clients that know the product name RabbitMQ look at its version too: this one has all features
-  // that Haypile has.
-  settings_.version =
-      options_.product == session::product_rabbitmq ? "3.10.8" : std::string(HAYPILE_VERSION);
-  settings_.message_size_max_bytes = options_.message_size_max_bytes;
-  // A transaction alone must not take so much that it can never be committed.
-  settings_.transaction_max_bytes =
-      std::min<std::uint64_t>(settings_.transaction_max_bytes, memory_limit_bytes_ / 4);
-  read_buffer_.resize(settings_.frame_max_bytes + read_size_bytes);
-  try {
-    if (!options_.data_directory.empty()) directory_.emplace(options_.data_directory);
-    if (directory_ && !directory_->notice().empty()) report(Severity::info, directory_->notice());
-    open_vhost("/");
-  } catch (const log::DamageError& error) {
-    throw BrokerError(std::string(error.what()) + "; 'haypiled --check " +
-                      options_.data_directory.string() +
-                      "' lists all damage, '--salvage' drops it");
-  } catch (const log::IoError& error) {
-    throw BrokerError(error.what());
-  }
-}
+      paused_check_timer_(io) {}
 
-Core::~Core() = default;
+Reactor::~Reactor() = default;
 
-vhost::VhostLimits Core::vhost_limits() const {
-  return {.pressure = {.memory_max_bytes = memory_limit_bytes_,
-                       .disk_free_min_bytes = options_.disk_free_limit_bytes},
-          .queue_memory_bytes = options_.queue_memory_bytes};
-}
-
-std::unique_ptr<log::Log> Core::make_log(const std::string& vhost) {
-  if (!directory_) return nullptr;
-  // Small logs have small segments.
-  log::LogOptions log_options{
-      .ring_size = options_.log_size_bytes,
-      .on_durable = [this] { asio::post(io_, [this] { log_advanced(); }); },
-      .on_failure =
-          [this](const std::string& line) { asio::post(io_, [this, line] { fail(line); }); }};
-  log_options.segment_size = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(log_options.segment_size, options_.log_size_bytes / segments_min));
-  return std::make_unique<log::Log>(directory_->files(), directory_->vhost_directory(vhost),
-                                    directory_->id(), std::move(log_options));
-}
-
-void Core::open_vhost(const std::string& name) {
-  auto vhost = std::make_unique<vhost::Vhost>(name, property_codec_, make_log(name), vhost_limits(),
-                                              random_number());
-  const log::RecoveryReport found = vhost->start(read_clocks());
-  if (directory_) report(Severity::info, "vhost '" + name + "' recovered: " + to_json(found));
-  if (directory_) directory_->add_vhost(name);
+// Some of what was recovered may have expired.
+void Reactor::add_vhost(const std::string& name, std::unique_ptr<vhost::Vhost> vhost) {
   vhosts_.emplace(name, std::move(vhost));
-  schedule_turn();  // some of what was recovered may have expired
+  schedule_turn();
 }
 
-Listening Core::listen(const std::vector<asio::ip::address>& addresses, std::uint16_t port) {
-  const auto on_accept = [this](Socket socket, Peer peer) {
-    adopt(std::move(socket), std::move(peer));
-  };
-  const auto on_turned_away = [this] { admission_.out_of_descriptors(); };
-  Listening listening;
-  for (auto& acceptor : open_acceptors(io_, addresses, port)) {
-    const auto endpoint = acceptor.local_endpoint();
-    listening.port = endpoint.port();
-    listening.endpoints.push_back(text(endpoint));
-    listeners_.push_back(
-        std::make_unique<Listener>(std::move(acceptor), on_accept, on_turned_away));
-  }
-  return listening;
-}
-
-void Core::adopt(Socket socket, Peer peer) {
-  if (stopping_ || failed_) return;
-  LoginGate::Place place;
-  if (!admission_.enter(socket, peer, place)) return;
-  report(Severity::debug, "connection from " + peer.name);
+void Reactor::adopt(Socket socket, Peer peer, LoginGate::Place place) {
   const auto connection = std::make_shared<Connection>(*this, std::move(socket), std::move(peer),
                                                        std::move(place), ++last_id_);
   connections_.emplace(connection->id(), connection);
   connection->start();
 }
 
-void Core::remove(const Connection& connection, const std::string& peer,
-                  const std::string& reason) {
+void Reactor::remove(const Connection& connection, const std::string& peer,
+                     const std::string& reason) {
   report(reason.empty() ? Severity::debug : Severity::info,
          "connection from " + peer + " ended" +
              (reason.empty() ? "" : ": " + amqp::printable(reason, reason_max_bytes)));
@@ -145,27 +70,27 @@ void Core::remove(const Connection& connection, const std::string& peer,
   if (stopping_ && connections_.empty()) stop_timer_.cancel();
 }
 
-vhost::Vhost* Core::find_vhost(std::string_view name) {
+vhost::Vhost* Reactor::find_vhost(std::string_view name) {
   const auto found = vhosts_.find(name);
   return found == vhosts_.end() ? nullptr : found->second.get();
 }
 
-void Core::add_dirty(std::shared_ptr<Connection> connection) {
+void Reactor::add_dirty(std::shared_ptr<Connection> connection) {
   dirty_.push_back(std::move(connection));
   schedule_turn();
 }
 
-void Core::pause(vhost::Vhost& vhost, std::shared_ptr<Connection> connection) {
+void Reactor::pause(vhost::Vhost& vhost, std::shared_ptr<Connection> connection) {
   vhost.pause(std::move(connection));
   check_paused_peers();
 }
 
-void Core::await_room(std::shared_ptr<Connection> connection) {
+void Reactor::await_room(std::shared_ptr<Connection> connection) {
   without_room_.push_back(std::move(connection));
   check_paused_peers();
 }
 
-void Core::resume_those_without_room() {
+void Reactor::resume_those_without_room() {
   const std::size_t bytes = session_memory_.unfinished_bytes();
   if (bytes >= std::exchange(unfinished_bytes_, bytes)) return;
   Connections connections;
@@ -175,9 +100,9 @@ void Core::resume_those_without_room() {
 }
 
 // Nothing is read from paused connections, so nothing else would show that a peer has gone.
-void Core::check_paused_peers() {
+void Reactor::check_paused_peers() {
   if (std::exchange(checks_paused_, true)) return;
-  paused_check_timer_.expires_after(look_after_interval);
+  paused_check_timer_.expires_after(peer_check_interval);
   paused_check_timer_.async_wait([this](const boost::system::error_code& error) {
     checks_paused_ = false;
     if (error) return;
@@ -194,13 +119,16 @@ void Core::check_paused_peers() {
 }
 
 // Handlers that became ready meanwhile run before the next turn, however much is left to do.
-void Core::schedule_turn() {
+void Reactor::schedule_turn() {
   if (std::exchange(turn_scheduled_, true)) return;
   asio::post(io_, [this] { turn(); });
 }
 
-void Core::turn() {
-  if (failed_) return;
+// The order: resume those that wait for room, run each virtual host, then flush output, because the
+// turns produce it. turn_scheduled_ is cleared before the flush, so that everything after the
+// virtual hosts' turns can ask for another turn.
+void Reactor::turn() {
+  if (abandoned_) return;
   resume_those_without_room();
   for (const auto& [name, vhost] : vhosts_) {
     vhost->set_memory_elsewhere(session_memory_.bytes());
@@ -219,14 +147,14 @@ void Core::turn() {
 
 // Flushes only some connections if there are many, because each write takes time. Connections with
 // little output come first; otherwise a confirm would wait for large messages of others.
-void Core::flush_dirty() {
+void Reactor::flush_dirty() {
   flush_some(dirty_, std::min(dirty_.size(), flushes_per_turn), small_output_max_bytes);
   flush_some(with_much_, with_much_.size(), std::numeric_limits<std::size_t>::max());
   if (!dirty_.empty() || !with_much_.empty()) schedule_turn();
 }
 
-void Core::flush_some(std::deque<std::shared_ptr<Connection>>& connections, std::size_t count,
-                      std::size_t output_max_bytes) {
+void Reactor::flush_some(std::deque<std::shared_ptr<Connection>>& connections, std::size_t count,
+                         std::size_t output_max_bytes) {
   std::size_t sent = 0;
   for (; count > 0 && sent < sent_bytes_per_turn; --count) {
     std::shared_ptr<Connection> connection = std::move(connections.front());
@@ -239,14 +167,14 @@ void Core::flush_some(std::deque<std::shared_ptr<Connection>>& connections, std:
   }
 }
 
-void Core::return_memory() {
+void Reactor::return_memory() {
   std::size_t bytes = session_memory_.bytes();
   for (const auto& [name, vhost] : vhosts_)
     bytes += vhost->memory_bytes();
   memory_return_.look(read_boot_clock(), bytes);
 }
 
-void Core::report_alarms() {
+void Reactor::report_alarms() {
   vhost::Alarms alarms;
   for (const auto& [name, vhost] : vhosts_) {
     alarms.is_memory_low |= vhost->alarms().is_memory_low;
@@ -267,7 +195,7 @@ void Core::report_alarms() {
   reported_alarms_ = alarms;
 }
 
-void Core::report_stopped_letters() {
+void Reactor::report_stopped_letters() {
   const engine::TimeMs now = read_boot_clock();
   if (now < stopped_letters_reported_at_ + stopped_letters_interval_ms) return;
   for (const auto& [name, vhost] : vhosts_) {
@@ -279,7 +207,7 @@ void Core::report_stopped_letters() {
 }
 
 // Sets the timer only when it has to go off earlier than before, or has gone off.
-void Core::arm_vhost_timer() {
+void Reactor::arm_vhost_timer() {
   engine::TimeMs deadline = engine::no_deadline;
   for (const auto& [name, vhost] : vhosts_)
     deadline = std::min(deadline, vhost->next_deadline());
@@ -289,44 +217,14 @@ void Core::arm_vhost_timer() {
   vhost_timer_.set(deadline);
 }
 
-void Core::log_advanced() {
+void Reactor::log_advanced() {
   for (const auto& [name, vhost] : vhosts_) {
     vhost->log_advanced(read_boot_clock());
     if (vhost->has_paused()) schedule_turn();
   }
 }
 
-void Core::fail(const std::string& line) {
-  if (std::exchange(failed_, true)) return;
-  for (const auto& [name, vhost] : vhosts_)
-    vhost->abandon();
-  report(Severity::error, line);
-  for (const auto& listener : listeners_)
-    listener->close();
-  close_connections("the broker failed");
-  if (options_.on_failure) options_.on_failure(line);
-}
-
-void Core::stop() {
-  if (std::exchange(stopping_, true)) return;
-  vhost_timer_.close();
-  paused_check_timer_.cancel();
-  admission_.close();
-  for (const auto& listener : listeners_)
-    listener->close();
-  const auto all = connections_;
-  for (const auto& [id, connection] : all)
-    connection->stop_deliveries();
-  for (const auto& [id, connection] : all)
-    connection->shut_down();
-  if (connections_.empty()) return;
-  stop_timer_.expires_after(stop_timeout);
-  stop_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) close_connections("did not answer connection.close");
-  });
-}
-
-void Core::close_connections(const std::string& reason) {
+void Reactor::close_connections(const std::string& reason) {
   const auto all = connections_;
   const auto each = [&](const auto& action) {
     for (const auto& [id, connection] : all) {
@@ -341,24 +239,41 @@ void Core::close_connections(const std::string& reason) {
   each([&](Connection& connection) { connection.close(reason); });
 }
 
-bool Core::close() {
+// Deliveries end first: what one client gives back must not go to the next one.
+void Reactor::stop() {
+  stopping_ = true;
+  vhost_timer_.close();
+  paused_check_timer_.cancel();
+  const auto all = connections_;
+  for (const auto& [id, connection] : all)
+    connection->stop_deliveries();
+  for (const auto& [id, connection] : all)
+    connection->shut_down();
+  if (connections_.empty()) return;
+  stop_timer_.expires_after(stop_timeout);
+  stop_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) close_connections("did not answer connection.close");
+  });
+}
+
+void Reactor::abandon() {
+  abandoned_ = true;
+  for (const auto& [name, vhost] : vhosts_)
+    vhost->abandon();
+}
+
+bool Reactor::close() {
   dirty_.clear();
   with_much_.clear();
   without_room_.clear();
   for (const auto& [name, vhost] : vhosts_)
     vhost->forget_participants();
   connections_.clear();
-  bool is_clean = !failed_;
+  bool is_clean = !abandoned_;
   for (const auto& [name, vhost] : vhosts_)
     is_clean = is_clean && vhost->close_clean();
   vhosts_.clear();
-  directory_.reset();
   return is_clean;
-}
-
-void Core::report(Severity severity, const std::string& line) const {
-  if (!options_.report) return;
-  options_.report(severity, amqp::printable(line, line_max_bytes));
 }
 
 }  // namespace haypile::server

@@ -1,4 +1,4 @@
-// What the broker's one thread does: connections, virtual hosts, and what they wait for.
+// Runs connections and virtual hosts on one thread.
 #pragma once
 
 #include <chrono>
@@ -7,7 +7,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,13 +18,12 @@
 
 #include <haypile/broker.hpp>
 
-#include "log/data_directory.hpp"
+#include "engine/queue.hpp"
 #include "server/admission.hpp"
 #include "server/boot_timer.hpp"
-#include "server/listener.hpp"
+#include "server/login_gate.hpp"
 #include "server/memory_return.hpp"
 #include "server/socket.hpp"
-#include "session/amqp_property_codec.hpp"
 #include "session/memory.hpp"
 #include "session/settings.hpp"
 #include "vhost/vhost.hpp"
@@ -34,27 +32,40 @@ namespace haypile::server {
 
 class Connection;
 
-// Runs the connections and the virtual hosts of a broker. Used on the thread that runs `io` only,
-// unless a method says otherwise.
-class Core {
+// Handlers of sockets and timers only read input and collect work: dirty connections, participants
+// that wait, what was appended to the log. A turn does that work after all handlers that were ready
+// have run. There is one reactor a broker for now.
+//
+// Used on the thread that runs `io` only.
+class Reactor {
  public:
-  // Opens the data directory and recovers. Throws BrokerError. `io` must outlive the core.
-  Core(asio::io_context& io, BrokerOptions options);
-  ~Core();
+  struct Calls {
+    std::function<void(Severity, const std::string&)> report;
+    // An exception in a connection's handler says that the broker cannot go on.
+    std::function<void(const std::string&)> fail;
+  };
 
-  // Listens on all addresses, on one port; 0 is any free port. Throws BrokerError.
-  Listening listen(const std::vector<asio::ip::address>& addresses, std::uint16_t port);
-  // Takes a client that has connected. Closes its socket if it is not admitted.
-  void adopt(Socket socket, Peer peer);
-  // Performs the close handshake with all clients; nothing is accepted any more. When the last
-  // client has gone, or its time is over, `io` runs out of work.
+  // All must outlive the reactor.
+  Reactor(asio::io_context& io, const session::Settings& settings, Admission& admission,
+          std::size_t memory_limit_bytes, Calls calls);
+  ~Reactor();
+
+  // Takes over a virtual host that has started.
+  void add_vhost(const std::string& name, std::unique_ptr<vhost::Vhost> vhost);
+  // Begins a connection with a client that was admitted.
+  void adopt(Socket socket, Peer peer, LoginGate::Place place);
+  // A log is durable further than before. To be posted to `io`.
+  void log_advanced();
+  // Performs the close handshake with all clients. When the last client has gone, or its time is
+  // over, the reactor leaves no work for `io`.
   void stop();
-  // Call this after `io` has run out of work: closes the log, marks it clean and unlocks the data
-  // directory. Returns false if the log could not be closed, or had failed before.
+  // Nothing is written or confirmed from now on, and no turn follows.
+  void abandon();
+  // Closes all connections at once.
+  void close_connections(const std::string& reason);
+  // Call this after `io` has run out of work: ends connections and virtual hosts. Returns false if
+  // a log could not be closed, or abandon() was called before.
   bool close();
-  // Confirms nothing from now on and closes all connections. Called for exceptions that nobody else
-  // catches, and when the log fails.
-  void fail(const std::string& line);
 
   // Used by connections.
   asio::io_context& io() { return io_; }
@@ -75,14 +86,12 @@ class Core {
   // All virtual hosts get a turn after the handlers that are ready now.
   void schedule_turn();
   void remove(const Connection& connection, const std::string& peer, const std::string& reason);
-  void report(Severity severity, const std::string& line) const;
+  void report(Severity severity, const std::string& line) const { calls_.report(severity, line); }
+  void fail(const std::string& line) { calls_.fail(line); }
 
  private:
   using Connections = std::vector<std::shared_ptr<Connection>>;
 
-  void open_vhost(const std::string& name);
-  vhost::VhostLimits vhost_limits() const;
-  std::unique_ptr<log::Log> make_log(const std::string& vhost);
   void turn();
   void flush_dirty();
   // Flushes `count` connections; puts those with more output than `output_max_bytes` into
@@ -94,21 +103,16 @@ class Core {
   void return_memory();
   void check_paused_peers();
   void arm_vhost_timer();
-  void log_advanced();
   void resume_those_without_room();
-  void close_connections(const std::string& reason);
 
   asio::io_context& io_;
-  const BrokerOptions options_;
+  const session::Settings& settings_;
+  Admission& admission_;
   const std::size_t memory_limit_bytes_;
-  session::Settings settings_;
+  const Calls calls_;
   session::SessionMemory session_memory_;
-  const session::AmqpPropertyCodec property_codec_;
   std::vector<char> read_buffer_;
-  Admission admission_;
-  std::optional<log::DataDirectory> directory_;
   std::map<std::string, std::unique_ptr<vhost::Vhost>, std::less<>> vhosts_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_map<engine::OwnerId, std::shared_ptr<Connection>> connections_;
   engine::OwnerId last_id_ = 0;
   std::deque<std::shared_ptr<Connection>> dirty_;
@@ -117,7 +121,7 @@ class Core {
   std::size_t unfinished_bytes_ = 0;  // sum of all sessions, in the last turn
   bool turn_scheduled_ = false;
   bool stopping_ = false;
-  bool failed_ = false;
+  bool abandoned_ = false;
   vhost::Alarms reported_alarms_;
   engine::TimeMs stopped_letters_reported_at_ = 0;  // on the boot clock
   MemoryReturn memory_return_;
