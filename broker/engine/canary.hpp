@@ -1,8 +1,8 @@
 #pragma once
 
-// Bugs that are planted to see whether the simulation finds them; this header exists for nothing
-// else. Outside of the build that ./dev canaries makes, HAYPILE_CANARY(name) is false. What each
-// one breaks is said in tests/simulation/canaries.cpp.
+// Bugs that are planted to see whether the simulation finds them. Outside the build that ./dev
+// canaries makes, HAYPILE_CANARY(name) is false. tests/simulation/canaries.cpp says what each one
+// breaks.
 #ifdef HAYPILE_CANARIES
 
 #include <string_view>

@@ -1,4 +1,4 @@
-// A consumer: who may be given messages of a queue.
+// A consumer: a client's wish to get the messages of a queue.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,11 @@ struct ConsumerOptions {
   std::string tag;
   bool no_ack = false;
   bool exclusive = false;
-  std::int64_t priority = 0;  // higher ones are served first
+  std::int64_t priority = 0;  // higher: served first
 };
 
-// Belongs to its channel; a cancelled one lives on until what it was given is settled.
+// One consumer (basic.consume). Belongs to its channel. A cancelled one exists until what it was
+// given is settled.
 class Consumer {
  public:
   Consumer(ConsumerOptions options, Queue& queue, Subscriptions& channel,
@@ -35,7 +36,8 @@ class Consumer {
   Queue& queue() const { return *queue_; }
   Subscriptions& subscriptions() const { return *subscriptions_; }
 
-  // Whether it can be given a message now: prefetch of consumer and channel, room in the output.
+  // Whether it can get a message now: the prefetch counts of consumer and channel and the room in
+  // the output allow it.
   bool has_credit() const;
   bool takes_turns() const { return takes_turns_; }
 
@@ -50,7 +52,7 @@ class Consumer {
   std::uint32_t prefetch_count_;  // 0: no limit
   std::uint32_t unacked_count_ = 0;
   bool cancelled_ = false;
-  bool takes_turns_ = false;  // this and what follows are kept by the queue's line
+  bool takes_turns_ = false;  // this and what follows are kept by ConsumerRotation
   PriorityGroup* group_ = nullptr;
   std::list<Consumer*>::iterator place_{};  // in one of the group's lists
   bool is_parked_ = false;                  // this and what follows are kept by the channel

@@ -1,4 +1,4 @@
-// The consumers of a queue, in the order in which it is their turn.
+// The consumers of a queue, in the order of their turns.
 #pragma once
 
 #include <cstddef>
@@ -15,15 +15,16 @@ namespace haypile::engine {
 // The consumers of one priority.
 struct PriorityGroup {
   std::list<Consumer*> taking_turns;
-  std::list<Consumer*> set_aside;  // until they have credit
+  std::list<Consumer*> set_aside;  // they have no credit
 };
 
-// Consumers with credit take turns, the others are set aside. Higher priorities (`x-priority`) come
-// first. Nearly always there is one group.
+// Decides which consumer gets the next message of its queue. Consumers with credit take turns, the
+// others are set aside. Higher priorities (`x-priority`) come first. Nearly always there is one
+// group.
 class ConsumerRotation {
  public:
   std::size_t size() const { return size_; }
-  // The one whose turn it is; null if nobody has credit.
+  // The consumer whose turn it is; null if no consumer takes turns.
   Consumer* next() const {
     if (first_ && !first_->taking_turns.empty()) return first_->taking_turns.front();
     for (const auto& [priority, group] : groups_) {
@@ -32,7 +33,7 @@ class ConsumerRotation {
     return nullptr;
   }
 
-  // Its turn comes after those of all others of its priority.
+  // Adds a consumer. Its turn comes after those of all others of its priority.
   void add(Consumer& consumer);
   void remove(Consumer& consumer);
   // Ends the turn of a consumer that takes turns.
@@ -51,14 +52,14 @@ class ConsumerRotation {
     group.set_aside.splice(group.set_aside.end(), group.taking_turns, consumer.place_);
     consumer.takes_turns_ = false;
   }
-  // A consumer that was set aside has credit again: it is the last to have its turn.
+  // A consumer that was set aside has credit again. Its turn is the last one.
   static void bring_back(Consumer& consumer) {
     PriorityGroup& group = *consumer.group_;
     group.taking_turns.splice(group.taking_turns.end(), group.set_aside, consumer.place_);
     consumer.takes_turns_ = true;
   }
 
-  // Calls `visit(consumer)` for those that take turns, `count_max` at most; returns how many there
+  // Calls `visit(consumer)` for up to `count_max` consumers that take turns; returns how many these
   // were.
   template <class Visit>
   std::size_t each_in_turn(std::size_t count_max, Visit visit) const {
@@ -73,14 +74,14 @@ class ConsumerRotation {
     return count;
   }
 
-  // Takes out all consumers, also those that were set aside.
+  // Removes all consumers and returns them.
   std::vector<Consumer*> take_all();
 
  private:
   std::size_t size_ = 0;
-  // By priority, the highest first; none without consumers.
+  // The groups by priority, the highest first. None is empty.
   std::map<std::int64_t, PriorityGroup, std::greater<>> groups_;
-  PriorityGroup* first_ = nullptr;  // of groups_
+  PriorityGroup* first_ = nullptr;  // the first one of groups_, or null
 };
 
 }  // namespace haypile::engine

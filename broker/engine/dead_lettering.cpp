@@ -9,12 +9,12 @@
 namespace haypile::engine {
 
 namespace {
-// What one call passes on of the letters that it has caused, in units of work.
+// The most that one call passes on of the letters it has caused, in units of work.
 constexpr std::uint64_t units_per_call = 500;
 }  // namespace
 
-// The letters of others are not for this call to pass on. If too many wait, whoever has caused more
-// continues in the next turn only.
+// A call does not pass on letters of earlier calls. If too many letters wait, the caller's share of
+// this turn ends, so that it cannot cause more of them.
 void DeadLettering::pass_on_own() {
   DeadLetters& letters = context_.letters;
   const bool others_wait = letters.has_waiting();
@@ -23,7 +23,8 @@ void DeadLettering::pass_on_own() {
   if (letters.is_full()) context_.work.use_up_share();
 }
 
-// What a letter causes comes next, before its siblings: so few wait even where letters multiply.
+// The letters that a letter causes come next, before its siblings, so that few wait even where
+// letters multiply.
 void DeadLettering::pass_on(std::uint64_t units) {
   const Portion portion(context_.work, units);
   DeadLetters& letters = context_.letters;
@@ -34,7 +35,7 @@ void DeadLettering::pass_on(std::uint64_t units) {
   }
 }
 
-// The new message and the end of the old one are in one group: a crash leaves one of them.
+// The new message and the end of the old one are in one group: after a crash there is one of them.
 void DeadLettering::pass_on(DeadLetter& letter) {
   Queue& queue = *letter.queue;
   {
@@ -45,8 +46,9 @@ void DeadLettering::pass_on(DeadLetter& letter) {
   topology_.free_if_finished(queue);
 }
 
-// Without an exchange or a queue that takes it a dead letter is dropped, as in RabbitMQ. So is one
-// that would go round in a circle: queues in which it has died before are left out.
+// Without an exchange, or without a queue that takes it, a dead letter is dropped, as in RabbitMQ.
+// Queues in which it has died before are left out, so a letter that can only go round in a circle
+// is dropped, too.
 void DeadLettering::republish(const DeadLetter& letter) {
   const QueueOptions& options = letter.queue->options();
   const std::string& name = letter.queue->name();
@@ -72,7 +74,7 @@ void DeadLettering::republish(const DeadLetter& letter) {
       .traits = dead.traits,
       .headers = exchange ? context_.property_codec.headers(dead.properties) : std::string_view{},
       .more_keys = more_keys};
-  // The letter goes to those queues that are found: nobody could be told that some are missing.
+  // The letter goes to the queues that were found. If some are missing, nobody could be told.
   static_cast<void>(publisher_.route(request, exchange));
   publisher_.remove_targets(dead.queues_passed);
   std::vector<Queue*>& targets = publisher_.targets();

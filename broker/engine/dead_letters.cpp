@@ -42,7 +42,7 @@ bool DeadLetterLimits::may_go_on(std::size_t hops, const std::string& queue) {
 
 std::size_t DeadLetterLimits::grant_copies(std::size_t wanted, CopyMark& mark, TimeMs now,
                                            const std::string& queue) {
-  // As long as there is one of it, hops alone are counted.
+  // While there is only one of the message, only its hops are counted.
   if (wanted < 2 && mark.original == 0) return wanted;
   std::uint64_t& count = count_of(mark, now);
   const std::uint64_t left = copies_max - std::min(count, copies_max);
@@ -56,7 +56,8 @@ std::size_t DeadLetterLimits::grant_copies(std::size_t wanted, CopyMark& mark, T
   return granted;
 }
 
-// Originals have names that no other one had, in an earlier run either: they are made of the time.
+// The name of an original is made of the time, so that no other original has it, not even one of an
+// earlier run.
 std::uint64_t& DeadLetterLimits::count_of(CopyMark& mark, TimeMs now) {
   if (mark.original == 0) {
     constexpr unsigned numbers_a_ms = 1u << 10;

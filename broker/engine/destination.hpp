@@ -8,14 +8,16 @@ namespace haypile::engine {
 
 struct Binding;
 
+// The common part of queues and exchanges, which the router uses.
 class Destination {
  public:
   Destination(const Destination&) = delete;
   Destination& operator=(const Destination&) = delete;
 
-  // The bindings to it, owned by their sources.
+  // The bindings to it, which their sources own.
   const std::vector<Binding*>& incoming() const { return incoming_; }
-  // Deleted: no binding leads to it any more. Those that are left go in turns.
+  // Whether it is deleted. Then no binding leads to it any more; those that are left are removed in
+  // later turns.
   bool closed() const { return closed_; }
 
  protected:
@@ -27,14 +29,15 @@ class Destination {
   friend class Exchange;
   friend class Router;
 
-  // Stands first: most ways lead to where another one has led, and this is all that is read then.
-  std::uint64_t routing_mark_ = 0;  // the last routing that came here
+  // The first member, since most bindings lead to a destination that was found already, and then
+  // nothing else of it is read.
+  std::uint64_t routing_mark_ = 0;  // the last routing that found it
   const bool is_queue_;
   bool closed_ = false;
   std::vector<Binding*> incoming_;  // kept by Exchange
 };
 
-// How a binding stands in a list: with its destination at hand.
+// A binding in a list, with its destination beside it.
 struct Target {
   Destination* destination;
   Binding* binding;

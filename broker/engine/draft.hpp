@@ -1,4 +1,4 @@
-// A message whose body comes in pieces, put together in the place where it will stay.
+// A message whose body comes in pieces, which are put together where the message will stay.
 #pragma once
 
 #include <cstddef>
@@ -8,20 +8,21 @@
 
 namespace haypile::engine {
 
-// Room for the whole message is taken, and counted, at the beginning: one that has begun can always
-// be finished. Pages of it that nothing was written to cost nothing yet.
+// Collects the body of one message. Memory for the whole message is taken, and counted, at the
+// beginning, so that a message that has begun can always be finished. Pages that were not written
+// yet use no physical memory.
 class Draft {
  public:
-  // Copies what `head` shows but for its body, of which only `body_size` counts. Throws
+  // Copies everything in `head` except its body; the body will have `body_size` bytes. Throws
   // std::bad_alloc.
   Draft(const MessageView& head, std::size_t body_size, const MessageTraits& traits,
         MemoryUse& memory);
 
-  // No more than body_size bytes in all.
+  // Adds a piece. All pieces together must have at most `body_size` bytes.
   void append(std::string_view piece);
   bool is_whole() const { return filled_ == kept_->body().size(); }
   const MessagePtr& message() const { return kept_; }
-  // Once all of the body is there: the message as the engine keeps it.
+  // Returns the finished message. Call this when the whole body is there.
   const MessagePtr& finish(LogPosition position, TimeMs published_at);
 
  private:

@@ -5,8 +5,8 @@
 namespace haypile::engine {
 
 namespace {
-// What one call to advance() does at most, in units of work, and how much of one kind of job before
-// it is the turn of the next.
+// The most that one call of advance() does, in units of work, and the part of it for one kind of
+// job before the next kind has its turn.
 constexpr std::uint64_t units_per_advance = 10'000;
 constexpr std::uint64_t units_per_job = 1000;
 // How often a clean stop tries to pass on dead letters.
@@ -101,7 +101,7 @@ void Engine::handle_deadline(Queue& queue) {
   if (queue.is_overdue()) topology_.remove_queue(queue);
 }
 
-// Letters that are left are in their old queues again at the next start.
+// Dead letters that are left will be in their old queues again after the next start.
 void Engine::mark_delivered() {
   while (registry_.has_settling_jobs())
     registry_.continue_settling(Portion(work(), units_per_job));

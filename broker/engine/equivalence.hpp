@@ -1,4 +1,4 @@
-// What is declared twice has to be the same: says what differs, in RabbitMQ's words.
+// Compares a declaration with what exists, and says what differs, in RabbitMQ's words.
 #pragma once
 
 #include <string>

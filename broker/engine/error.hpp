@@ -1,4 +1,4 @@
-// What the engine answers when it refuses.
+// The engine's answer when it refuses a call.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ enum class ErrorCode : std::uint16_t {
   not_allowed = 530,
 };
 
-// False when all went well. `text` names the thing, the argument and both values.
+// Converts to false if all went well. `text` names the thing, the argument and both values.
 struct [[nodiscard]] Error {
   ErrorCode code = ErrorCode::none;
   std::string text;

@@ -8,7 +8,7 @@ namespace haypile::engine {
 
 namespace {
 
-// The last one takes the place of the one at `place`.
+// Removes the element at `place`. The last element takes its place.
 template <class T>
 void take_out(std::vector<T>& list, std::size_t place) {
   list[place] = list.back();
@@ -27,13 +27,14 @@ std::size_t memory_of(const std::string& text) {
   return text.size() <= held_inside_max ? 0 : text.size() + 1 + block_bytes;
 }
 
-// With the list behind it, in the table of a direct exchange.
+// A key's memory in the table of a direct exchange, with its list.
 std::size_t memory_of_key(const std::string& key) {
   constexpr std::size_t entry_bytes = sizeof(std::string) + sizeof(Targets) + 4 * sizeof(void*);
   return entry_bytes + 2 * block_bytes + memory_of(key);
 }
 
-// With its place in the set of bindings, in a list of targets and among the destination's.
+// A binding's memory, with its entries in the set of bindings, in a list of targets and in the
+// destination's incoming().
 std::size_t memory_of(const Binding& binding) {
   constexpr std::size_t set_node_bytes = 4 * sizeof(void*) + block_bytes;
   constexpr std::size_t list_bytes = 2 * (sizeof(Target) + sizeof(Binding*));
@@ -144,7 +145,7 @@ void Exchange::remove(Binding& binding) {
   count();
 }
 
-// Made if need be.
+// Makes the list if there is none yet.
 Targets& Exchange::new_list_for(Binding& binding, const HeadersMatch& headers) {
   switch (definition_.type) {
     case ExchangeType::topic:
@@ -178,7 +179,7 @@ Targets& Exchange::list_of(const Binding& binding) {
   return all_;
 }
 
-// It is empty.
+// Removes the list, which is empty.
 void Exchange::drop_list_of(const Binding& binding) {
   switch (definition_.type) {
     case ExchangeType::topic:

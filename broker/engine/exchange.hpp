@@ -1,4 +1,4 @@
-// An exchange: where publishers send, and the bindings that say which queues get it.
+// An exchange and its bindings to queues and other exchanges.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,11 @@ namespace haypile::engine {
 class Exchange;
 class Queue;
 
-// Owned by its source. Exactly one of the destinations is set.
+// A binding. Its source owns it. Exactly one of the two destinations is set.
 struct Binding {
-  // Whether its destination has been deleted. Then it leads nowhere, and is on its way out.
+  // Whether its destination has been deleted: then it leads nowhere, and will be removed.
   bool is_gone() const;
-  // As both of its ends are.
+  // Whether both of its ends are durable.
   bool is_durable() const;
 
   BindingDefinition definition;
@@ -34,15 +34,15 @@ struct Binding {
   Queue* queue = nullptr;
   Exchange* exchange = nullptr;
 
-  // Kept by the source: the list it is in (of topic and headers exchanges), its places there and
-  // in the destination's incoming(), and what it adds to the source's weight.
+  // Kept by the source: the list that the binding is in (topic and headers exchanges), its places
+  // there and in the destination's incoming(), and its part of the source's weight.
   std::uint32_t list = 0;
   std::uint32_t place = 0;
   std::uint32_t incoming_place = 0;
   std::uint32_t weight = 0;
 };
 
-// Bindings by their definitions, less the source, which is the same for all in one set.
+// Hashes bindings by their definitions without the source, which is the same for all in one set.
 struct BindingHash {
   using is_transparent = void;
   TextHash hash;
@@ -58,7 +58,8 @@ struct BindingEqual {
   bool operator()(const BindingDefinition& a, const Held& b) const { return a == b->definition; }
 };
 
-// What the exchanges of a vhost share. Outlives them, and `memory` outlives it.
+// State that the exchanges of a virtual host share. Must outlive them, and `memory` must outlive
+// it.
 struct ExchangeContext {
   ExchangeContext(TextHash text_hash, MemoryUse& memory_use)
       : hash(text_hash), conditions(text_hash), memory(memory_use) {}
@@ -68,49 +69,50 @@ struct ExchangeContext {
   std::size_t counted_bytes = 0;  // of the conditions
 };
 
-// Binding and unbinding take the same time however many bindings there are.
+// Holds the bindings of one exchange and finds them the way its type asks for. The time for binding
+// and unbinding does not depend on the number of bindings.
 class Exchange final : public Destination {
  public:
-  // The longest a match may get, in nodes and conditions looked at: ten milliseconds, several times
-  // that where caches are too small. Whoever binds more than that to one exchange is refused, since
-  // otherwise each message to it would hold up everybody. Bindings without wildcards and conditions
-  // weigh nothing.
+  // The most that one match may examine, in nodes and conditions: this takes about ten
+  // milliseconds, or several times that where caches are small. A binding that would exceed it is
+  // refused, since each message to the exchange would delay everybody. Bindings without wildcards
+  // and without conditions weigh nothing.
   static constexpr std::size_t weight_max = 1'000'000;
 
-  // `alternate` names the exchange that gets what no binding matches; empty: there is none.
+  // `alternate` names the exchange that gets messages that no binding matches; empty: none.
   Exchange(ExchangeDefinition definition, std::string alternate, ExchangeContext& context);
-  // Its bindings, both ways, go first: unbind_all().
+  // Removes the bindings from and to the exchange: unbind_all().
   ~Exchange();
-  // Deleted; its bindings, both ways, are left to be removed.
+  // The exchange is deleted. The caller removes its bindings, in both directions.
   void close() { set_closed(); }
 
   const ExchangeDefinition& definition() const { return definition_; }
   const std::string& name() const { return definition_.name; }
   const std::string& alternate() const { return alternate_; }
-  // Whether anything is bound to it, also what is gone.
+  // Whether it has bindings, including those whose destinations are deleted.
   bool in_use() const { return !bindings_.empty(); }
   std::size_t binding_count() const { return bindings_.size(); }
-  // What it takes in memory, its bindings included. It is part of the vhost's definition_bytes.
+  // Its memory with its bindings, in bytes. It is part of the virtual host's definition_bytes.
   std::size_t memory_bytes() const;
 
-  // Null if there is none. It may be gone, but for its place here.
+  // Null if there is none. The binding's destination may be deleted: is_gone().
   Binding* find(const BindingDefinition& definition) const;
   bool has(const BindingDefinition& definition) const {
     const Binding* binding = find(definition);
     return binding && !binding->is_gone();
   }
-  // What such a binding would add to the weight. `headers` is what its arguments ask for, if this
-  // is a headers exchange.
+  // What such a binding would add to the weight. `headers` is what its arguments ask for if this is
+  // a headers exchange.
   std::size_t weight_of(const BindingDefinition& definition, const HeadersMatch& headers) const;
   std::size_t weight() const { return weight_; }
-  // False when that very binding is there already. `headers` as above. The weight is not looked at:
-  // what was accepted once is accepted again.
+  // Returns false if an equal binding exists. `headers` as above. Does not check the weight: what
+  // was accepted once is accepted again by recovery.
   bool bind(std::unique_ptr<Binding> binding, const HeadersMatch& headers = {});
-  // False when there is no such binding, or it is gone.
+  // Returns false if there is no such binding, or its destination is deleted.
   bool unbind(const BindingDefinition& definition);
-  // Takes one of its own bindings out, and frees it.
+  // Removes and frees one of the exchange's own bindings.
   void remove(Binding& binding);
-  // Any of its own; it has one.
+  // Any binding of the exchange, which must have one.
   Binding& first_binding() const { return **bindings_.begin(); }
   void unbind_all();
 
@@ -132,14 +134,14 @@ class Exchange final : public Destination {
   ExchangeDefinition definition_;
   std::string alternate_;
   std::unordered_set<std::unique_ptr<Binding>, BindingHash, BindingEqual> bindings_;
-  // The same, as its type looks for them; the others are empty.
+  // The same bindings as the exchange's type finds them; the members for other types are empty.
   StringMap<Keyed> by_key_;  // direct
   TopicTrie by_pattern_;     // topic
   HeadersIndex by_headers_;  // headers
   Targets all_;              // fanout
   std::size_t weight_ = 0;
   std::size_t binding_bytes_ = 0;
-  std::size_t counted_bytes_ = 0;  // in the vhost's memory
+  std::size_t counted_bytes_ = 0;  // as added to the virtual host's memory
 };
 
 }  // namespace haypile::engine

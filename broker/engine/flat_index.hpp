@@ -1,4 +1,4 @@
-// A hash table of ids that takes eight bytes a place.
+// A hash table of ids that takes eight bytes for each slot.
 #pragma once
 
 #include <cstddef>
@@ -8,14 +8,14 @@
 
 namespace haypile::engine {
 
-// Open addressing with linear probing. What an id stands for, only the user knows: it hands in the
-// hash, and says whether an id is the one looked for. Ids begin at 1. Room is given back when the
-// table has become mostly empty.
+// Finds ids by hashes, with open addressing and linear probing. Only the user knows what an id
+// stands for: it passes the hash, and says whether an id is the right one. Ids begin at 1. Memory
+// is given back when the table has become mostly empty.
 class FlatIndex {
  public:
   using Id = std::uint32_t;
 
-  // 0 if there is none. `same(id)` is asked only about ids with that very hash.
+  // Returns 0 if there is none. `same(id)` is called only for ids with the same hash.
   template <class Same>
   Id find(std::uint32_t hash, Same same) const {
     if (slots_.empty()) return 0;
@@ -26,14 +26,14 @@ class FlatIndex {
     }
   }
 
-  // An id that is not in it yet.
+  // Adds an id that is not in the table.
   void insert(std::uint32_t hash, Id id) {
     if (2 * (count_ + 1) > slots_.size()) resize(slots_.empty() ? size_min : 2 * slots_.size());
     ++count_;
     place({hash, id});
   }
 
-  // An id that is in it, with the hash it was inserted with.
+  // Removes an id that is in the table. `hash` must be the one it was inserted with.
   void erase(std::uint32_t hash, Id id) {
     std::size_t gap = hash & mask();
     while (slots_[gap].id != id)
@@ -63,7 +63,7 @@ class FlatIndex {
     slots_[i] = slot;
   }
 
-  // Moves up what would not be found any more behind an empty place.
+  // Empties a slot. Moves entries into it that would otherwise no longer be found behind it.
   void close(std::size_t gap) {
     for (std::size_t i = (gap + 1) & mask(); slots_[i].id != 0; i = (i + 1) & mask()) {
       const std::size_t home = slots_[i].hash & mask();
@@ -82,7 +82,7 @@ class FlatIndex {
     }
   }
 
-  std::vector<Slot> slots_;  // their number is a power of two, at most half of them are taken
+  std::vector<Slot> slots_;  // a power of two, at most half of them taken
   std::size_t count_ = 0;
 };
 

@@ -5,9 +5,9 @@
 
 namespace haypile::engine {
 
-// As long as it lives, what is published and settled becomes durable together. Groups may be
-// nested: the outermost one counts. The context outlives it, and no other calls to the engine come
-// in between.
+// Groups changes in the journal: everything that is published and settled while the object exists
+// becomes durable together. Groups may be nested; then the outermost one counts. The context must
+// outlive the group, and no other calls to the engine may come in between.
 class Group {
  public:
   explicit Group(QueueContext& context) : context_(context) {

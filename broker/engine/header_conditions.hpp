@@ -1,4 +1,4 @@
-// What the headers of a message are asked for, by any binding of a vhost.
+// The headers that bindings of a virtual host ask for.
 #pragma once
 
 #include <cstdint>
@@ -12,24 +12,25 @@
 
 namespace haypile::engine {
 
-// A condition is a header's name and value; an empty value asks only that the header is there. Each
-// is kept once and has a number, whoever asks for it. The headers of a message are compared with
-// all of them at once: that takes a look or two a header, however many conditions and exchanges
-// there are.
+// Compares the headers of a message with the conditions of all bindings at once. A condition is a
+// header's name and value; an empty value only asks that the header exists. Each condition is kept
+// once and has a number. A message takes one or two look-ups for each header, however many
+// conditions and exchanges there are.
 class HeaderConditions {
  public:
   using Id = std::uint32_t;
 
   explicit HeaderConditions(TextHash hash) : hash_(hash) {}
 
-  // Adds a use of the condition.
+  // Returns the number of the condition and counts a use of it.
   Id use(std::string_view name, std::string_view value);
   void release(Id id);
 
-  // Sees which conditions are met; until the next call, or one of use().
+  // Finds out which conditions these headers meet. The result is valid until the next call of this
+  // function or of use().
   void look_at(const std::vector<TableField>& headers);
   bool is_met(Id id) const { return conditions_[id].met_at == now_; }
-  // Those that are met, each once.
+  // The conditions that are met, each once.
   const std::vector<Id>& met() const { return met_; }
 
   std::size_t size() const { return index_.size(); }
@@ -53,7 +54,7 @@ class HeaderConditions {
   void note(std::string_view name, std::string_view value);
 
   TextHash hash_;
-  std::vector<Condition> conditions_ = std::vector<Condition>(1);  // the first stands for none
+  std::vector<Condition> conditions_ = std::vector<Condition>(1);  // the first one stands for none
   std::vector<Id> free_;
   FlatIndex index_;
   std::size_t text_bytes_ = 0;

@@ -17,6 +17,8 @@ std::uint32_t HeadersIndex::hash_of(bool any, const std::vector<ConditionId>& co
   return static_cast<std::uint32_t>(hash);
 }
 
+// A rule keeps one use of each of its conditions. Where a condition is listed twice, or the rule
+// exists already, the additional uses are released again.
 HeadersIndex::RuleId HeadersIndex::place(const HeadersMatch& match) {
   std::vector<ConditionId> wanted;
   wanted.reserve(match.wanted.size());
@@ -77,6 +79,8 @@ std::uint32_t HeadersIndex::rarest(const Rule& rule) const {
   return static_cast<std::uint32_t>(found - rule.conditions.begin());
 }
 
+// Rule and file refer to each other, so that take_out() finds the entry without a search: the rule
+// has its place in the file, the entry has the condition's place in the rule.
 void HeadersIndex::file(RuleId id, std::uint32_t condition) {
   Rule& rule = rules_[id];
   File& file = files_[rule.conditions[condition]];
@@ -119,6 +123,8 @@ void HeadersIndex::prune(RuleId id) {
   files_ = {};
 }
 
+// The conditions that the message meets are known (HeaderConditions::look_at()). The match examines
+// either them or all files, whichever are fewer.
 const std::vector<const Targets*>& HeadersIndex::match() {
   ++match_;
   steps_ = 0;
@@ -138,7 +144,7 @@ const std::vector<const Targets*>& HeadersIndex::match() {
   return found_;
 }
 
-// They are under a condition that is met.
+// The file's condition is met.
 void HeadersIndex::look_into(const File& file) {
   steps_ += file.size();
   for (const Filed& filed : file) {
@@ -159,7 +165,7 @@ void HeadersIndex::add_found(Rule& rule) {
 }
 
 std::size_t HeadersIndex::memory_bytes() const {
-  // A node of the table of files, and what the file itself takes beside it.
+  // A node of the table of files, and the file in it.
   constexpr std::size_t file_bytes = sizeof(File) + 4 * sizeof(void*);
   return rules_.capacity() * sizeof(Rule) + free_rules_.capacity() * sizeof(RuleId) +
          index_.memory_bytes() + files_.size() * file_bytes +

@@ -13,36 +13,38 @@
 
 namespace haypile::engine {
 
-// Bindings that ask for the same conditions share a rule. A rule that wants all of them is filed
-// under the one with the fewest rules so far, and one that wants any of them under each. Only rules
-// filed under a condition that the message meets are looked at, so that a match costs those that
-// can match, and the conditions of those that want all.
+// Finds the lists of bindings that a message's headers fulfil. Bindings that ask for the same
+// conditions share a rule. A rule that needs all of its conditions is filed under one of them, the
+// one with the fewest rules at that time; a rule that needs any of them is filed under each. A
+// match examines only the rules under conditions that the message meets; so it takes time for
+// these, and for the conditions of those that need all.
 class HeadersIndex {
  public:
   using RuleId = std::uint32_t;
 
-  // The conditions outlive the index.
+  // The conditions must outlive the index.
   HeadersIndex(TextHash hash, HeaderConditions& conditions)
       : hash_(hash), conditions_(conditions) {}
   ~HeadersIndex();
   HeadersIndex(const HeadersIndex&) = delete;
   HeadersIndex& operator=(const HeadersIndex&) = delete;
 
-  // Where those stand that ask for that; made if need be. It stays so until it is pruned.
+  // The rule for what `match` asks; made if there is none yet. The id is valid until it is pruned.
   RuleId place(const HeadersMatch& match);
-  // Valid until the next call of place() or prune(). Empty lists are to be pruned.
+  // The list of a rule. Valid until the next call of place() or prune(). If the list becomes empty,
+  // call prune().
   Targets& targets(RuleId place) { return rules_[place].targets; }
-  // Its list is empty now.
+  // The list of that rule is empty now: removes the rule.
   void prune(RuleId place);
 
-  // The lists of all rules that the message fulfils which the conditions have looked at, each once.
-  // Valid until the next call of any other function.
+  // The lists of all rules that the message fulfils, each once; HeaderConditions::look_at() was
+  // called with its headers. Valid until the next call of any other function.
   const std::vector<const Targets*>& match();
-  // How many rules and conditions the match has looked at.
+  // How many rules and conditions the last match has examined.
   std::uint64_t steps() const { return steps_; }
 
   std::size_t rule_count() const { return rules_.size() - free_rules_.size() - 1; }
-  // What it takes in memory, without the lists and the conditions' texts.
+  // Its memory in bytes, without the lists and the texts of the conditions.
   std::size_t memory_bytes() const;
 
  private:
@@ -51,13 +53,13 @@ class HeadersIndex {
   struct Rule {
     bool any = false;
     std::vector<ConditionId> conditions;  // sorted, each once
-    // Where it is filed: under each of its conditions, or one of them.
+    // Where it is in the files: one place for each condition, or one for filed_under.
     std::vector<std::uint32_t> places;
-    std::uint32_t filed_under = 0;  // of one that wants all: which of its conditions
+    std::uint32_t filed_under = 0;  // which condition, if it needs all
     std::uint64_t found_at = 0;     // the last match that found it
     Targets targets;
   };
-  // A rule under one of its conditions, by that condition's place in the rule.
+  // A rule in the file of a condition; `condition` is that condition's place in the rule.
   struct Filed {
     RuleId rule;
     std::uint32_t condition;
@@ -81,7 +83,7 @@ class HeadersIndex {
   std::vector<RuleId> free_rules_;
   FlatIndex index_;  // of rules, by what they ask
   std::unordered_map<ConditionId, File> files_;
-  RuleId always_ = 0;  // the rule that wants all of nothing
+  RuleId always_ = 0;  // the rule that needs all of no conditions
   std::size_t condition_count_ = 0;
   std::uint64_t match_ = 0;  // counts matches
   std::uint64_t steps_ = 0;

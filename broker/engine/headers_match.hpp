@@ -9,14 +9,15 @@
 
 namespace haypile::engine {
 
-// Read from a binding's arguments: `x-match` says `all` (default) or `any` of the others must be
-// among the message's headers with the same value. Names that begin with `x-` do not count, unless
-// `all-with-x` or `any-with-x` says so. A view into the arguments, as far as names go.
+// The arguments of a binding, read: `x-match` says whether `all` (default) or `any` of the other
+// arguments must be among the message's headers with the same value. Names that begin with `x-` do
+// not count, unless `x-match` is `all-with-x` or `any-with-x`. The names are views into the
+// arguments.
 struct HeadersMatch {
   bool any = false;
   std::vector<TableField> wanted;
 
-  // Nothing when `x-match` has a value that means nothing.
+  // Returns nothing if `x-match` has an unknown value.
   static std::optional<HeadersMatch> from_arguments(const TableReader& reader,
                                                     std::string_view arguments);
 };

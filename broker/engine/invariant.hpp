@@ -1,4 +1,4 @@
-// What has to hold whatever happened; looked at by the simulation, the fuzzers and the tests.
+// Conditions that must hold at all times. The simulation, the fuzzers and the tests check them.
 #pragma once
 
 #include <stdexcept>

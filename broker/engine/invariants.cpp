@@ -1,4 +1,4 @@
-// Checks the invariants of a virtual host: what its parts count has to agree.
+// Checks the invariants of a virtual host: what its parts count must agree.
 #include <unordered_map>
 #include <unordered_set>
 
@@ -9,7 +9,7 @@ namespace haypile::engine {
 
 namespace {
 
-// Goes through all that there is, and adds it up.
+// Counts all messages that it is shown.
 class Count {
  public:
   void add(const QueuedMessage& entry) {
@@ -61,7 +61,7 @@ void Engine::check_invariants() {
   topology_.each_queue(check);
   topology_.removals().each_queue(check);
   expect_invariant(limited_count == registry_.limited_count(), "who has enough in hand is known");
-  // Sessions may hold more.
+  // Sessions may hold more messages.
   expect_invariant(count.bytes() <= memory_bytes(), "what is held is counted");
 }
 

@@ -8,8 +8,9 @@
 
 namespace haypile::engine {
 
-// As std::deque, which takes half a kilobyte for itself as soon as it is made: a hundred thousand
-// queues that never hold a message would take a hundred megabytes.
+// Has a part of std::deque's interface. A std::deque takes half a kilobyte as soon as it is made,
+// and a queue has three of them: a hundred thousand queues that never hold a message would take
+// more than a hundred megabytes.
 template <class T>
 class LazyDeque {
  public:

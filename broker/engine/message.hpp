@@ -1,4 +1,4 @@
-// A message in memory: once, shared by all queues it is in.
+// A message in memory, which all queues that have it share.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace haypile::engine {
 
 class MessagePtr;
 
-// What of a message's properties the engine goes by.
+// The properties of a message that the engine uses.
 struct MessageTraits {
   bool persistent = false;
   std::uint8_t priority = 0;
@@ -25,24 +25,24 @@ struct MessageTraits {
   static constexpr std::uint64_t no_ttl = std::numeric_limits<std::uint64_t>::max();
 };
 
-// What the expiry of a message depends on.
+// The times that decide when a message expires.
 struct MessageTimes {
   TimeMs published_at = 0;
-  TimeMs expires_at = 0;  // by its own `expiration`; the end of time if it has none
+  TimeMs expires_at = 0;  // by its own `expiration`; the largest value if it has none
 };
 
 class Message;
 
-// What a vhost takes in memory, and where its messages get it. Outlives them.
+// The memory that a virtual host uses, and the pool for its messages. Must outlive them.
 struct MemoryUse {
-  std::size_t bytes = 0;             // messages, and the entries that hold them
+  std::size_t bytes = 0;             // messages, and what refers to them
   std::size_t definition_bytes = 0;  // queues, exchanges, bindings, consumers, channels
   MessagePool pool{};
-  // Those that were read back from disk and that several queues may have, by their positions.
+  // Messages that were read back from disk and that several queues may have, by position.
   std::unordered_map<LogPosition, Message*> shared{};
 };
 
-// What something else than a message takes, for as long as it is there.
+// Counts the memory of something that is not a message, as long as the object exists.
 class MemoryShare {
  public:
   MemoryShare() = default;
@@ -65,21 +65,23 @@ class MemoryShare {
   std::size_t bytes_ = 0;
 };
 
-// Immutable, but for one that is still being put together (Draft); head and bytes are one
-// allocation. Counted without locks: a message belongs to the thread of its engine.
+// One message: exchange, routing key, properties and body in one allocation. It never changes,
+// except while a Draft fills it. References are counted without locks: a message belongs to the
+// thread of its engine.
 class Message {
  public:
-  // Copies what `view` shows. Exchange and routing key are short strings (255 bytes at most), body
-  // and properties have less than 4 GiB.
+  // Copies what `view` shows. Exchange and routing key have at most 255 bytes each, properties and
+  // body less than 4 GiB each.
   static MessagePtr make(const MessageView& view, const MessageTraits& traits, LogPosition position,
                          MemoryUse& memory);
 
-  // The same for one that was read back and that several queues may have: in memory it is there
-  // once.
+  // Makes a message that was read back from disk and that several queues may have. If it is in
+  // memory already, returns that one.
   static MessagePtr make_shared(const MessageView& view, const MessageTraits& traits,
                                 LogPosition position, MemoryUse& memory);
 
-  // What stands for all messages that are on disk only. It is empty, and does not count as memory.
+  // The message that stands for all absent ones: those that are only on disk. It is empty, and does
+  // not count as memory.
   static MessagePtr make_absent(MemoryUse& memory);
   bool is_absent() const { return position_ == absent_position; }
 
@@ -99,10 +101,11 @@ class Message {
   std::size_t payload_size() const {
     return exchange_size_ + routing_key_size_ + properties_size_ + body_size_;
   }
-  // What it takes in memory.
+  // Its memory, in bytes.
   std::size_t size() const { return sizeof(Message) + payload_size(); }
 
-  // Where the log has it, or had it; 0 when no log did.
+  // The position in the log that names the message, also after it has left the log. 0: it was never
+  // logged.
   LogPosition position() const { return position_; }
   TimeMs published_at() const { return published_at_; }
   std::uint8_t priority() const { return priority_; }
@@ -112,8 +115,8 @@ class Message {
   }
   MessageTimes times() const { return {published_at_, expires_at()}; }
 
-  // Queues say in how many of them it waits and could leave memory. True for the first one, and
-  // for the last.
+  // Count the queues in which the message is ready and could leave memory. They return true when
+  // the first one is added, and when the last one is removed.
   bool add_movable() const { return movable_count_++ == 0; }
   bool remove_movable() const { return --movable_count_ == 0; }
 
@@ -122,10 +125,10 @@ class Message {
   friend class MessagePtr;
   static constexpr LogPosition absent_position = std::numeric_limits<LogPosition>::max();
 
-  // Copies all but the body.
+  // Copies everything except the body.
   Message(const MessageView& head, std::size_t body_size, const MessageTraits& traits,
           LogPosition position, MemoryUse& memory);
-  // The body is yet to be written.
+  // Makes a message whose body has yet to be written.
   static Message* make_head(const MessageView& head, std::size_t body_size,
                             const MessageTraits& traits, LogPosition position, MemoryUse& memory);
   char* body_place() { return bytes() + exchange_size_ + routing_key_size_ + properties_size_; }
@@ -142,16 +145,17 @@ class Message {
   std::uint8_t exchange_size_;
   std::uint8_t routing_key_size_;
   std::uint8_t priority_;
-  bool is_known_ = false;  // is among the shared ones of `memory_`
+  bool is_known_ = false;  // whether it is in `memory_.shared`
   mutable std::uint32_t movable_count_ = 0;
 };
 
-// Shares ownership of a Message. Each one counts as memory, wherever it is: in a queue, unacked, a
-// dead letter, output that waits. So what is counted is what is held.
+// Shares ownership of a Message. Each MessagePtr counts as memory, wherever it is: in a queue,
+// unacked, in a dead letter, in output that waits. So the memory that is counted is the memory that
+// is held.
 class MessagePtr {
  public:
-  // Of the largest there is around one, an entry of Unacked, and a third of it for what containers
-  // have ready.
+  // The size of the largest entry that contains one, an entry of Unacked, and a third more for the
+  // spare room of containers.
   static constexpr std::size_t entry_bytes = 64;
 
   MessagePtr() = default;
@@ -175,7 +179,7 @@ class MessagePtr {
   const Message& operator*() const { return *message_; }
   const Message* operator->() const { return message_; }
   explicit operator bool() const { return message_ != nullptr; }
-  // Whether nobody else has it.
+  // Whether no other MessagePtr has the message.
   bool is_only_one() const { return message_->references_ == 1; }
 
  private:
@@ -185,15 +189,15 @@ class MessagePtr {
   Message* message_ = nullptr;
 };
 
-// A message's place in one queue.
+// A queued message: one message in one queue.
 struct QueuedMessage {
-  MessagePtr message{};           // the absent one if it has left memory
-  std::uint64_t place = 0;        // rises with each message of the queue; a requeue keeps it
-  StoredId stored = 0;            // since it has left the log
-  std::uint32_t absent_size = 0;  // of the body, if the message has left memory
-  // How often it came back, at most delivery_count_max; kept by queues that count.
+  MessagePtr message{};           // the absent message if it has left memory
+  std::uint64_t place = 0;        // order in the queue; a requeue keeps it
+  StoredId stored = 0;            // 0 until it has left the log
+  std::uint32_t absent_size = 0;  // size of the body if the message is absent
+  // How often it came back, at most delivery_count_max. Kept by queues that count deliveries.
   std::uint16_t delivery_count = 0;
-  std::uint8_t absent_level = 0;  // of its queue, if the message has left memory
+  std::uint8_t absent_level = 0;  // its level if the message is absent
   bool redelivered = false;
 
   static constexpr std::uint32_t delivery_count_max = std::numeric_limits<std::uint16_t>::max();
@@ -204,7 +208,7 @@ struct QueuedMessage {
   std::size_t body_size() const {
     return message->is_absent() ? absent_size : message->body().size();
   }
-  // The journal knows, or knew, the message.
+  // Whether the journal has, or had, the message.
   bool is_logged() const { return message->position() != 0; }
 };
 

@@ -1,4 +1,4 @@
-// Memory for messages: what one has left, the next one of about its size takes up.
+// Memory for messages: a freed message's memory is used for the next message of about its size.
 #pragma once
 
 #include <array>
@@ -8,9 +8,9 @@
 
 namespace haypile::engine {
 
-// For messages up to 4 KiB; larger ones come from the system and go back to it. Belongs to one
-// thread, and outlives what was taken from it. Under AddressSanitizer nothing is kept, so that use
-// after free is still found.
+// Allocates memory for messages and keeps some of what is freed. Messages above 4 KiB come from the
+// system and go back to it. Belongs to one thread, and must outlive what was taken from it. Under
+// AddressSanitizer nothing is kept, so that use after free is still found.
 class MessagePool {
  public:
   MessagePool() = default;
@@ -18,7 +18,7 @@ class MessagePool {
   MessagePool(const MessagePool&) = delete;
   MessagePool& operator=(const MessagePool&) = delete;
 
-  // Aligned as by operator new.
+  // Memory aligned like that of operator new. Throws std::bad_alloc.
   void* take(std::size_t size) {
     if (!pooled(size)) return ::operator new(size);
     Free*& first = free_[size_class(size)];
@@ -26,7 +26,7 @@ class MessagePool {
     kept_bytes_ -= rounded(size);
     return std::exchange(first, first->next);
   }
-  // `size` as it was taken.
+  // Frees memory that was taken with the same `size`.
   void give(void* memory, std::size_t size) {
     if (!pooled(size) || kept_bytes_ + rounded(size) > kept_max_bytes) {
       return ::operator delete(memory);
@@ -35,7 +35,7 @@ class MessagePool {
     first = new (memory) Free{first};
     kept_bytes_ += rounded(size);
   }
-  // What is free and not the system's.
+  // Bytes that are free and kept.
   std::size_t kept_bytes() const { return kept_bytes_; }
 
   static constexpr std::size_t pooled_size_max = 4096;
@@ -64,7 +64,7 @@ class MessagePool {
     return size_class(size) * step;
   }
 
-  std::array<Free*, pooled_size_max / step + 1> free_{};  // by size in steps
+  std::array<Free*, pooled_size_max / step + 1> free_{};  // by size, in steps
   std::size_t kept_bytes_ = 0;
 };
 

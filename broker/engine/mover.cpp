@@ -15,16 +15,16 @@ namespace {
 
 // How many messages one turn stores; the journal has its own limit in bytes.
 constexpr std::size_t messages_per_turn = 10'000;
-// To look at a queue costs as much as so many messages, whatever it has.
+// Examining a queue counts as this many messages, whatever is in it.
 constexpr std::size_t messages_per_queue = 10;
 constexpr std::size_t messages_per_unit = 10;
-// How many of the messages that consumers have in hand are looked at in a turn.
+// How many of the messages that consumers have unacked are examined in a turn.
 constexpr std::size_t in_hand_per_turn = 100'000;
-// What is held has grown if it is more by this share of what may be held.
+// Held memory counts as grown if it is more by this share of its limit.
 constexpr std::size_t growth_share = 8;
 
-// The messages in consumers' hands that are before the boundary and have not been stored yet, in
-// the order in which they are to be stored.
+// The unacked messages before the boundary that have not been stored yet, in the order in which
+// they are to be stored.
 class UnackedInOrder {
  public:
   UnackedInOrder(LogPosition boundary, std::size_t count_max)
@@ -47,15 +47,16 @@ class UnackedInOrder {
     is_all_ = is_all_ && has_room();
     if (has_room() && !HAYPILE_CANARY(in_hand_not_moved)) found_.push_back({queue, &entry});
   }
-  // Queue by queue, and in each of them by priority and place: so they take the least room.
+  // Queue by queue, and in each queue by level and place, since they take the least room in this
+  // order.
   void sort() {
     std::ranges::sort(found_, {}, [](const Found& each) {
       const auto [priority, place] = each.queue->order_of(*each.entry);
       return std::tuple(each.queue->definition().id, priority, place);
     });
   }
-  // Stores them as long as `may_continue()`. True if there are no more of them. The walks only move
-  // on when all that they found has been stored.
+  // Stores the messages as long as `may_continue()`. Returns true if there are no more. The walks
+  // only move on when everything they found has been stored.
   template <class MayContinue>
   bool store(MayContinue may_continue) {
     for (const Found& each : found_) {
@@ -77,19 +78,19 @@ class UnackedInOrder {
   const LogPosition boundary_;
   const std::size_t count_max_;
   std::vector<Found> found_;
-  std::vector<std::pair<Unacked*, std::uint64_t>> walks_;  // and the place each has come to
+  std::vector<std::pair<Unacked*, std::uint64_t>> walks_;  // each with the tag it has reached
   std::size_t looked_at_ = 0;
   bool is_all_ = true;
 };
 
 }  // namespace
 
-// Memory of messages that do not wait in queues, or cannot leave memory.
+// The memory of messages that do not wait in queues, or cannot leave memory.
 std::size_t Mover::held_bytes() const {
   return context_.memory.bytes - std::min(context_.memory.bytes, context_.movable_bytes);
 }
 
-// A move helps only against what has come since the last one.
+// A move only helps against memory that has grown since the last one.
 bool Mover::holds_more() {
   const std::size_t held = held_bytes();
   least_held_bytes_ = std::min(least_held_bytes_, held);
@@ -111,7 +112,7 @@ bool Mover::run() {
   return true;
 }
 
-// Queues come first: what is popped meanwhile, or comes back, is found at the end.
+// Queues come first: messages that are popped or come back meanwhile are found at the end.
 void Mover::continue_move() {
   Moves& moves = context_.moves;
   Journal& journal = context_.journal;
@@ -136,7 +137,7 @@ void Mover::continue_move() {
   least_held_bytes_ = held_bytes();
 }
 
-// Channels know what their consumers have in hand, queues do not. True if all of it is stored.
+// Channels know their unacked messages, queues do not. Returns true if all of them are stored.
 bool Mover::move_unacked(std::size_t& messages_left) {
   UnackedInOrder in_hand(context_.moves.boundary, messages_left);
   registry_.each([&](Subscriptions& subscriptions) {

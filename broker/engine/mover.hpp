@@ -9,23 +9,24 @@
 
 namespace haypile::engine {
 
-// The journal says when it needs room, and up to which position messages have to leave it. A move
-// stores them, a share of a turn at a time: first those that are ready in queues, then those that
-// consumers have in hand. Other calls to the engine come in between. The order of the journal's
-// calls is kept here: begin_move(); then, in each turn, store() and end_portion(); then end_move().
+// Moves old messages out of the log and of memory. The journal says when it needs room, and up to
+// which position messages have to leave it. A move stores them, a share of a turn at a time: first
+// the ready ones in queues, then the unacked ones. Other calls to the engine come in between. The
+// mover keeps the order of the journal's calls: begin_move(); then, in each turn, store() and
+// end_portion(); then end_move().
 //
 // Belongs to the engine's thread.
 class Mover {
  public:
-  // Both outlive it.
+  // All parameters must outlive the object.
   Mover(QueueContext& context, SubscriptionRegistry& registry)
       : context_(context), registry_(registry) {}
 
-  // Begins a move if one is needed, or continues the one that is under way. Not while a group is
-  // open. True if there was anything to do.
+  // Begins a move if one is needed, or continues the current one. Not to be called while a group is
+  // open. Returns true if there was anything to do.
   bool run();
   bool is_moving() const { return context_.moves.boundary != 0; }
-  // When run() wants to be called next; no_deadline if no move is under way.
+  // The time at which run() should be called next; no_deadline if there is no move.
   TimeMs next_deadline() const {
     if (!is_moving()) return no_deadline;
     return context_.now + (context_.journal.takes_more() ? 0 : 1);

@@ -1,11 +1,11 @@
-// Which queues a move to disk has to look at.
+// The lists of queues that a move to disk has to examine.
 #pragma once
 
 #include "engine/definitions.hpp"
 
 namespace haypile::engine {
 
-// An item of a MoveList; leaves its list when it ends.
+// A possible item of a MoveList. Leaves its list when it is destroyed.
 class MoveListItem {
  public:
   MoveListItem() = default;
@@ -27,7 +27,8 @@ class MoveListItem {
   MoveListItem* behind_ = nullptr;
 };
 
-// A ring of items, through the list itself: nobody owns them, and each can leave at any time.
+// A list of items, linked as a ring through the list itself. It does not own its items; each can
+// leave at any time.
 class MoveList {
  public:
   MoveList() { ends_.before_ = ends_.behind_ = &ends_; }
@@ -41,7 +42,7 @@ class MoveList {
 
   bool empty() const { return ends_.behind_ == &ends_; }
   MoveListItem& front() const { return *ends_.behind_; }
-  // At the end; it may have been in another list.
+  // Adds an item at the end. If it is in another list, it leaves that one.
   void add(MoveListItem& item) {
     item.unlink();
     item.before_ = ends_.before_;
@@ -49,7 +50,7 @@ class MoveList {
     item.before_->behind_ = &item;
     ends_.before_ = &item;
   }
-  // Takes over all that the other one has.
+  // Appends all items of the other list, which becomes empty.
   void take(MoveList& other) {
     if (other.empty()) return;
     other.ends_.behind_->before_ = ends_.before_;
@@ -63,18 +64,18 @@ class MoveList {
   MoveListItem ends_;
 };
 
-// The move that is under way, and what there is to move.
+// The move in progress, and the queues that have messages to move.
 struct Moves {
   LogPosition boundary = 0;  // messages before it leave the log; 0: nothing moves now
   MoveList due{};            // queues that may have messages in memory before the boundary
-  MoveList later{};          // that have others which could be moved
+  MoveList later{};          // queues that have others that could be moved
 
   void begin(LogPosition at) {
     boundary = at;
     due.take(later);
   }
   void end() { boundary = 0; }
-  // The queue has a message in memory that could be moved.
+  // Notes that the queue has a message in memory that could be moved. `message` is its position.
   void note(MoveListItem& queue, LogPosition message) {
     if (message < boundary) {
       due.add(queue);

@@ -10,13 +10,14 @@
 
 namespace haypile::engine {
 
-// A heap: an entry takes no more than its own bytes, and what comes back in order costs no search.
-// It is in small blocks, so that millions can come back without any of them being copied.
+// A heap of queued messages with the lowest place first. An entry takes only its own bytes, and
+// messages that come back in order take no search. The heap is in small blocks, so that millions of
+// messages can come back without being copied.
 class PlaceHeap {
  public:
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }
-  // The one with the lowest place. It may be changed, but for its place.
+  // The message with the lowest place. It may be changed, except for its place.
   QueuedMessage& front() { return entries_.front(); }
   const QueuedMessage& front() const { return entries_.front(); }
   void push(QueuedMessage&& entry) {
@@ -29,7 +30,7 @@ class PlaceHeap {
     entries_.pop_back();
   }
   void clear() { entries_.clear(); }
-  // In no order.
+  // The messages in no particular order.
   LazyDeque<QueuedMessage>::const_iterator begin() const { return entries_.begin(); }
   LazyDeque<QueuedMessage>::const_iterator end() const { return entries_.end(); }
   bool is_in_order() const { return std::ranges::is_heap(entries_, is_behind); }

@@ -29,8 +29,8 @@ void Publisher::route_by_names(const PublishRequest& request) {
   }
 }
 
-// Takes out the queues that refuse the message; true if there are any. With
-// x-overflow=reject-publish-dlx a queue dead-letters what it refuses.
+// Removes the queues that refuse the message from the targets; true if there are any. With
+// x-overflow=reject-publish-dlx such a queue dead-letters the message.
 bool Publisher::remove_refusing_targets(const PublishRequest& request) {
   const auto refuses = [&](Queue* queue) {
     if (!queue->refuses(request.message.body.size())) return false;

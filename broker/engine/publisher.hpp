@@ -16,31 +16,32 @@
 
 namespace haypile::engine {
 
-// `message.published_at` is ignored: the engine sets it.
+// A message to publish. The engine sets `message.published_at`; the given value is ignored.
 struct PublishRequest {
   MessageView message;
   MessageTraits traits;
   std::string_view headers;  // the message's encoded header table; empty if it has none
   std::span<const std::string_view> more_keys{};  // besides the message's own routing key
-  // Has what `message` shows, if it has been put together already: it is kept instead of a copy.
+  // A draft with the same contents as `message`, or null. It is kept, so that nothing is copied.
   Draft* draft = nullptr;
 };
 
 struct PublishResult {
   Error error;
   std::size_t queue_count = 0;  // 0: unroutable
-  bool rejected = false;        // a queue was full and refuses to take more
+  bool rejected = false;        // a queue was full and refused it
 };
 
-// A message takes two steps: route() finds its queues, enqueue() puts it into them. Others may take
-// out some in between. Belongs to the engine's thread.
+// Brings messages to their queues in two steps: route() finds the queues, enqueue() puts the
+// message into them. In between, callers may remove some of the queues. Belongs to the engine's
+// thread.
 class Publisher {
  public:
-  // The topology outlives it.
+  // The topology must outlive the object.
   explicit Publisher(Topology& topology);
 
-  // Finds targets(). `exchange` is the message's, null for the default exchange. False if the
-  // message has too many routing keys: then targets are missing.
+  // Finds targets(). `exchange` is the message's exchange, null for the default exchange. Returns
+  // false if the message has too many routing keys; then targets are missing.
   bool route(const PublishRequest& request, Exchange* exchange) {
     targets_.clear();
     if (exchange) return route_through(*exchange, request);
@@ -52,10 +53,10 @@ class Publisher {
     return true;
   }
   std::vector<Queue*>& targets() { return targets_; }
-  // Takes the queues of those names out of targets().
+  // Removes the queues of those names from targets().
   void remove_targets(const std::vector<std::string>& names);
-  // Pushes the message to all targets(): one record in the journal for all of them, one message in
-  // memory. False if a target refuses the message.
+  // Pushes the message to all targets(), with one record in the journal and one message in memory
+  // for all of them. Returns false if a target refuses the message.
   bool enqueue(const PublishRequest& request);
 
  private:

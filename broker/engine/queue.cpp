@@ -10,22 +10,23 @@
 namespace haypile::engine {
 
 namespace {
-// A backlog that expires all at once is dropped in portions: others have work to do, too.
+// Expired messages are dropped in portions, so that one queue does not delay all others.
 constexpr std::uint64_t portion_units = 1000;
-// Of those in line, so many are looked at for one who can be sent what is withheld.
+// How many consumers with a turn are examined, at most, to find some that can be sent a withheld
+// message.
 constexpr std::size_t looked_at_max = 1000;
 constexpr std::size_t looked_at_per_unit = 10;
-// Whoever polls a queue that expires uses it all the time. The log is told of a use that lies ahead
-// by this share of the time, and then of none until it has come: a queue may live that much longer
-// after a restart, but never shorter.
+// A client that polls a queue keeps using it. To write less, the journal is told of a use that lies
+// in the future by one tenth of the expiry time, and of no other use before that moment. After a
+// restart a queue may so live that much longer, but never shorter.
 constexpr std::uint64_t use_log_share = 10;
-// While dead letters wait for the journal, who has more of them looks so often whether they still
-// do.
+// While dead letters wait for the journal, a queue that has more of them checks at this interval
+// whether it may continue.
 constexpr TimeMs journal_look_interval_ms = 50;
-// Of a message in hand whose queue has been deleted: the journal has been told.
+// Marks an unacked message whose queue has been deleted and whose release the journal knows of.
 constexpr StoredId released = std::numeric_limits<StoredId>::max();
 
-// A queue's hash tables, and what stands beside it, are about as much again.
+// An estimate: the hash tables that list the queue take about as much memory again.
 std::size_t memory_of(const QueueDefinition& definition) {
   return 2 * (sizeof(Queue) + definition.name.size() + definition.arguments.size());
 }
@@ -43,6 +44,13 @@ Queue::Queue(QueueDefinition definition, QueueOptions options, OwnerId owner, Qu
       may_refuse_(options_.overflow != Overflow::drop_head),
       may_drop_(options_.is_limited() || is_timed()) {}
 
+// A message comes in by push(), restore() or restore_backlog(), and waits in ready_. From there it
+// leaves by pop(), by delivery to a consumer, or because it is given up (expired, over the length)
+// or purged. A popped message counts in unacked_count_ until it ends with acknowledge() or
+// reject(), or comes back to its place with requeue() or withhold(). A message that is given up is
+// counted in letter_count_, and still in the journal, until letter_passed_on(). Each end calls
+// release() once, which tells the journal. After close() nothing is dead-lettered: what comes back
+// is released.
 void Queue::push(const MessagePtr& message) {
   if (message->has_ttl()) may_drop_ = true;
   if (may_drop_) drop_expired();
@@ -54,7 +62,8 @@ void Queue::push(const MessagePtr& message) {
       return;
     }
   }
-  // With something ready nobody has credit: whoever got some would have been given it.
+  // Messages that are ready go first. There are some only if no consumer has credit, or if dispatch
+  // is held or has been interrupted.
   ready_.push(std::move(entry));
   if (!may_drop_) return;
   drop_excess();
@@ -72,7 +81,7 @@ void Queue::restore(MessagePtr message, bool redelivered, std::uint32_t delivery
 }
 
 bool Queue::pop(std::size_t properties_max, QueuedMessage& out) {
-  // What is behind more than a portion of what has expired is not to be had yet.
+  // The head is not known before all expired messages are gone, which may take several portions.
   if (may_drop_ && !drop_expired()) {
     arm();
     return false;
@@ -201,7 +210,7 @@ void Queue::credit_returned(Consumer& consumer) {
   if (ready_.has_withheld()) note_candidate(consumer);
 }
 
-// First in line, so that it is found among the first that are looked at.
+// Puts the consumer first, so that candidates_for_withheld() finds it early.
 void Queue::note_candidate(Consumer& consumer) {
   if (!ready_.has_withheld_for(consumer.subscriptions().properties_max())) return;
   may_offer_withheld_ = true;
@@ -222,14 +231,15 @@ Consumer* Queue::next_consumer() {
   return nullptr;
 }
 
-// It has no credit.
+// The consumer has no credit.
 void Queue::set_aside(Consumer& consumer) {
   rotation_.set_aside(consumer);
   consumer.subscriptions().park(consumer);
 }
 
-// `consumer` is in line, or the active one. False if it cannot be sent the message, which is then
-// withheld; nor is it given any other one: its channel is about to be closed.
+// `consumer` has a turn, or is the active one. If its client cannot be sent the message, the
+// message is withheld, the consumer gets nothing more because its channel is about to be closed,
+// and the call returns false.
 bool Queue::deliver_to(Consumer& consumer, QueuedMessage&& entry) {
   Subscriptions& subscriptions = consumer.subscriptions();
   const std::size_t needed = subscriptions.properties_size(*entry.message);
@@ -249,8 +259,8 @@ bool Queue::deliver_to(Consumer& consumer, QueuedMessage&& entry) {
   return is_sendable;
 }
 
-// Not all of a long line are looked at. Those who are missed get it when they have settled
-// something, or when it is their turn.
+// Examines only the first looked_at_max consumers. The others get their chance when they settle a
+// message, or when it is their turn.
 std::vector<Consumer*> Queue::candidates_for_withheld() {
   std::vector<Consumer*> takers;
   const auto look_at = [&](Consumer& consumer) {
@@ -268,7 +278,8 @@ std::vector<Consumer*> Queue::candidates_for_withheld() {
   return takers;
 }
 
-// Until somebody is refused: then who might take it has to be found out anew.
+// Gives withheld messages to consumers that can be sent them. Stops when a client is refused: the
+// list of candidates may be wrong then.
 void Queue::offer_withheld() {
   may_offer_withheld_ = false;
   for (Consumer* consumer : candidates_for_withheld()) {
@@ -286,6 +297,10 @@ void Queue::offer_withheld() {
   }
 }
 
+// The order matters: first messages that are too many or expired are dropped, so that nobody gets
+// them; then withheld messages are offered to consumers that may take them; then the head goes to
+// the next consumer, again and again, until no consumer has credit or nothing is ready. What is not
+// done in one call is done by on_deadline(), for which arm() sets the deadline to now.
 void Queue::dispatch() {
   if (may_drop_ && !(drop_excess() && drop_expired())) return arm();
   if (may_offer_withheld_ || ready_.has_for_all()) deliver_ready();
@@ -328,7 +343,7 @@ TimeMs Queue::expiry(const MessageTimes& times) const {
   return std::min(by_queue, times.expires_at);
 }
 
-// Dead letters are given up no faster than they are passed on.
+// A queue gives up dead letters no faster than they can be passed on.
 bool Queue::may_dead_letter() const {
   return !options_.dead_letter_exchange || !context_.letters.is_full();
 }
@@ -346,7 +361,8 @@ bool Queue::drop_expired() {
   return is_done;
 }
 
-// Whoever refuses new messages never has too many, but for those that come back.
+// A queue that refuses new messages is never too long, except through messages that come back;
+// these are kept.
 bool Queue::is_too_long() const {
   return options_.overflow == Overflow::drop_head &&
          (ready_.size() > options_.length_max ||
@@ -354,7 +370,7 @@ bool Queue::is_too_long() const {
            ready_.bytes() > options_.length_max_bytes));
 }
 
-// While messages come back, the head is not known yet.
+// While messages are coming back, the head is not known yet.
 bool Queue::drop_excess() {
   if (dispatch_holds_ > 0) return true;
   const Portion portion(context_.work, portion_units);
@@ -389,7 +405,7 @@ void Queue::letter_passed_on(const QueuedMessage& entry) {
 
 void Queue::arm() {
   if (closed()) return;
-  // Too long: it could not give up all that is too much at once.
+  // If the queue is still too long, it could not drop enough in one call.
   const bool is_late = is_interrupted_ || (is_too_long() && dispatch_holds_ == 0);
   TimeMs deadline = is_late ? context_.now : no_deadline;
   ready_.each_front(
@@ -397,8 +413,8 @@ void Queue::arm() {
   if (options_.expires_ms && rotation_.size() == 0) {
     deadline = std::min(deadline, used_at_ + *options_.expires_ms);
   }
-  // Who is late is no more urgent than who is due now: they take turns. Nothing tells when the
-  // journal keeps up again, so that the queue looks now and then.
+  // A deadline in the past becomes `now`, so that late queues take turns with those that are due
+  // now. Nothing reports that the journal keeps up again, so that the queue checks now and then.
   const bool waits_for_journal = !may_dead_letter() && !context_.journal.keeps_up();
   const TimeMs soonest = context_.now + (waits_for_journal ? journal_look_interval_ms : 0);
   context_.timers.arm(*this, timer_, std::max(deadline, soonest));

@@ -1,4 +1,4 @@
-// What all queues of a vhost share.
+// State that all queues of a virtual host share.
 #pragma once
 
 #include <cstdint>
@@ -13,21 +13,21 @@
 
 namespace haypile::engine {
 
-// Outlives the queues.
+// What queues need besides their own state. Must outlive them. Belongs to the engine's thread.
 struct QueueContext {
   Journal& journal;
   const PropertyCodec& property_codec;
   MemoryUse memory{};
   const MessagePtr absent = Message::make_absent(memory);
-  // Of that memory, what is ready in queues and could leave memory.
+  // The part of that memory that is ready in queues and could leave memory.
   std::size_t movable_bytes = 0;
   Moves moves{};
   TimeMs now = 0;
   WorkBudget work{};
   Timers timers{};
-  // What the queues have given up, for the engine, which passes it on.
+  // The messages that queues have given up. The engine passes them on.
   DeadLetters letters{};
-  // What has to be added to `now` for the time on the wall.
+  // The wall clock is `now` plus this.
   std::int64_t wall_offset_ms = 0;
   unsigned group_depth = 0;  // kept by Group
 };

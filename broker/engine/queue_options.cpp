@@ -15,7 +15,7 @@ class Reader {
 
   bool has(std::string_view name) const { return reader_.find(arguments_, name).has_value(); }
 
-  // Nothing if it is absent, or wrong: then error() says so.
+  // Returns nothing if the argument is absent, or wrong; then error() says so.
   std::optional<std::uint64_t> integer(std::string_view name, std::uint64_t min,
                                        std::uint64_t max) {
     const auto value = reader_.find(arguments_, name);
@@ -43,14 +43,14 @@ class Reader {
     refuse(name, value->text, "a boolean");
     return std::nullopt;
   }
-  // A name, or a routing key: what the wire has room for.
+  // Reads a name or a routing key, which must fit into a short string.
   std::optional<std::string> name(std::string_view argument) {
     auto value = text(argument);
     if (!value || value->size() <= name_size_max) return value;
     refuse(argument, value->substr(0, 32) + "…", "a string of at most 255 bytes");
     return std::nullopt;
   }
-  // One of two words that a queue here need not tell apart.
+  // Accepts one of two words, which make no difference here.
   void one_of(std::string_view name, std::string_view one, std::string_view other) {
     const auto value = text(name);
     if (value && *value != one && *value != other) {
@@ -110,7 +110,7 @@ void read_limits(Reader& reader, QueueOptions& out) {
   }
 }
 
-// Those that RabbitMQ has for queues of one type only, or for streams.
+// Arguments that RabbitMQ has for queues of one type only, or for streams.
 struct TypeSpecificArgument {
   std::string_view name;
   bool in_classic;
@@ -125,7 +125,7 @@ constexpr TypeSpecificArgument type_specific_arguments[] = {
     {"x-stream-max-segment-size-bytes", false, false},
 };
 
-// What makes no difference here, but has to be of the right type all the same.
+// Checks arguments that have no effect here but must be of the right type.
 void check_others(Reader& reader, bool quorum) {
   for (const auto& [name, in_classic, in_quorum] : type_specific_arguments) {
     if (!reader.has(name) || (quorum ? in_quorum : in_classic)) continue;

@@ -1,4 +1,4 @@
-// The x-arguments of a queue that mean something.
+// The x-arguments of a queue that have an effect.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct QueueOptions {
 
   bool quorum = false;  // of type `quorum`: counts deliveries
   std::optional<std::uint64_t> message_ttl_ms;
-  std::optional<std::uint64_t> expires_ms;  // unused for so long it is deleted
+  std::optional<std::uint64_t> expires_ms;  // deleted when unused for this long
   std::uint64_t length_max = unlimited;     // ready messages
   std::uint64_t length_max_bytes = unlimited;
   Overflow overflow = Overflow::drop_head;
@@ -36,13 +36,14 @@ struct QueueOptions {
   bool counts_deliveries() const { return quorum || delivery_limit.has_value(); }
 };
 
-// Reads `definition.arguments`. precondition_failed for a value of the wrong type or out of range,
-// and for what does not go together. `place` is for the text: "for queue 'q' in vhost '/'".
+// Reads `definition.arguments`. Returns precondition_failed for a value of the wrong type or out of
+// range, and for arguments that exclude each other. `place` is for the text: "for queue 'q' in
+// vhost '/'".
 Error read_queue_options(const TableReader& reader, const QueueDefinition& definition,
                          bool exclusive, const std::string& place, QueueOptions& out);
 
-// The arguments that two declarations of a queue have to agree in, with their values as text;
-// integers by value, whatever their width.
+// An argument in which two declarations of a queue have to agree, with its value as text. Integers
+// are compared by value, whatever their width.
 struct EffectiveArgument {
   std::string_view name;
   std::string value;

@@ -22,6 +22,10 @@ ReadyMessages::Level& ReadyMessages::use_level(std::uint8_t priority) {
   return *level;
 }
 
+// Finds the next message when it is not simply the first fresh one. First the backlog is read until
+// nothing unread can have a lower place than what is in memory. Then the lowest place is in `fresh`
+// (if all other parts are empty), in one of the heaps, or in `read`. Reading may find that the
+// backlog has nothing after all (damage), so that the level can become empty here.
 bool ReadyMessages::take_other(Level& level, QueuedMessage& out) {
   read_on(level);
   if (level.is_plain()) {
@@ -90,8 +94,8 @@ void ReadyMessages::read_on(Level& level) {
     read(level);
 }
 
-// What does not come behind all that was read before goes to those that came back, where any order
-// will do.
+// A message whose place is not above those that were read before goes to `returned`, where any
+// order will do. Backlogs have places out of order where messages came back and were stored later.
 void ReadyMessages::read(Level& level) {
   const std::size_t unread_before = level.backlog->unread_count();
   std::size_t count = 0;
@@ -139,7 +143,8 @@ void ReadyMessages::peek(Level& level) {
   level.unread_times = times;
 }
 
-// Nothing is lost by the difference: the journal could not read on, and keeps nothing any more.
+// The number of ready messages falls by those that could not be read. They need no release: the
+// journal has failed and records nothing any more.
 void ReadyMessages::backlog_changed(Level& level, std::size_t unread_before) {
   size_ -= unread_before - level.backlog->unread_count();
   level.unread_place = level.backlog->next_place();
@@ -158,7 +163,7 @@ std::optional<MessageTimes> ReadyMessages::front_times(unsigned priority) {
   return entry->message->times();
 }
 
-// What is in front is in memory from now on; null if nothing is there, or it cannot be read.
+// The first message, brought into memory. Null if there is none, or if it cannot be read.
 const QueuedMessage* ReadyMessages::front(Level& level) {
   if (level.is_plain()) return level.fresh.empty() ? nullptr : &level.fresh.front();
   if (!level.returned_is_first()) return &level.read.front();
@@ -174,7 +179,7 @@ std::size_t ReadyMessages::bytes() const {
   return bytes;
 }
 
-// What comes first is looked at: damage there is found at the start.
+// The first message is examined, so that damage to it is found at the start.
 void ReadyMessages::add_backlog(std::uint8_t priority, Backlog& backlog) {
   priority = std::min(priority, priority_max());
   Level& level = has_levels() ? use_level(priority) : lowest_;
@@ -204,7 +209,7 @@ void ReadyMessages::forget_backlogs() {
     level.unread_times.reset();
     note_if_empty(priority);
   });
-  unlink();  // and what it has in memory does not move any more
+  unlink();  // messages in memory do not move any more
 }
 
 void ReadyMessages::clear() {
@@ -260,7 +265,7 @@ bool ReadyMessages::may_go_on(std::size_t& copies_left) const {
   return true;
 }
 
-// They keep their places here, as what consumers have in hand does.
+// Withheld messages keep their places here, like unacked ones. Only their contents leave memory.
 bool ReadyMessages::move_withheld(LogPosition boundary, std::size_t& copies_left) {
   while (QueuedMessage* entry = withheld_->first_unsaved(boundary)) {
     if (!may_go_on(copies_left)) return false;
@@ -271,8 +276,9 @@ bool ReadyMessages::move_withheld(LogPosition boundary, std::size_t& copies_left
   return true;
 }
 
-// Positions rise with the places, but for messages that have none: those that stood between others
-// now stand alone.
+// Positions rise with the places, except that messages which were never logged have none. When the
+// messages around such a message leave `fresh`, it goes to `returned`, so that messages behind it
+// can leave `fresh` and be stored, too.
 bool ReadyMessages::move_out(Level& level, std::uint8_t priority, LogPosition boundary,
                              std::size_t& copies_left) {
   QueuedMessage entry;

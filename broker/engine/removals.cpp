@@ -9,14 +9,14 @@ namespace haypile::engine {
 
 namespace {
 
-// What one call removes; later turns do the rest.
+// The most that one call removes. Later turns remove the rest.
 constexpr std::uint64_t units_at_once = 1000;
-// A binding is removed from several tables, which are mostly not in the cache; a durable one from
-// those of the journal, too.
+// A binding is removed from several tables, which are mostly not in the cache; a durable one also
+// from tables of the journal.
 constexpr std::uint64_t unbind_units = 2;
 constexpr std::uint64_t release_units = 3;
 
-// A binding to or from what has been deleted; null if none is left.
+// A binding from or to what has been deleted; null if none is left.
 Binding* next_binding(Queue* queue, Exchange* exchange) {
   if (exchange && exchange->in_use()) return &exchange->first_binding();
   const Destination& destination = queue ? static_cast<Destination&>(*queue) : *exchange;
@@ -67,7 +67,7 @@ void Removals::unbind_since(std::size_t count_before, const Portion& portion) {
   }
 }
 
-// The journal has removed the binding with one of its ends, but for what it has of it in memory.
+// The journal has deleted the binding with one of its ends, but still has it in memory.
 void Removals::drop(Binding& binding) {
   context_.work.spend(unbind_units);
   if (binding.is_durable()) {

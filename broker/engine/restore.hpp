@@ -7,8 +7,8 @@
 
 namespace haypile::engine {
 
-// The engine is not used by anybody else yet, and knows the time (set_now()). It outlives this
-// object. Nothing is told to the journal.
+// Passes recovered definitions and messages to the engine, without telling the journal. Nobody else
+// may use the engine yet; it must know the time (set_now()) and outlive this object.
 class Restore final : public Recovery {
  public:
   explicit Restore(Engine& engine) : topology_(engine.topology()) {}

@@ -1,4 +1,4 @@
-// A queue in blocks, whose elements can be had by their number.
+// A queue in blocks, whose elements have numbers.
 #pragma once
 
 #include <array>
@@ -11,10 +11,10 @@
 
 namespace haypile::engine {
 
-// Elements never move, so that no push takes long however many there are. Blocks that have been
-// used up are kept for the next ones, two and a quarter of those in use: what comes and goes
-// allocates nothing. `T` is default-constructible and movable; what was popped is destroyed at
-// once. References are valid until their element is popped.
+// A queue whose elements never move, so that no push takes long, however many elements there are.
+// Used-up blocks are kept for the next elements, up to a quarter of the blocks in use plus two, so
+// that a steady flow allocates nothing. `T` must be default-constructible and movable; a popped
+// element is destroyed at once. References are valid until their element is popped.
 template <class T>
 class Ring {
  public:
@@ -23,7 +23,7 @@ class Ring {
 
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
-  // For how many elements there is room.
+  // How many elements there is room for.
   std::size_t capacity() const { return (blocks_.size() - first_block_) * block_size; }
 
   T& operator[](std::size_t i) { return slot(first_ + i); }
@@ -31,7 +31,7 @@ class Ring {
   T& front() { return slot(first_); }
 
   void push_back(T&& element) { extend() = std::move(element); }
-  // Adds one as the default has it.
+  // Adds a default-constructed element.
   T& extend() {
     if (first_ + size_ == capacity()) blocks_.push_back(std::make_unique<Block>());
     return slot(first_ + size_++);
@@ -51,7 +51,7 @@ class Ring {
   const T& slot(std::size_t i) const {
     return (*blocks_[first_block_ + i / block_size])[i % block_size];
   }
-  // The first one, which has been used up, becomes the last one.
+  // The first block is used up and becomes the last one.
   void drop_block() {
     std::unique_ptr<Block> spare = std::move(blocks_[first_block_++]);
     blocks_.push_back(std::move(spare));
@@ -66,7 +66,7 @@ class Ring {
   }
 
   std::vector<std::unique_ptr<Block>> blocks_;
-  std::size_t first_block_ = 0;  // those before it have been used up
+  std::size_t first_block_ = 0;  // the blocks before it are used up
   std::size_t first_ = 0;        // in the first block
   std::size_t size_ = 0;
 };

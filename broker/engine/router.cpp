@@ -5,7 +5,7 @@
 namespace haypile::engine {
 
 namespace {
-// A header is decoded and looked up.
+// The steps to decode a header and to look it up.
 constexpr std::uint64_t steps_per_field = 10;
 }  // namespace
 
@@ -27,7 +27,7 @@ bool Router::route(Exchange& start, std::span<const std::string_view> routing_ke
   }
 }
 
-// Returns whether any binding matches that leads anywhere.
+// Returns whether a binding matches whose destination exists.
 bool Router::follow(Exchange& exchange, const Address& address, std::vector<Queue*>& queues) {
   switch (exchange.definition().type) {
     case ExchangeType::direct:
@@ -86,13 +86,13 @@ bool Router::follow_headers(HeadersIndex& index, const Address& address,
   return matched;
 }
 
-// Whether further keys are passed over.
+// Whether the remaining keys are skipped.
 bool Router::is_enough() {
   if (steps_ > steps_max) is_complete_ = false;
   return !is_complete_;
 }
 
-// Returns whether any of them is still there.
+// Returns whether any of the destinations exists.
 bool Router::take(const Targets& targets, std::vector<Queue*>& queues) {
   steps_ += targets.size();
   bool matched = false;

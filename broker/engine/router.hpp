@@ -13,32 +13,33 @@
 
 namespace haypile::engine {
 
+// Routes a message through exchanges. Belongs to the engine's thread.
 class Router {
  public:
-  // A message that has many routing keys goes no further by those that are left when so many steps
-  // have been taken: some ten milliseconds. By one key a message goes everywhere: that far the
-  // weight of exchanges (Exchange::weight_max) and what bindings take in memory set the bounds.
+  // When this many steps were taken, which is about ten milliseconds, a message with many routing
+  // keys is not routed by its remaining keys. By its first key it always goes everywhere; that is
+  // limited by the weight of exchanges (Exchange::weight_max) and by the memory that bindings take.
   static constexpr std::uint64_t steps_max = 300'000;
-  // A step is a key or word looked up, a binding or node looked at. So many are a unit of work.
+  // A step is a key or word that is looked up, or a binding or node that is examined. This many
+  // steps count as a unit of work.
   static constexpr std::uint64_t steps_per_unit = 30;
 
-  // All outlive the router. `exchanges`: where alternate exchanges are looked for, by name.
+  // All parameters must outlive the router. `exchanges` has the alternate exchanges, by name.
   Router(const TableReader& reader, ExchangeContext& context,
          const StringMap<std::unique_ptr<Exchange>>& exchanges)
       : reader_(reader), conditions_(context.conditions), exchanges_(exchanges) {}
 
-  // Appends each queue once, whatever the number of ways to it. The message goes by all of its
-  // routing keys at every exchange it comes to; each exchange is passed once, though bound in a
-  // circle, and another way to it costs a look at its mark. Where no binding matches, to a queue or
-  // an exchange, the alternate exchange takes over, if there is one of that name now. `headers` is
-  // the message's encoded table, read only for headers exchanges. False if there were too many
-  // keys for what they lead to: then queues are missing.
+  // Appends each queue once, however many ways lead to it. At every exchange the message is routed
+  // by all of its keys. Each exchange is visited once, even if exchanges are bound in a circle. If
+  // no binding of an exchange matches, its alternate exchange is visited, if one of that name
+  // exists now. `headers` is the message's encoded table, which is read only for headers exchanges.
+  // Returns false if the message had too many keys: then queues are missing.
   bool route(Exchange& start, std::span<const std::string_view> routing_keys,
              std::string_view headers, std::vector<Queue*>& queues);
-  // How many steps route() took.
+  // How many steps the last route() took.
   std::uint64_t steps() const { return steps_; }
 
-  // Without an exchange: after begin() each queue is added once.
+  // To collect queues without an exchange, call begin(), then add(), which adds each queue once.
   void begin() { ++mark_; }
   void add(Queue& queue, std::vector<Queue*>& queues) {
     if (queue.routing_mark_ == mark_) return;
@@ -67,7 +68,7 @@ class Router {
   std::uint64_t mark_ = 0;
   std::uint64_t steps_ = 0;
   bool is_complete_ = true;
-  bool has_fields_ = false;  // of the message at hand, once a headers exchange has asked for them
+  bool has_fields_ = false;  // the message's headers have been looked up
   std::vector<Exchange*> pending_;
 };
 

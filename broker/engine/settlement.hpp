@@ -1,4 +1,4 @@
-// What becomes of a message that was given out.
+// What happens to a message that was given out.
 #pragma once
 
 #include <cstdint>

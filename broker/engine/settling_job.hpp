@@ -1,4 +1,4 @@
-// Many messages that are being settled at once.
+// The settling of many messages in one call, and in later turns.
 #pragma once
 
 #include <unordered_set>
@@ -10,8 +10,8 @@
 
 namespace haypile::engine {
 
-// Notes which queues and consumers have something to do after messages were settled. Each stays
-// where it came first: the same calls have to give the same order.
+// Collects the queues and consumers that have something to do after messages were settled. Each is
+// listed once, where it came first: the same calls have to give the same order.
 class Affected {
  public:
   void add(Queue* queue, Consumer* consumer) {
@@ -43,13 +43,14 @@ class Affected {
   std::vector<Consumer*> consumers_;
 };
 
-// What of them is left for advance(). Nobody can settle them again. Until they have come back the
-// queues that they came from give nothing out, so that no later message overtakes them.
+// The messages that a call has left for Engine::advance(). Nobody else can settle them. If they
+// come back to their queues, these give out nothing until all are back, so that no later message
+// overtakes them.
 struct SettlingJob {
   Unacked messages;
   Settlement how = Settlement::ack;
-  Subscriptions* channel = nullptr;     // null once it is closed: its consumers are gone
-  std::vector<Queue*> paused_queues{};  // if messages come back
+  Subscriptions* channel = nullptr;     // null when it is closed and its consumers are gone
+  std::vector<Queue*> paused_queues{};  // only if messages come back
 };
 
 }  // namespace haypile::engine

@@ -8,7 +8,7 @@ void SubscriptionRegistry::detach_jobs(const Subscriptions& subscriptions) {
   }
 }
 
-// When a job is done its queues give out messages again.
+// When a job is done, its queues give out messages again.
 void SubscriptionRegistry::continue_settling(const Portion& portion) {
   while (!settling_jobs_.empty() && !portion.is_used_up()) {
     SettlingJob& job = settling_jobs_.front();

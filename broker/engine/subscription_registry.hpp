@@ -1,4 +1,4 @@
-// All channels' subscriptions, and what is done for them in turns.
+// The subscriptions of all channels, and what is done for them in turns.
 #pragma once
 
 #include <cstddef>
@@ -20,21 +20,20 @@ namespace haypile::engine {
 
 // How many messages a channel may have unacked.
 struct UnackedMax {
-  // A channel with so many gets no more before it has settled half of them. At least 1.
+  // A channel with this many gets no more until it has settled half of them. At least 1.
   std::size_t to_consumers = std::numeric_limits<std::size_t>::max();
-  // For Subscriptions::should_put_off_get().
+  // The limit for Subscriptions::should_put_off_get().
   std::size_t to_gets = std::numeric_limits<std::size_t>::max();
 
   bool operator==(const UnackedMax&) const = default;
 };
 
-// Where a channel acknowledges, returns or rejects more messages than one call settles, the rest is
-// a job that continues in later turns, in the order in which the calls came.
-//
-// Belongs to the engine's thread.
+// Knows the subscriptions of all channels and continues their unfinished work. If a channel
+// acknowledges, returns or rejects more messages than one call settles, the rest is a job that
+// continues in later turns, in the order of the calls. Belongs to the engine's thread.
 class SubscriptionRegistry {
  public:
-  // Both outlive it.
+  // All parameters must outlive the object.
   SubscriptionRegistry(Topology& topology, DeadLettering& dead_lettering)
       : topology_(topology),
         dead_lettering_(dead_lettering),
@@ -44,11 +43,11 @@ class SubscriptionRegistry {
   Topology& topology() { return topology_; }
   DeadLettering& dead_lettering() { return dead_lettering_; }
 
-  // Called by a Subscriptions object when it begins and ends.
+  // A Subscriptions object calls these when it begins and ends.
   void add(Subscriptions& subscriptions) { all_.insert(&subscriptions); }
   void remove(Subscriptions& subscriptions) { all_.erase(&subscriptions); }
 
-  // Direct reply-to: who gets what is published under that name.
+  // Direct reply-to: the receiver of messages that are published with that routing key.
   void add_reply_receiver(const std::string& name, Subscriptions& subscriptions) {
     reply_receivers_.emplace(name, &subscriptions);
   }
@@ -60,22 +59,23 @@ class SubscriptionRegistry {
     return found == reply_receivers_.end() ? nullptr : found->second;
   }
 
-  // Has those messages settled in later turns.
+  // Settles the job's messages in later turns.
   void settle_later(SettlingJob job) { settling_jobs_.push_back(std::move(job)); }
-  // The channel closes: its jobs continue without it.
+  // The channel closes; its jobs continue without it.
   void detach_jobs(const Subscriptions& subscriptions);
   void continue_settling(const Portion& portion);
   bool has_settling_jobs() const { return !settling_jobs_.empty(); }
 
   const UnackedMax& unacked_max() const { return unacked_max_; }
   void set_unacked_max(const UnackedMax& count);
-  // Called by a Subscriptions object when it gets nothing because of that, and when it may again.
+  // A Subscriptions object calls these when it gets nothing because of the limit, and when it gets
+  // messages again.
   void note_limited(Subscriptions& subscriptions) { limited_.insert(&subscriptions); }
   void note_unlimited(Subscriptions& subscriptions) {
     limited_.erase(&subscriptions);
     limits_to_lift_.erase(&subscriptions);
   }
-  // Whether its limit will be lifted in a later turn.
+  // Whether the object's limit will be lifted in a later turn.
   bool is_limit_to_lift(Subscriptions& subscriptions) const {
     return limits_to_lift_.contains(&subscriptions);
   }
@@ -105,7 +105,8 @@ class SubscriptionRegistry {
   StringMap<Subscriptions*> reply_receivers_;
   std::deque<SettlingJob> settling_jobs_;
   UnackedMax unacked_max_;
-  // Those that get nothing because of unacked_max_, and those that did and may get more again.
+  // Subscriptions that get nothing because of unacked_max_, and those of them whose limit is to be
+  // lifted.
   std::unordered_set<Subscriptions*> limited_;
   std::unordered_set<Subscriptions*> limits_to_lift_;
 };

@@ -101,7 +101,7 @@ void Subscriptions::cancel(std::string_view tag) {
   remove_consumer(*consumer);
   Queue& queue = consumer->queue();
   queue.remove_consumer(*consumer);
-  queue.dispatch();  // it may have been the one that all others waited for
+  queue.dispatch();  // others may have waited for this consumer
   dead_lettering_.pass_on_fresh();
   keep_cancelled(std::move(consumer));
   topology_.consumer_left(queue);
@@ -172,7 +172,7 @@ void Subscriptions::deliver(Consumer& consumer, QueuedMessage&& entry) {
 
 namespace {
 
-// So many messages are settled in the call that says so; what is more goes on by itself.
+// One call settles this many messages; later turns settle the rest.
 constexpr std::uint64_t settled_at_once = 1000;
 
 Error unknown_tag(std::uint64_t delivery_tag) {
@@ -232,7 +232,7 @@ void Subscriptions::finish_until(std::uint64_t last, Settlement how) {
   dispatch_after_settling(touched, channel_was_full);
 }
 
-// Of messages that come back, all queues that any may be of.
+// If messages come back: all queues that they may come from, with their dispatch held.
 std::vector<Queue*> Subscriptions::queues_paused_by(Settlement how) const {
   std::vector<Queue*> queues;
   if (how != Settlement::requeue) return queues;
@@ -250,7 +250,7 @@ std::vector<Queue*> Subscriptions::queues_paused_by(Settlement how) const {
   return queues;
 }
 
-// Settles one message; waking and dispatching is left to the caller.
+// Settles one message. The caller resumes consumers and dispatches.
 void Subscriptions::finish(UnackedMessage& message, Settlement how) {
   if (how != Settlement::requeue) settled_bytes_ += message.entry.body_size();
   if (message.consumer) {
@@ -328,7 +328,7 @@ std::size_t Subscriptions::unsettled_bytes(std::size_t bytes_max) const {
   return std::min(bytes, bytes_max);
 }
 
-// All at once: they are part of a group of the journal.
+// All are settled in this call, since they belong to one group of the journal.
 void Subscriptions::settle_held() {
   std::vector<HeldSettlement> held = std::exchange(held_, {});
   held_count_ = 0;
@@ -401,9 +401,10 @@ std::size_t Subscriptions::free_credit() const {
   return prefetch_count_all_ == 0 ? parked_.size() : prefetch_count_all_ - unacked_count_;
 }
 
-// As many as there is credit for rejoin their lines, then their queues give out: one consumer's
-// queue must not use up the credit of the channel before another consumer is back in its line. Whom
-// nothing comes of makes room for the next ones; who gets something parks behind all others.
+// All consumers that the channel has credit for get their turns back before any of their queues
+// dispatches: otherwise one queue could use up the channel's credit before the next consumer has
+// its turn back. A consumer that gets nothing leaves room for the next ones; one that uses up the
+// credit is parked behind all others.
 void Subscriptions::resume_parked() {
   while (has_room() && !parked_.empty()) {
     const std::size_t count = std::min(free_credit(), parked_.size());
@@ -438,7 +439,7 @@ void Subscriptions::check_invariants() {
   expect_invariant(unacked_count == unacked_count_, "a channel's unacked are its consumers'");
 }
 
-// It is nobody's consumer any more, but what it was given refers to it.
+// The consumer has ended, but its unacked messages refer to it.
 void Subscriptions::keep_cancelled(std::unique_ptr<Consumer> consumer) {
   if (consumer->unacked_count_ == 0) return;
   consumer->cancelled_ = true;
@@ -451,7 +452,8 @@ void Subscriptions::remove_cancelled(const Consumer& consumer) {
 
 void Subscriptions::close() {
   if (!reply_name_.empty()) registry_.remove_reply_receiver(std::exchange(reply_name_, {}));
-  // Out of the lines first: what goes back must not come to this channel again.
+  // The consumers leave their queues first, so that returned messages do not come to this channel
+  // again.
   Affected left;
   for (const auto& [tag, consumer] : consumers_) {
     consumer->queue().remove_consumer(*consumer);

@@ -1,4 +1,5 @@
-// One AMQP channel's share of the engine: its consumers, and what it was given and has not settled.
+// One AMQP channel's share of the engine: its consumers, and the messages it was given and has not
+// settled.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +31,7 @@ struct SettlingJob;
 class SubscriptionRegistry;
 class Topology;
 
-// Views are valid during the call only.
+// One message on its way to a client. Views are valid during the call only.
 struct Delivery {
   std::string_view consumer_tag;
   std::uint64_t delivery_tag;
@@ -39,121 +40,131 @@ struct Delivery {
   const MessagePtr& message;
 };
 
-// Where a channel's deliveries go. Both calls may come out of any call to the engine; they must not
-// call back into it.
+// Receives a channel's deliveries. Any call to the engine may call these functions, which must not
+// call the engine.
 class DeliverySink {
  public:
   virtual ~DeliverySink() = default;
-  // Returns whether there is room for more; if not, Subscriptions::resume() says when there is
-  // again.
+  // Returns whether there is room for more. If not, the owner of the sink calls
+  // Subscriptions::resume() when there is.
   virtual bool deliver(const Delivery& delivery) = 0;
-  // The consumer is gone with its queue.
+  // The consumer has ended because its queue was deleted.
   virtual void consumer_cancelled(std::string_view consumer_tag) = 0;
-  // The client was to be given a message with so many bytes of properties, which is more than it
-  // can be sent (Subscriptions::set_properties_max()). The message waits for others; to this
-  // channel nothing is delivered any more, and it has to be closed.
+  // The client should have got a message with that many bytes of properties, which is more than it
+  // can be sent (Subscriptions::set_properties_max()). The message stays in its queue, for other
+  // clients. Nothing is delivered to this channel any more, and it has to be closed.
   virtual void refused(std::size_t /*properties_size*/) {}
 };
 
-// What basic.get found.
+// The result of basic.get.
 struct GetResult {
   bool found = false;
-  // Of what was next, if it is more than the client can be sent: then the channel has to be closed,
-  // and the message stays in the queue, for others.
+  // The size of the next message's properties if that is more than the client can be sent,
+  // otherwise 0. The channel then has to be closed; the message stays in the queue, for other
+  // clients.
   std::size_t refused_size = 0;
   bool redelivered = false;
-  std::uint32_t delivery_count = 0;  // as in Delivery
+  std::uint32_t delivery_count = 0;  // see Delivery
   std::uint64_t delivery_tag = 0;
-  std::size_t ready_count = 0;  // without this one
+  std::size_t ready_count = 0;  // without this message
   MessagePtr message;
 };
 
+// Holds the consumers of one channel and its unacked messages, and settles them. A consumer gets
+// messages while its own prefetch count, the channel's, and the sink's room allow it. A consumer
+// that only waits for the channel is parked until the channel has credit or room again. Belongs to
+// the engine's thread.
 class Subscriptions {
  public:
-  // Engine and sink outlive the channel. `owner` is the connection, for exclusive queues.
+  // Engine and sink must outlive the object. `owner` is the connection, for exclusive queues.
   Subscriptions(Engine& engine, DeliverySink& sink, std::uint64_t owner);
-  // As close().
+  // Calls close().
   ~Subscriptions();
   Subscriptions(const Subscriptions&) = delete;
   Subscriptions& operator=(const Subscriptions&) = delete;
 
   std::uint64_t owner() const { return owner_; }
 
-  // The most that the client can be sent of a message's properties, encoded; no limit otherwise.
+  // Sets how many bytes of encoded properties the client can be sent with a message. Before this
+  // call there is no limit.
   void set_properties_max(std::size_t bytes) { properties_max_ = bytes; }
   std::size_t properties_max() const { return properties_max_; }
 
-  // 0: no limit. Counts for consumers that start later, each for itself.
+  // Limits the unacked messages of each consumer that starts later. 0: no limit.
   void set_prefetch(std::uint32_t prefetch_count) { prefetch_count_ = prefetch_count; }
-  // 0: no limit. Counts for all consumers of the channel together, at once.
+  // Limits the unacked messages of all consumers of the channel together, at once. 0: no limit.
   void set_channel_prefetch(std::uint32_t prefetch_count);
 
-  // The tag must not be in use on this channel (has_consumer()). Deliveries start with
-  // start_consumer(), which has to be the next call to the engine: between the two the client is
-  // told that it consumes.
+  // Adds a consumer. The tag must not be in use on this channel (has_consumer()). Deliveries begin
+  // with start_consumer(), which has to be the next call to the engine; between the two calls the
+  // client gets its consume-ok.
   Error consume(std::string_view queue, ConsumerOptions options);
   void start_consumer(std::string_view tag);
   bool has_consumer(std::string_view tag) const;
-  // Direct reply-to: what is published to the default exchange with that routing key comes to this
-  // channel, to a consumer without acknowledgements, for as long as it is there and reads. No other
-  // channel may have the name.
+  // Direct reply-to: a message published to the default exchange with the routing key `name` is
+  // delivered to this channel, to a consumer without acknowledgements, as long as that consumer
+  // exists and its client reads. No other channel may have the name.
   Error consume_replies(ConsumerOptions options, std::string name);
-  // Under which this channel's replies come; empty if it takes none.
+  // The routing key of this channel's replies; empty if it takes none.
   const std::string& reply_name() const { return reply_name_; }
-  // Nothing is delivered to it from now on; what it was given stays unacked. Unknown tags are ok.
+  // Ends a consumer. What it was given stays unacked. An unknown tag is no error.
   void cancel(std::string_view tag);
 
   Error get(std::string_view queue, bool no_ack, GetResult& out);
 
-  // `multiple`: all tags up to that one; tag 0 with it: all. Fails with precondition_failed on a
-  // tag that is unknown or was settled before.
+  // Settles the message with that tag, or with `multiple` all messages up to that tag; tag 0 with
+  // `multiple` means all. Returns precondition_failed if the tag is unknown or was settled before.
   Error settle(std::uint64_t delivery_tag, bool multiple, Settlement how);
-  // All unacked messages go back to their places. Many of them take several turns, in which their
-  // queues give nothing out.
+  // Returns all unacked messages to their places. If there are many this takes several turns, in
+  // which their queues give out nothing.
   void requeue_all();
 
-  // What it would give back by settling, in bytes, as far as a look at some of it tells.
+  // About how much memory settling would free, in bytes, up to `bytes_max`. Only some of the
+  // messages are examined.
   std::size_t unsettled_bytes(std::size_t bytes_max) const;
-  // The bodies of all that it has settled for good.
+  // The size of the bodies of all messages that were settled for good.
   std::size_t settled_bytes() const { return settled_bytes_; }
 
-  // In a transaction: takes the messages out as settle() does, and fails as it does, or if it were
-  // more than held_max; they are settled with settle_held(), or unacked again after release_held().
+  // Takes messages out for a transaction, with the arguments and errors of settle(). Also fails if
+  // the transaction would hold more than held_max messages. settle_held() settles them,
+  // release_held() makes them unacked again.
   Error hold(std::uint64_t delivery_tag, bool multiple, Settlement how);
-  // So many can be settled in one step.
+  // How many messages a transaction may hold. They are settled in one call.
   static constexpr std::size_t held_max = 100'000;
   void settle_held();
   void release_held();
 
-  // Nothing is delivered any more: for channels that are about to be closed together, so that what
-  // one gives back does not come to the next.
+  // Delivers nothing any more. For channels that are about to be closed together, so that messages
+  // which one of them returns do not go to the next.
   void stop_deliveries() {
     stopped_ = true;
     sink_has_room_ = false;
   }
-  // There is room in the output again.
+  // The sink has room again.
   void resume();
-  // Whether it has so many in hand (Engine::set_unacked_max()) that whoever calls get() for it
-  // should put that off.
+  // Whether the channel has so many messages unacked (Engine::set_unacked_max()) that the caller
+  // should put off a call of get().
   bool should_put_off_get() const;
-  // Throws std::logic_error if its books do not agree.
+  // Throws std::logic_error if the counts do not agree.
   void check_invariants();
-  // Ends the consumers and gives back all that is unacked. Can be called twice.
+  // Ends the consumers and returns all unacked messages. May be called twice.
   void close();
 
-  // For the other parts of the engine.
+  // What follows is for the other parts of the engine.
 
-  // Direct reply-to: delivers the message. False if the client does not read, or cannot be sent it.
+  // Direct reply-to: delivers the message. Returns false if the client does not read, or cannot be
+  // sent it.
   bool deliver_reply(const MessagePtr& message);
-  // What its consumers, and basic.get, were given and is neither settled nor held by a transaction.
+  // The messages given to consumers, or by basic.get, that are neither settled nor held by a
+  // transaction.
   Unacked& unacked() { return unacked_; }
-  // Calls `visit(UnackedMessage&)` for all it was given and has not settled for good.
+  // Calls `visit(UnackedMessage&)` for all unacked messages and for those that a transaction holds.
   template <class Visit>
   void each_in_hand(Visit visit) {
     unacked_.each(visit);
     each_held(visit);
   }
-  // The same for what a transaction holds.
+  // Calls `visit(UnackedMessage&)` for the messages that a transaction holds.
   template <class Visit>
   void each_held(Visit visit) {
     for (HeldSettlement& held : held_) {
@@ -161,15 +172,18 @@ class Subscriptions {
         visit(message);
     }
   }
-  // Settles a portion of what one of its calls has left.
+  // Settles a portion of the messages that an earlier call has left.
   void continue_settling(SettlingJob& job, const Portion& portion);
-  // Whether its consumers get nothing because it has too much unacked (UnackedMax).
+  // Whether its consumers get nothing because the channel has too many messages unacked
+  // (UnackedMax).
   bool is_limited() const { return is_limited_; }
-  // It has settled half of what it had, or may have more. Call resume_parked() afterwards.
+  // Ends that limit: half of the messages have been settled, or more are allowed. Call
+  // resume_parked() afterwards.
   void lift_limit();
-  // The consumer's queue has been deleted: it ends, and its client is told.
+  // The consumer's queue has been deleted: the consumer ends, and its client is told.
   void queue_deleted(Consumer& consumer);
-  // The channel has credit again: its parked consumers get messages, the longest parked first.
+  // The channel has credit again: its parked consumers get messages, the one that was parked first
+  // comes first.
   void resume_parked();
 
  private:
@@ -182,20 +196,19 @@ class Subscriptions {
   };
 
   void deliver(Consumer& consumer, QueuedMessage&& entry);
-  // How large the message's properties are as the client is told them: what the broker tells
-  // besides is left out if there is no room for it.
+  // The size of the message's properties as the client gets them: headers that the broker adds are
+  // left out if they do not fit.
   std::size_t properties_size(const Message& message) {
     const std::size_t size = message.properties().size();
     return size <= properties_max_ ? size : bare_size(message);
   }
   std::size_t bare_size(const Message& message);
-  // It was to be given what it cannot be sent.
+  // The channel should have got a message that its client cannot be sent.
   void refuse(std::size_t properties_size) {
     stop_deliveries();
     sink_.refused(properties_size);
   }
-  // Its consumers get nothing from now on; lift_limit() ends that. Does nothing if it is so
-  // already.
+  // Gives nothing to its consumers until lift_limit(). Does nothing if that is so already.
   void limit_unacked();
   bool has_room() const {
     return sink_has_room_ && !is_limited_ &&
@@ -205,17 +218,17 @@ class Subscriptions {
   std::vector<Queue*> queues_paused_by(Settlement how) const;
   void finish(UnackedMessage& message, Settlement how);
   void dispatch_after_settling(Affected& touched, bool channel_was_full);
-  // The consumer could have a message, but for the channel's credit: it gets some in its turn.
+  // The consumer waits until the channel has credit. Does nothing if the channel has some.
   void park(Consumer& consumer);
   void unpark(Consumer& consumer);
-  // The consumer may have credit again.
+  // Call this when the consumer may have credit again.
   void credit_returned(Consumer& consumer);
   std::size_t free_credit() const;
   void remove_consumer(Consumer& consumer);
   void keep_cancelled(std::unique_ptr<Consumer> consumer);
   void remove_cancelled(const Consumer& consumer);
 
-  // By their tags.
+  // The consumers by their tags.
   using Consumers =
       std::unordered_map<std::string_view, std::unique_ptr<Consumer>, TextHash, std::equal_to<>>;
 
@@ -228,23 +241,23 @@ class Subscriptions {
   MemoryShare memory_;
   std::uint32_t prefetch_count_ = 0;
   std::uint32_t prefetch_count_all_ = 0;
-  std::uint32_t unacked_count_ = 0;  // given to consumers; basic.get is outside
+  std::uint32_t unacked_count_ = 0;  // given to consumers; without basic.get
   std::size_t properties_max_ = std::numeric_limits<std::size_t>::max();
   bool sink_has_room_ = true;
   bool stopped_ = false;
   bool is_limited_ = false;
-  std::list<Consumer*> parked_;  // the longest first
+  std::list<Consumer*> parked_;  // wait for the channel, the longest first
   std::list<Consumer*> running_;
-  std::vector<Queue*> resumed_queues_;  // of the consumers that are being woken
+  std::vector<Queue*> resumed_queues_;  // for resume_parked(): queues of the resumed consumers
   std::size_t settled_bytes_ = 0;
   Unacked unacked_;
   Consumers consumers_;
-  // With messages still unacked.
+  // Cancelled consumers that still have unacked messages.
   std::unordered_map<const Consumer*, std::unique_ptr<Consumer>> cancelled_;
-  // What basic.get has brought from which queue, of what is not settled.
+  // How many messages basic.get has taken from each queue that are not settled.
   std::unordered_map<Queue*, std::size_t> got_;
   std::vector<HeldSettlement> held_;
-  std::size_t held_count_ = 0;  // messages
+  std::size_t held_count_ = 0;  // messages in held_
   std::string reply_name_;
   std::string reply_tag_;
 };

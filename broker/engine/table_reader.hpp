@@ -1,4 +1,4 @@
-// How the engine looks into field tables without knowing the wire format.
+// How the engine reads field tables without knowing the wire format.
 #pragma once
 
 #include <cstdint>
@@ -9,24 +9,25 @@
 
 namespace haypile::engine {
 
-// `value` is canonical: two values that RabbitMQ takes for equal are equal strings (integers by
-// value, whatever their width). An empty one stands for a void, which as a binding's argument
-// asks only that the header is there. The name is a view into the table that was read.
+// A field of a table. `value` is canonical: two values that RabbitMQ takes for equal are equal
+// strings (integers by value, whatever their width). An empty value stands for a void, which as a
+// binding's argument only asks that the header exists. The name is a view into the table that was
+// read.
 struct TableField {
   std::string_view name;
   std::string value;
 };
 
-// A value by what it is for the engine.
+// A value with the type that the engine distinguishes.
 struct TableValue {
   enum class Kind : std::uint8_t { integer, boolean, text, other };
   Kind kind = Kind::other;
-  std::int64_t integer = 0;  // of integer and boolean
-  std::string text;          // of text; of the others the value as error texts show it
+  std::int64_t integer = 0;  // of kind integer or boolean
+  std::string text;          // of kind text; for other kinds, as error texts show the value
 };
 
-// Handed to the engine by whoever knows the wire. A table is given as its encoded bytes without
-// the length prefix; one that cannot be read has no fields.
+// Reads field tables. Implemented outside the engine. A table is given as its encoded bytes without
+// the length prefix; a table that cannot be read has no fields.
 class TableReader {
  public:
   virtual ~TableReader() = default;
@@ -34,7 +35,7 @@ class TableReader {
   virtual std::optional<TableValue> find(std::string_view table, std::string_view name) const = 0;
   // The same table, encoded, with its fields in the order of their names.
   virtual std::string in_order(std::string_view table) const = 0;
-  // The text of a string field, nothing when it is absent or not a string.
+  // The text of a string field; nothing if it is absent or not a string.
   virtual std::optional<std::string> text(std::string_view table, std::string_view name) const = 0;
 };
 

@@ -11,13 +11,14 @@
 
 namespace haypile::engine {
 
-// Clients choose the names of queues and exchanges, routing keys and headers. With a hash that
-// everybody can compute they could choose them so that all fall on one place of a table, and each
-// look into it takes as long as there are entries. So the hash has a secret: the seed, a random
-// number from whoever makes the engine. The same seed gives the same hashes, for the simulation.
+// Hashes texts with a secret. Clients choose the names of queues and exchanges, routing keys and
+// headers. If they could compute the hashes they could choose texts that all have the same slot in
+// a table, and each look-up would take as long as there are entries. The secret is the seed, a
+// random number that the engine's owner chooses. The same seed gives the same hashes, for the
+// simulation.
 //
-// Words of the text, mixed with the secret, are multiplied to 128 bits whose halves are folded
-// together, as the runtime of Go does it where it has no instructions for AES.
+// Words of the text, mixed with the secret, are multiplied to 128 bits whose halves are combined by
+// xor, as in the runtime of Go where it has no instructions for AES.
 class TextHash {
  public:
   using is_transparent = void;
@@ -46,7 +47,7 @@ class TextHash {
     return folded(third_ ^ text.size(), folded(low ^ second_, high ^ hash));
   }
 
-  // Of two numbers, which may be hashes or what clients can choose.
+  // Hashes two numbers, which may be hashes or numbers that clients choose.
   std::size_t operator()(std::uint64_t a, std::uint64_t b) const {
     return folded(third_, folded(a ^ second_, b ^ first_));
   }
@@ -64,7 +65,7 @@ class TextHash {
     std::memcpy(&value, at, sizeof value);
     return value;
   }
-  // A step of SplitMix64: each bit of the seed changes half of the result's.
+  // A step of SplitMix64: each bit of the seed changes about half of the bits of the result.
   static std::uint64_t scattered(std::uint64_t seed) {
     seed += 0x9E37'79B9'7F4A'7C15;
     seed = (seed ^ seed >> 30) * 0xBF58'476D'1CE4'E5B9;
@@ -77,7 +78,7 @@ class TextHash {
   std::uint64_t third_;
 };
 
-// Can be searched with views.
+// A table by text that can be searched with views.
 template <class T>
 using StringMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 

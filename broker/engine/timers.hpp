@@ -1,4 +1,4 @@
-// Which queue wants to be called when.
+// The deadlines at which queues want to be called.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,18 @@ class Queue;
 
 inline constexpr TimeMs no_deadline = std::numeric_limits<TimeMs>::max();
 
-// One entry a queue at most; kept by the queue.
+// A queue's deadline. The queue keeps it.
 struct Timer {
   TimeMs deadline = no_deadline;
   std::uint64_t turn = 0;
 };
 
-// Queues with the same deadline come in the order in which they were armed.
+// Holds at most one deadline for each queue. Queues with the same deadline come in the order in
+// which they were armed.
 class Timers {
  public:
-  // Moves the queue's deadline forward to that time; a later one changes nothing: whoever comes too
-  // early arms again.
+  // Sets the queue's deadline if it is earlier than the one that is set. A later one changes
+  // nothing: a queue that is called too early arms again.
   void arm(Queue& queue, Timer& timer, TimeMs deadline) {
     if (deadline >= timer.deadline) return;
     disarm(queue, timer);
@@ -40,7 +41,7 @@ class Timers {
   TimeMs next_deadline() const {
     return entries_.empty() ? no_deadline : std::get<0>(*entries_.begin());
   }
-  // The first one that is due; it stays armed. Null if there is none.
+  // The first queue that is due, which stays armed; null if there is none.
   Queue* due(TimeMs now) const {
     return next_deadline() <= now ? std::get<2>(*entries_.begin()) : nullptr;
   }

@@ -1,4 +1,4 @@
-// Places in a routing key, as a set.
+// Sets of places in a routing key.
 #pragma once
 
 #include <array>
@@ -8,12 +8,13 @@
 
 namespace haypile::engine {
 
-// A key is a short string, of which all bytes may be dots.
+// A key is a short string, and all of its bytes may be dots.
 inline constexpr std::size_t topic_key_size_max = 255;
 inline constexpr std::size_t topic_key_blocks_max = (topic_key_size_max + 1) / 64 + 1;
 
-// Place i is before the i-th word, and one is behind the last. A set has room for 64 times
-// `block_count` places; blocks that a short key does not need are not looked at.
+// A set of places in a key. Place i is before word i, counted from 0, and the last place is behind
+// the last word. A set has room for 64 times `block_count` places; a smaller block_count saves time
+// for short keys.
 template <std::size_t block_count>
 class TopicPlaces {
  public:
@@ -21,7 +22,7 @@ class TopicPlaces {
 
   static constexpr std::size_t word_count_max = 64 * block_count - 1;
 
-  // All from `first` to `last`.
+  // The places from `first` to `last`.
   static TopicPlaces between(std::size_t first, std::size_t last) {
     TopicPlaces places;
     for (std::size_t i = 0; i < block_count; ++i) {
@@ -41,14 +42,15 @@ class TopicPlaces {
       any |= block;
     return any == 0;
   }
-  // Not of an empty set.
+  // The first place. The set must not be empty.
   std::size_t first() const {
     std::size_t i = 0;
     while (blocks_[i] == 0)
       ++i;
     return 64 * i + static_cast<std::size_t>(std::countr_zero(blocks_[i]));
   }
-  // Takes one word along: goes on behind those of `words` that are in the set.
+  // Moves all places over one word. `words` are the places before that word in the key; a place
+  // that is not among them is dropped.
   void take(const Blocks& words) {
     std::uint64_t carried = 0;
     for (std::size_t i = 0; i < block_count; ++i) {

@@ -21,8 +21,8 @@ void each_word(std::string_view text, Visit visit) {
 
 }  // namespace
 
-// In a run of `*` and `#` their order does not matter, nor how many `#` there are: the one `#`
-// goes to the end.
+// In a run of `*` and `#` neither their order matters nor how many `#` there are. One `#` goes to
+// the end of the run.
 std::vector<std::string_view> TopicTrie::canonical(std::string_view pattern) {
   std::vector<std::string_view> words;
   bool hash_due = false;
@@ -91,7 +91,7 @@ void TopicTrie::prune(NodeId id) {
   }
   if (id != root && nodes_[id].targets.empty()) merge(id);
   if (node_count() > 1) return;
-  // None is left but the root: memory is given back.
+  // Only the root is left, so memory is given back.
   std::vector<Node> nodes(1);
   nodes[root].targets = std::move(nodes_[root].targets);
   nodes_ = std::move(nodes);
@@ -127,7 +127,7 @@ TopicTrie::NodeId TopicTrie::new_node() {
   return id;
 }
 
-// Its parent gets to know the node by its word.
+// Enters the node in its parent.
 void TopicTrie::attach(NodeId id) {
   Node& node = nodes_[id];
   Node& parent = nodes_[node.parent];
@@ -160,7 +160,7 @@ void TopicTrie::detach(NodeId id) {
   }
 }
 
-// `words`: at least one, the first of them no child of `parent` yet.
+// `words` has at least one word, and `parent` has no child for the first one.
 TopicTrie::NodeId TopicTrie::add_leaf(NodeId parent, Words words) {
   std::vector<WordId> ids(words.size());
   std::ranges::transform(words, ids.begin(),
@@ -173,8 +173,8 @@ TopicTrie::NodeId TopicTrie::add_leaf(NodeId parent, Words words) {
   return id;
 }
 
-// Another pattern parts from the node's label behind its first `shared` words. Returns a new node
-// with these; the old one goes on from there, and keeps its number.
+// Divides the node's label behind its first `shared` words, where another pattern differs. Returns
+// a new node with these words. The old node becomes its child, has the rest, and keeps its number.
 TopicTrie::NodeId TopicTrie::split(NodeId lower, std::size_t shared) {
   const NodeId upper = new_node();
   detach(lower);
@@ -193,8 +193,8 @@ TopicTrie::NodeId TopicTrie::split(NodeId lower, std::size_t shared) {
   return upper;
 }
 
-// Nothing ends at the node. If only one child is left, that takes over its words, and keeps its
-// number.
+// No pattern ends at the node. If it has only one child, that child takes over its words and keeps
+// its number.
 void TopicTrie::merge(NodeId upper) {
   const Node& node = nodes_[upper];
   const NodeId first = node.first_child;
@@ -238,7 +238,7 @@ void TopicTrie::free_node(NodeId id) {
   free_nodes_.push_back(id);
 }
 
-// `unknown` if no pattern has it.
+// Returns `unknown` if no pattern has the word.
 TopicTrie::WordId TopicTrie::find_word(std::string_view text) const {
   if (text == "*") return star;
   if (text == "#") return hash;
@@ -286,6 +286,9 @@ void TopicTrie::begin_match(bool several) {
   marks_.resize(nodes_.size());
 }
 
+// visit() follows the tree with one place in the key. At the first `#` on the way, go_behind_hash()
+// begins with the set of all places behind it, and spread() continues with such sets. A leaf behind
+// a `#` whose label has no other `#` needs no set: its words must be the last ones of the key.
 std::uint64_t TopicTrie::match(std::string_view routing_key) {
   if (routing_key.size() > topic_key_size_max) return 1;
   key_.clear();
@@ -296,14 +299,14 @@ std::uint64_t TopicTrie::match(std::string_view routing_key) {
   return steps_;
 }
 
-// With one key each node is come to once.
+// With one key each node is visited at most once.
 void TopicTrie::add_found(NodeId id) {
   if (nodes_[id].targets.empty()) return;
   if (several_ && std::exchange(marks_[id], match_) == match_) return;
   found_.push_back(&nodes_[id].targets);
 }
 
-// `place` is behind the word of the edge.
+// `place` is behind the word of the edge to the node.
 void TopicTrie::visit(NodeId id, std::size_t place) {
   const Node& node = nodes_[id];
   steps_ += 1 + node.label_size / 16;
@@ -319,8 +322,8 @@ void TopicTrie::visit(NodeId id, std::size_t place) {
   if (const NodeId next = literal_child(id, key_[place]); next != root) visit(next, place + 1);
 }
 
-// A `#` is behind what of the label is before `label_place`, or before the node, and can come to an
-// end at any place from `first` on.
+// A `#` is just before `label_place` in the label, or just before the node. Its words can end at
+// any place from `first` on.
 void TopicTrie::go_behind_hash(NodeId id, std::size_t label_place, std::size_t first) {
   const Node& node = nodes_[id];
   const std::span<const WordId> rest = label_of(node).subspan(label_place);
@@ -339,13 +342,13 @@ void TopicTrie::go_behind_hash(NodeId id, std::size_t label_place, std::size_t f
   }
 }
 
-// Of the first `#`; the size if there is none.
+// The place of the first `#`; the size if there is none.
 std::size_t TopicTrie::hash_place(std::span<const WordId> words) {
   return static_cast<std::size_t>(std::ranges::find(words, hash) - words.begin());
 }
 
-// Whether the key has these words, without a `#` among them, at that place. Eight at a time, which
-// the compiler compares at once.
+// Whether the key has these words at that place. There is no `#` among them. Eight words at a time
+// can be compared with vector instructions.
 bool TopicTrie::stands_at(std::size_t place, std::span<const WordId> words) const {
   constexpr std::size_t portion = 8;
   if (key_.size() - place < words.size()) return false;
@@ -364,7 +367,7 @@ bool TopicTrie::stands_at(std::size_t place, std::span<const WordId> words) cons
   return i == words.size();
 }
 
-// `places`: where in the key what is before `label_place` can end.
+// `places` are where in the key the words before `label_place` can end.
 template <class P>
 void TopicTrie::spread(NodeId id, std::size_t label_place, P places) {
   const Node& node = nodes_[id];

@@ -15,52 +15,55 @@
 
 namespace haypile::engine {
 
-// Words are parted by dots; `*` in a pattern stands for one word, `#` for any number of them. The
-// empty text has no words, "a..b" has an empty one in the middle.
+// Finds the lists of bindings whose patterns match a routing key. Words are separated by dots. In a
+// pattern, `*` stands for one word and `#` for any number of words. The empty text has no words,
+// "a..b" has an empty word in the middle.
 //
-// Patterns form a tree. A node has the word of the edge to it and a label, the words on which all
-// patterns behind it go on: only where patterns part, or end, is there a node, at most two for each
-// pattern. Edges to words are in one hash table for the whole tree, with words as numbers; those to
-// `*` and `#` are in the nodes.
+// Patterns form a tree. A node has the word on the edge from its parent, and a label: the following
+// words, which all patterns behind the node share. There are nodes only where patterns differ or
+// end, at most two for each pattern. Edges with literal words are in one hash table for the whole
+// tree, with words as numbers. Edges with `*` and `#` are in the nodes.
 //
-// A match walks down the tree. Up to the first `#` a node fits at one place of the key only; behind
-// it, at a set of places, which is a set of bits: a word takes them all along at once, and the next
-// `#` asks only for the first of them. So a match comes to each node once at most, whatever the
-// patterns and the key, and only to those whose words so far fit the key. The children of a node
-// are looked for by the words of the key or one by one, whichever are fewer. Literal patterns cost
-// the words of the key, whatever their number; what can cost more is those with wildcards before
-// the words that tell them apart. weight() says how much, and whoever binds keeps their sum below a
-// limit.
+// A match walks down the tree. Before the first `#`, a node can fit at one place of the key only.
+// Behind it, a node can fit at many places, which are a set of bits: a word moves all of them at
+// once, and the next `#` only needs the first of them. So a match visits each node at most once,
+// whatever the patterns and the key are, and only nodes whose words fit the key so far. The
+// children of a node are found by the words of the key, or one by one if there are fewer children.
+// Literal patterns take time for the words of the key, however many patterns there are. Patterns
+// with wildcards before the words that distinguish them can take more: weight() says how much, and
+// the caller keeps the sum of weights below a limit.
 class TopicTrie {
  public:
   using NodeId = std::uint32_t;
 
   explicit TopicTrie(TextHash text_hash = TextHash()) : hash_(text_hash) {}
 
-  // Where those stand that are bound with that pattern or with another one that means the same;
-  // made if need be. It stays so until it is pruned.
+  // The node for that pattern, and for others that mean the same; made if there is none yet. The id
+  // is valid until it is pruned.
   NodeId place(std::string_view pattern);
-  // Valid until the next call of place() or prune(). Empty lists are to be pruned.
+  // The list of a node. Valid until the next call of place() or prune(). If the list becomes empty,
+  // call prune().
   Targets& targets(NodeId place) { return nodes_[place].targets; }
-  // Its list is empty now.
+  // The list of that node is empty now: removes nodes that are no longer needed.
   void prune(NodeId place);
 
-  // What a binding with that pattern adds to the longest match there can be; none without
-  // wildcards.
+  // How much a binding with that pattern adds to the longest possible match. Patterns without
+  // wildcards add nothing.
   static std::size_t weight(std::string_view pattern);
 
-  // Begins a match, by any number of keys if `several`, else by one.
+  // Begins a match: by any number of keys if `several`, otherwise by one.
   void begin_match(bool several);
-  // Adds the lists of all patterns that match to found(). Returns how many words and nodes it has
-  // looked at. A key that is longer than any can be matches nothing.
+  // Adds the lists of all patterns that match the key to found(). Returns how many words and nodes
+  // it has examined. A key that is longer than a short string matches nothing.
   std::uint64_t match(std::string_view routing_key);
-  // Each list once. Valid until the next call of any other function.
+  // The lists that were found, each once. Valid until the next call of any other function.
   const std::vector<const Targets*>& found() const { return found_; }
 
-  // How many nodes, the root among them, and words there are: what bindings leave behind.
+  // The number of nodes, including the root, and of words. Tests see from them that nothing is
+  // left.
   std::size_t node_count() const { return nodes_.size() - free_nodes_.size(); }
   std::size_t word_count() const { return word_index_.size(); }
-  // What it takes in memory, without the lists.
+  // Its memory in bytes, without the lists.
   std::size_t memory_bytes() const;
 
  private:
@@ -69,19 +72,19 @@ class TopicTrie {
   static constexpr WordId unknown = 0;
   static constexpr WordId star = 1;
   static constexpr WordId hash = 2;
-  static constexpr WordId first_literal = 3;  // from here on ids are places in words_
+  static constexpr WordId first_literal = 3;  // ids from here on are places in words_
 
   struct alignas(64) Node {
     NodeId parent = root;
     WordId word = unknown;      // of the edge from the parent
     NodeId star = root;         // the child behind `*`; the root stands for none
     NodeId hash = root;         // the child behind `#`
-    NodeId first_child = root;  // the children behind literal words are a list
+    NodeId first_child = root;  // the list of children behind literal words
     NodeId next = root;         // in that list of the parent
     NodeId previous = root;
     std::uint16_t label_size = 0;
     bool has_hash = false;       // within the label
-    bool has_one_child = false;  // behind a literal word: it is found without the table
+    bool has_one_child = false;  // behind a literal word; found without the table
     std::unique_ptr<WordId[]> label;
     Targets targets;
   };
@@ -91,7 +94,7 @@ class TopicTrie {
   };
 
   using Words = std::span<const std::string_view>;
-  // For short keys, and for all.
+  // Narrow is for short keys, Wide for all keys.
   using Narrow = TopicPlaces<1>;
   using Wide = TopicPlaces<topic_key_blocks_max>;
 
@@ -119,7 +122,7 @@ class TopicTrie {
   WordId use_word(std::string_view text);
   void release_word(WordId word);
 
-  // The match at hand.
+  // The functions of a match in progress.
   void add_found(NodeId id);
   void visit(NodeId id, std::size_t place);
   void go_behind_hash(NodeId id, std::size_t label_place, std::size_t first);
@@ -141,17 +144,17 @@ class TopicTrie {
   std::vector<Word> words_ = std::vector<Word>(first_literal);
   std::vector<WordId> free_words_;
   FlatIndex word_index_;             // of literal words, by their text
-  FlatIndex edges_;                  // of the nodes behind literal words, by parent and word
+  FlatIndex edges_;                  // of nodes behind literal words, by parent and word
   std::size_t label_bytes_ = 0;      // of all nodes
   std::size_t word_text_bytes_ = 0;  // of all words
 
-  std::vector<WordId> key_;  // a `*` or `#` among its words is no literal
+  std::vector<WordId> key_;  // a `*` or `#` in it equals no word of a pattern
   std::vector<const Targets*> found_;
   std::uint64_t steps_ = 0;
   bool several_ = false;
   std::uint64_t match_ = 0;           // counts begin_match()
-  std::vector<std::uint64_t> marks_;  // of nodes, if `several_`: the last match that found them
-  // The words of the key that patterns have, each once, once a `#` has been met: slots.
+  std::vector<std::uint64_t> marks_;  // by node, if `several_`: the last match that found it
+  // Slots are the words of the key that occur in patterns, each once. Made at the first `#`.
   static constexpr std::size_t any_word = 0;  // the slot of `*`
   static constexpr std::size_t no_slot = ~std::size_t{0};
   static constexpr std::uint64_t slots_max = 512;

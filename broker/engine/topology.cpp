@@ -12,12 +12,12 @@ namespace haypile::engine {
 
 namespace {
 
-// What one call does of a long job; later turns do the rest.
+// The most that one call does of a long job. Later turns do the rest.
 constexpr std::uint64_t units_at_once = 1000;
-// The work that comes with a queue, an exchange or a binding: tables, records of the journal, a
+// The work that comes with each queue, exchange or binding: tables, records of the journal, a
 // reply.
 constexpr std::uint64_t definition_units = 10;
-// More than all queues together may be published in the same turn, about.
+// One call purges about more than can be published to all queues together in the same turn.
 constexpr std::uint64_t purge_units_at_once = WorkBudget::units_per_turn;
 
 }  // namespace
@@ -115,7 +115,7 @@ Error Topology::delete_exchange(std::string_view name, bool if_unused, bool& is_
   return {};
 }
 
-// The caller continues with Removals::unbind_since().
+// The caller has to call Removals::unbind_since() afterwards.
 void Topology::remove_exchange(Exchange& exchange) {
   context_.work.spend(definition_units);
   if (exchange.definition().durable) context_.journal.delete_exchange(exchange.name());
@@ -135,7 +135,7 @@ Error Topology::declare_queue(const QueueDefinition& wanted, OwnerId owner, Owne
                               Queue*& queue) {
   context_.work.spend(1);
   QueueDefinition definition = wanted;
-  // An exclusive queue goes with its connection at the latest: nothing of it is worth keeping.
+  // An exclusive queue is deleted with its connection at the latest, so it is never durable.
   if (owner != 0) definition.durable = false;
   if (!has_queue(wanted.name)) return create_queue(std::move(definition), owner, queue);
   if (Error error = find_queue(wanted.name, requester, queue)) return error;
@@ -151,7 +151,7 @@ Error Topology::create_queue(QueueDefinition definition, OwnerId owner, Queue*& 
   if (Error error =
           read_queue_options(context_.property_codec, definition, owner != 0, place, options))
     return error;
-  // A position is never used twice, so neither is an id made of it.
+  // A position is never used twice, so an id made of it is not, either.
   definition.id = context_.journal.end() + 1;
   auto created =
       std::make_unique<Queue>(std::move(definition), std::move(options), owner, context_);
@@ -206,7 +206,7 @@ void Topology::remove_queue(Queue& queue) {
   context_.work.spend(definition_units);
   auto node = queues_.extract(queues_.find(queue.name()));
   if (last_queue_ == &queue) last_queue_ = nullptr;
-  const std::vector<Consumer*> consumers = queue.close();  // as long as its backlogs are there
+  const std::vector<Consumer*> consumers = queue.close();  // before its backlogs are gone
   if (queue.durable()) context_.journal.delete_queue(queue.definition().id);
   for (Consumer* consumer : consumers)
     consumer->subscriptions().queue_deleted(*consumer);
@@ -224,7 +224,7 @@ void Topology::consumer_left(Queue& queue) {
   }
 }
 
-// What comes while it goes on stays.
+// Messages that come while a purge is not finished stay.
 Error Topology::purge_queue(std::string_view name, OwnerId requester, Purge& purge) {
   Queue* queue = nullptr;
   if (Error error = find_queue(name, requester, queue)) return error;
@@ -285,7 +285,7 @@ Error Topology::bind(const BindingDefinition& given, OwnerId requester) {
             "exchange '" + definition.source + "' in vhost '" + vhost_ +
                 "' has as many wildcards or headers in its bindings as it may have"};
   }
-  // One between this source and what had the name of the destination before.
+  // An equal binding may be left that leads to a deleted queue or exchange of that name.
   Binding* same = source->find(definition);
   if (same && same->is_gone()) removals_.drop(*same);
   const bool durable = binding->is_durable();
@@ -300,9 +300,9 @@ Error Topology::unbind(const BindingDefinition& given, OwnerId requester) {
   HeadersMatch headers;
   Exchange* source = nullptr;
   if (Error error = resolve(definition, requester, wanted, headers, source)) {
-    // What is missing has no binding left.
+    // If one end does not exist, the binding does not exist either.
     if (error.code == ErrorCode::not_found) return {};
-    // What another connection keeps to itself is not told to be there, unless it is bound.
+    // Another connection's exclusive queue must not be revealed, unless it is bound.
     const bool locked = error.code == ErrorCode::resource_locked;
     source = find_exchange(definition.source);
     if (locked && source && !source->has(definition)) return {};
@@ -335,8 +335,8 @@ void Topology::restore_exchange(const ExchangeDefinition& definition) {
                                               definition, std::move(alternate), exchange_context_));
 }
 
-// What was accepted once is accepted again, but for an argument that this version cannot read: such
-// a queue has the options that were read before it.
+// A queue that was accepted once is accepted again. If this version cannot read one of its
+// arguments, the queue has the options that were read before it.
 Queue& Topology::restore_queue(const QueueDefinition& definition, TimeMs unused_since) {
   QueueOptions options;
   static_cast<void>(read_queue_options(context_.property_codec, definition, false, "", options));
@@ -346,7 +346,7 @@ Queue& Topology::restore_queue(const QueueDefinition& definition, TimeMs unused_
   return *place;
 }
 
-// A binding is passed over if one of its ends is gone.
+// Ignores a binding if one of its ends does not exist.
 void Topology::restore_binding(const BindingDefinition& definition) {
   auto binding = std::make_unique<Binding>();
   HeadersMatch headers;

@@ -20,21 +20,22 @@ namespace haypile::engine {
 
 // A purge that may take several turns.
 struct Purge {
-  std::size_t message_count = 0;  // messages that are gone so far
+  std::size_t message_count = 0;  // messages purged so far
   bool is_done = false;
-  // For the topology.
+  // Only for the topology.
   std::size_t left = 0;
   bool has_begun = false;
 };
 
-// What is declared twice has to be the same in all that matters. What is deleted leads nowhere from
-// then on, and its name is free; what is left of it goes in turns (Removals). Tells the journal of
-// all that is durable. Belongs to the engine's thread.
+// Creates, finds and deletes exchanges, queues and bindings. A second declaration must be the same
+// in everything that matters. After a deletion nothing leads to the deleted thing any more and its
+// name can be used again; what is left of it is removed in turns (Removals). Tells the journal of
+// everything that is durable. Belongs to the engine's thread.
 class Topology final : private Removals::Owner {
  public:
-  // `context` outlives the topology. `vhost` is for the texts of errors.
+  // `context` must outlive the topology. `vhost` is for the texts of errors.
   Topology(std::string vhost, QueueContext& context, std::uint64_t hash_seed);
-  // All consumers are gone before.
+  // All consumers must be gone before.
   ~Topology();
   Topology(const Topology&) = delete;
   Topology& operator=(const Topology&) = delete;
@@ -44,7 +45,7 @@ class Topology final : private Removals::Owner {
   ExchangeContext& exchange_context() { return exchange_context_; }
   const StringMap<std::unique_ptr<Exchange>>& exchanges() const { return exchanges_; }
 
-  // See Engine for these.
+  // See Engine for these functions.
   Error declare_exchange(const ExchangeDefinition& definition);
   Error check_exchange(std::string_view name) const;
   Error delete_exchange(std::string_view name, bool if_unused, bool& is_done);
@@ -58,8 +59,8 @@ class Topology final : private Removals::Owner {
   Error unbind(const BindingDefinition& binding, OwnerId requester);
   void connection_closed(OwnerId owner) { removals_.add_owner(owner, owned_queue(owner)); }
 
-  // Both remember what they found last: mostly the next message is for the same one. Null if there
-  // is none of that name.
+  // Both remember what they found last, since the next message is mostly for the same one. They
+  // return null if there is none of that name.
   Queue* queue_named(std::string_view name) {
     return last_queue_ && last_queue_->name() == name ? last_queue_ : look_up(name);
   }
@@ -69,23 +70,23 @@ class Topology final : private Removals::Owner {
   }
   Exchange* find_exchange(std::string_view name) const;
 
-  // A consumer of the queue has gone, maybe the last one of an auto-delete queue.
+  // A consumer of the queue has ended, perhaps the last one of an auto-delete queue.
   void consumer_left(Queue& queue);
-  // Deletes it.
+  // Deletes the queue.
   void remove_queue(Queue& queue);
   void free_if_finished(Queue& queue) { removals_.free_if_finished(queue); }
   Removals& removals() { return removals_; }
   const Removals& removals() const { return removals_; }
 
   std::size_t queue_count() const { return queues_.size(); }
-  // Calls `visit(queue)` for all that are not deleted.
+  // Calls `visit(queue)` for all queues that are not deleted.
   template <class Visit>
   void each_queue(Visit visit) const {
     for (const auto& [name, queue] : queues_)
       visit(*queue);
   }
 
-  // What recovery found. Nothing of it is told to the journal.
+  // Adds what recovery found, without telling the journal.
   void restore_exchange(const ExchangeDefinition& definition);
   Queue& restore_queue(const QueueDefinition& definition, TimeMs unused_since);
   void restore_binding(const BindingDefinition& definition);
@@ -100,29 +101,30 @@ class Topology final : private Removals::Owner {
 
   void create_predeclared();
   Queue* look_up(std::string_view name);
-  // Whether there is a queue of that name. One that belongs to a connection that has gone does not
-  // count, and is removed.
+  // Whether there is a queue of that name. A queue of a connection that has gone does not count,
+  // and is deleted.
   bool has_queue(std::string_view name);
   Error missing_exchange(std::string_view name) const;
   Error missing_queue(std::string_view name) const;
   Error read_alternate(const ExchangeDefinition& definition, std::string& alternate) const;
   Error create_queue(QueueDefinition definition, OwnerId owner, Queue*& queue);
   void remove_exchange(Exchange& exchange);
-  // Fills in `binding`, and `headers` with what its arguments ask for if the source is a headers
-  // exchange.
+  // Fills in `binding`. If the source is a headers exchange, also fills `headers` with what the
+  // binding's arguments ask for.
   Error resolve(const BindingDefinition& definition, OwnerId requester, Binding& binding,
                 HeadersMatch& headers, Exchange*& source);
-  // Two bindings are the same whatever the order of their arguments.
+  // Two bindings are equal whatever the order of their arguments.
   BindingDefinition with_arguments_in_order(const BindingDefinition& given) const;
 
   const std::string vhost_;
   QueueContext& context_;
   ExchangeContext exchange_context_;
   StringMap<std::unique_ptr<Queue>> queues_;
-  // Has the deleted queues, which end after all exchanges: bindings lead to queues.
+  // Owns the deleted queues. These must be destroyed after all exchanges, since bindings lead to
+  // queues.
   Removals removals_;
   StringMap<std::unique_ptr<Exchange>> exchanges_;  // without the default exchange
-  // By connection and name.
+  // The exclusive queues, by connection and name.
   std::unordered_map<OwnerId, std::map<std::string_view, Queue*>> exclusive_;
   Queue* last_queue_ = nullptr;
   Exchange* last_exchange_ = nullptr;

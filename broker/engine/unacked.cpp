@@ -7,8 +7,8 @@
 namespace haypile::engine {
 
 namespace {
-constexpr std::size_t window_size_min = 1024;  // shorter ones are never thinned out
-constexpr std::size_t settled_share_max = 4;   // a window is at most so many times what is in it
+constexpr std::size_t window_size_min = 1024;  // a shorter window makes no stragglers
+constexpr std::size_t settled_share_max = 4;   // a window is at most this many times what is in it
 }  // namespace
 
 std::uint64_t Unacked::skip() {
@@ -73,7 +73,7 @@ std::size_t Unacked::count_until(std::uint64_t last, std::size_t count_max) cons
 
 bool Unacked::any_until(std::uint64_t last) const {
   if (!stragglers_.empty()) return stragglers_.begin()->first <= last;
-  return in_window_ > 0 && first_tag_ <= last;  // the first one of a window is never settled
+  return in_window_ > 0 && first_tag_ <= last;  // the first message in a window is unacked
 }
 
 bool Unacked::take_first(std::uint64_t last, TaggedMessage& out) {
@@ -136,6 +136,11 @@ void Unacked::put_back(TaggedMessage message) {
   ++in_window_;
 }
 
+// Restores what holds for the window after each change: its first tag is unacked, and it is not
+// much longer than the number of unacked messages in it. Settled tags at the front are dropped. If
+// the window is too long, the oldest unacked message becomes a straggler, which uncovers the
+// settled tags behind it. Stragglers always have lower tags than the window, so that they come
+// first in all functions that follow the order of tags.
 void Unacked::trim() {
   while (!window_.empty()) {
     if (window_.front().queue) {

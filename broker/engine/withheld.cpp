@@ -3,10 +3,12 @@
 namespace haypile::engine {
 
 namespace {
-// Nodes of a map and two sets.
+// One node of a map and two nodes of sets.
 constexpr std::size_t bytes_beside_entry = 256;
 }  // namespace
 
+// Each message is in up to three indexes under its standing: by the queue's order, by how much its
+// client must be able to get, and, if it is unsaved, by its position in the log.
 void Withheld::add(std::uint8_t level, QueuedMessage&& entry, const MessageTimes& times,
                    std::size_t needed, bool is_unsaved) {
   const Standing standing{level, entry.place};
@@ -17,6 +19,8 @@ void Withheld::add(std::uint8_t level, QueuedMessage&& entry, const MessageTimes
       standing, Message{std::move(entry), times, needed, MemoryShare(memory_, bytes_beside_entry)});
 }
 
+// A client with a high limit gets the messages in their order. A client with a lower one must not
+// wait for a message that it cannot get, so it may get a later one that is small enough.
 std::optional<Standing> Withheld::next_for(std::size_t properties_max) const {
   const auto first = by_order_.begin();
   if (first->second.needed <= properties_max) return first->first;

@@ -1,4 +1,4 @@
-// What a queue withholds from clients that cannot be sent it.
+// Messages that a queue withholds from clients which cannot be sent them.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 
 namespace haypile::engine {
 
-// Where a message stands in its queue.
+// Where a message is in its queue: its level and its place.
 struct Standing {
   std::uint8_t level;
   std::uint64_t place;
@@ -23,31 +23,33 @@ struct Standing {
   }
 };
 
-// Messages of which the properties were too large for somebody who was to have them. Each is for
-// those only who can be sent as much as it needs. Nothing here takes time with their number.
+// Holds ready messages that some client should have got, but could not be sent because their
+// properties were too large. Only clients that can be sent what a message needs may get it. All
+// calls take logarithmic time at most, except for the visits.
 class Withheld {
  public:
   explicit Withheld(MemoryUse& memory) : memory_(memory) {}
 
   bool empty() const { return by_order_.empty(); }
   std::size_t size() const { return by_order_.size(); }
-  // Of the bodies.
+  // The size of their bodies.
   std::size_t bytes() const { return bytes_; }
-  // Whether there is something for those who can be sent so much. Of one that is not empty.
+  // Whether there is a message for clients that can be sent that much. Not to be called when empty.
   bool has_for(std::size_t properties_max) const {
     return by_need_.begin()->first <= properties_max;
   }
 
-  // `is_unsaved`: a move has to store it.
+  // `needed` is how many bytes of properties a client must be able to get. `is_unsaved`: a move has
+  // to store the message.
   void add(std::uint8_t level, QueuedMessage&& entry, const MessageTimes& times, std::size_t needed,
            bool is_unsaved);
-  // Who can be sent so much gets the first one of all if it is not too large, otherwise the one
-  // that needs least. Nothing if that is too large, too.
+  // The message that a client with that limit gets next: the first one if it is small enough,
+  // otherwise the one that needs least. Nothing if that one is too large, too.
   std::optional<Standing> next_for(std::size_t properties_max) const;
-  // Of one that is there.
+  // Takes a message, which must be there.
   void take(const Standing& standing, QueuedMessage& out);
 
-  // Higher levels first: `visit(standing, times)` of the first one of each.
+  // Calls `visit(standing, times)` for the first message of each level, higher levels first.
   template <class Visit>
   void each_level(Visit visit) const {
     for (auto it = by_order_.begin(); it != by_order_.end();) {
@@ -61,7 +63,8 @@ class Withheld {
       visit(message.entry);
   }
 
-  // The oldest one that a move has to store, null if none is before the boundary; and it has.
+  // The message with the lowest position that a move has to store; null if none is before the
+  // boundary. When it has been stored, call saved_first().
   QueuedMessage* first_unsaved(LogPosition boundary);
   void saved_first() { unsaved_.erase(unsaved_.begin()); }
   bool has_unsaved() const { return !unsaved_.empty(); }
@@ -78,7 +81,7 @@ class Withheld {
     QueuedMessage entry;
     MessageTimes times;
     std::size_t needed;
-    MemoryShare share;  // of what stands around it here
+    MemoryShare share;  // the memory of its nodes here
   };
 
   MemoryUse& memory_;

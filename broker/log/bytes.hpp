@@ -1,4 +1,4 @@
-// Integers and strings inside records: how they are written, and read with care.
+// Integers and strings in records: how to write them, and how to read them safely.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace haypile::log {
 
 inline constexpr std::size_t varint_size_max = 10;
 
-// These two write to a place with room for it, and return the place behind.
+// These two write to a place that has room, and return the place behind.
 inline char* put_varint(char* to, std::uint64_t value) {
   while (value >= 0x80) {
     *to++ = static_cast<char>(value | 0x80);
@@ -46,17 +46,17 @@ inline char* extend(std::string& out, std::size_t size_max) {
   out.resize(before + size_max);
   return out.data() + before;
 }
-// Takes back what has not been written.
+// Removes the room that was not written to.
 inline void cut(std::string& out, const char* end) {
   out.resize(static_cast<std::size_t>(end - out.data()));
 }
 
-// What put_strings() writes at most.
+// The largest number of bytes that put_strings() writes.
 inline std::size_t strings_size_max(const engine::MessageView& message) {
   return 4 * varint_size_max + message.exchange.size() + message.routing_key.size() +
          message.properties.size();
 }
-// A message's strings but for its body, and how long that is.
+// Writes a message's strings except its body, and the size of the body.
 inline char* put_strings(char* to, const engine::MessageView& message) {
   to = put_string(to, message.exchange);
   to = put_string(to, message.routing_key);
@@ -64,7 +64,7 @@ inline char* put_strings(char* to, const engine::MessageView& message) {
   return put_varint(to, message.body.size());
 }
 
-// Reads nothing after the first failure.
+// Reads the parts of a record. After the first failure it reads nothing, and all values are 0.
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : rest_(bytes) {}
@@ -76,7 +76,7 @@ class Reader {
     return value;
   }
   std::uint64_t varint() {
-    // Most have one byte.
+    // Most integers have one byte.
     if (!rest_.empty() && static_cast<unsigned char>(rest_.front()) < 0x80) [[likely]] {
       return byte();
     }
@@ -98,7 +98,7 @@ class Reader {
     rest_.remove_prefix(size);
     return text;
   }
-  // Of 32 bits.
+  // Fails if the value has more than 32 bits.
   std::uint32_t varint_32() {
     const std::uint64_t value = varint();
     if (value > std::numeric_limits<std::uint32_t>::max()) return fail();

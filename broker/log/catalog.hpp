@@ -1,5 +1,5 @@
-// The durable definitions of a vhost as the log knows them, to be written to a checkpoint before
-// the records they came from are given up.
+// The durable definitions of a virtual host as the log knows them. A checkpoint has them, so that
+// the records they came from can be given up.
 #pragma once
 
 #include <cstdint>
@@ -15,23 +15,24 @@
 
 namespace haypile::log {
 
+// Holds exchanges, queues and bindings, as the records of a log leave them. Belongs to one thread.
 class Catalog {
  public:
   Catalog() = default;
   Catalog(Catalog&&) = default;
   Catalog& operator=(Catalog&&) = default;
 
-  // Each call is what the record of that name does. The bindings of what is deleted count no more,
-  // and are in memory until release_binding() or release_bindings().
+  // Each function does what the record of that name means. The bindings of a deleted exchange or
+  // queue do not count any more; they stay in memory until release_binding() or release_bindings().
   void declare_exchange(const engine::ExchangeDefinition& definition);
   void delete_exchange(std::string_view name);
   void declare_queue(const engine::QueueDefinition& definition);
   void delete_queue(engine::QueueId id);
-  // Nothing if there is no such queue.
+  // Does nothing if there is no such queue.
   void set_unused_since(engine::QueueId id, engine::TimeMs time);
   void bind(const engine::BindingDefinition& definition);
   void unbind(const engine::BindingDefinition& definition);
-  // Nothing if there is no such binding, or both of its ends are still there.
+  // release_binding() does nothing if there is no such binding, or if both of its ends still exist.
   void release_binding(const engine::BindingDefinition& definition);
   void release_bindings();
   void set_clock_offset(std::int64_t offset_ms) {
@@ -39,7 +40,7 @@ class Catalog {
     clock_offset_ms_ = offset_ms;
   }
   std::int64_t clock_offset_ms() const { return clock_offset_ms_; }
-  // A definition's record; others change nothing.
+  // Applies the record of a definition. Other records change nothing.
   void apply(const Record& record);
 
   bool has_queue(engine::QueueId id) const { return queues_.contains(id); }
@@ -51,16 +52,17 @@ class Catalog {
       visit(queue);
   }
 
-  // Rises whenever what encode() gives may have changed.
+  // Rises whenever the result of encode() may have changed.
   std::uint64_t change_count() const { return change_count_; }
-  // Records that make the same catalog again.
+  // The records that make the same catalog again.
   std::string encode() const;
   void emit(engine::Recovery& recovery) const;
 
  private:
   // An exchange or a queue that is an end of bindings.
   using End = std::pair<engine::DestinationKind, std::string>;
-  // Whether it has not been deleted since: bindings go with their ends, however many there are.
+  // Whether the end still exists. All of its bindings share the value, so that deleting an end
+  // takes the same time however many bindings it has.
   using Life = std::shared_ptr<bool>;
   struct Lives {
     Life source;
@@ -78,9 +80,9 @@ class Catalog {
   std::int64_t clock_offset_ms_ = 0;
   std::map<std::string, engine::ExchangeDefinition, std::less<>> exchanges_;
   std::map<engine::QueueId, engine::QueueDefinition> queues_;
-  std::map<engine::QueueId, engine::TimeMs> unused_since_;  // of queues that are out of use
+  std::map<engine::QueueId, engine::TimeMs> unused_since_;  // only of queues that nobody uses
   std::map<engine::BindingDefinition, Lives, BySource> bindings_;
-  std::map<End, Life> lives_;  // of what has, or had, bindings, and is there
+  std::map<End, Life> lives_;  // of existing ends that have, or had, bindings
 };
 
 }  // namespace haypile::log

@@ -12,13 +12,14 @@ constexpr std::size_t header_size_before_3 = 48;
 constexpr std::size_t header_size = 56;
 constexpr std::size_t checksum_size = 8;
 
-// Cuts the first record off. False if it is malformed.
+// Removes the first record. Returns false if it is malformed.
 bool apply_record(std::string_view& records, Checkpoint& checkpoint) {
   if (records.front() == static_cast<char>(RecordType::pile)) {
     Reader in(records.substr(1));
     Pile pile;
     if (!read_pile(in, checkpoint.version, pile)) return false;
-    // New ones get numbers behind the position, and slots are in the order of the numbers.
+    // New piles get numbers above the checkpoint's position, and slots are in the order of the
+    // numbers.
     if (pile.file < pile.number || pile.file >= checkpoint.position) return false;
     if (pile.number <= checkpoint.piles.last_number()) return false;
     records = in.rest();
@@ -31,10 +32,10 @@ bool apply_record(std::string_view& records, Checkpoint& checkpoint) {
   return true;
 }
 
-// Null if a log can have written that.
+// Null if a log can have written this.
 const char* error_in(const CheckpointHead& head, bool has_records) {
   if (head.position > position_max) return "says that an impossible position was reached";
-  // The position is in that segment, or behind it.
+  // The position is in the first segment, or in a later one.
   const std::uint64_t last = std::max<std::uint64_t>(head.position / segment_size_min, 1);
   if (head.first_segment == 0 || head.first_segment > last) {
     return "says that the first segment has an impossible number";

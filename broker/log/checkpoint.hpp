@@ -1,4 +1,5 @@
-// The checkpoint file: what stood in segments that have been given up.
+// The checkpoint file: what is left of segments that have been given up; docs/log-format.md, "The
+// checkpoint".
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ inline constexpr const char* checkpoint_name = "checkpoint";
 
 struct CheckpointHead {
   std::uint64_t first_segment = 1;  // the oldest one that is needed
-  LogPosition position = 0;         // what was logged before is in the catalog and the piles
-  LogPosition moved = 0;            // messages before are in the piles, or gone
+  LogPosition position = 0;         // the catalog and the piles have what was logged before
+  LogPosition moved = 0;            // messages before this are in piles or gone
 };
 struct Checkpoint : CheckpointHead {
   std::uint32_t version = format_version;
@@ -28,21 +29,22 @@ struct Checkpoint : CheckpointHead {
 
 std::string encode_checkpoint(const CheckpointHead& head, const Catalog& catalog, Piles& piles,
                               const DirectoryId& id);
-// The same of what Catalog::encode() and encode_piles() gave.
+// The same, from the results of Catalog::encode() and encode_piles().
 std::string encode_checkpoint(const CheckpointHead& head, std::string_view definitions,
                               std::string_view piles, const DirectoryId& id);
 std::string encode_piles(Piles& piles);
 
-// No checkpoint is larger: a file that is cannot have been written by a log.
+// The largest size of a checkpoint that is believed.
 inline constexpr std::uint64_t checkpoint_size_max = std::uint64_t{4} << 30;
 
-// Nothing if there is no such file yet; throws IoError if it cannot be read or is damaged.
+// Returns nothing if the file does not exist. Throws IoError if it cannot be read or is damaged.
 std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& directory,
                                           const DirectoryId& id);
-// The bytes of such a file; throws DamageError, in which `path` is named.
+// Decodes the bytes of a checkpoint. Throws DamageError, with `path` in its text.
 Checkpoint decode_checkpoint(std::string_view bytes, const std::string& path,
                              const DirectoryId& id);
-// Of a damaged one: the definitions up to the first record that is malformed. None is certain.
+// The definitions of a damaged checkpoint, up to the first malformed record. None of them is
+// certain.
 Catalog read_definitions(std::string_view bytes);
 
 }  // namespace haypile::log

@@ -30,11 +30,11 @@ void Checkpointer::run(std::size_t segments_max) {
   worker_.perform({std::move(checkpoint), end});
 }
 
-// One at a time, and not before as much can be given up as it takes to write: with many definitions
-// checkpoints would be most of what is written. Two things are urgent and do not wait for that: a
-// ring that is getting full, and piles, which stay in memory until a checkpoint has them. The last
-// checkpoint does not wait either. It has to have all piles, because only they say which of their
-// messages were delivered.
+// Only one checkpoint is written at a time, and not before it lets the log give up as much as
+// writing it takes: with many definitions, checkpoints would otherwise be most of what is written.
+// Two things are urgent and do not wait for that: a ring that is getting full, and piles, which
+// stay in memory until a checkpoint names them. The last checkpoint does not wait either. It must
+// name all piles, because only they say which of their messages were delivered.
 bool Checkpointer::may_write(std::size_t segments_max) const {
   if (is_closing_) return true;
   if (worker_.checkpoint_count() != schedule_.count) return false;

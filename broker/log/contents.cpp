@@ -15,7 +15,7 @@ constexpr std::string_view version_prefix = "haypile contents ";
 constexpr std::string_view id_line = "id ";
 constexpr std::string_view vhost_line = "vhost ";
 constexpr std::string_view checksum_line = "checksum ";
-// Names of files have 255 bytes at most; something may be put behind one.
+// The name of a file has at most 255 bytes. This leaves room for a suffix.
 constexpr std::size_t directory_name_max = 200;
 
 template <class Number>
@@ -53,7 +53,7 @@ std::optional<DirectoryId> parse_hex(std::string_view text) {
     if (!byte) return std::nullopt;
     id[i] = static_cast<unsigned char>(*byte);
   }
-  // What was written has small digits.
+  // Encoded ids have lower-case digits.
   return hex(id) == text ? std::optional(id) : std::nullopt;
 }
 
@@ -72,7 +72,7 @@ std::string percent_encode(std::string_view name) {
   return out;
 }
 
-// Nothing for what percent_encode() never gives.
+// Returns nothing for a text that percent_encode() never makes.
 std::optional<std::string> percent_decode(std::string_view text) {
   const std::string_view whole = text;
   std::string name;
@@ -90,7 +90,7 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return percent_encode(name) == whole ? std::optional(name) : std::nullopt;
 }
 
-// Cuts a line off that begins with `prefix`; nothing if the next one does not.
+// Removes a line that begins with `prefix`. Returns nothing if the next line does not.
 std::optional<std::string_view> take_line(std::string_view& text, std::string_view prefix) {
   const std::size_t end = text.find('\n');
   if (end == std::string_view::npos || !text.starts_with(prefix)) return std::nullopt;

@@ -1,5 +1,4 @@
-// What a data directory says of itself: its id, and which virtual hosts it has; docs/log-format.md,
-// "Files".
+// What a data directory says of itself: its id and its virtual hosts; docs/log-format.md, "Files".
 #pragma once
 
 #include <optional>
@@ -21,18 +20,18 @@ std::optional<DirectoryId> decode_id(std::string_view text);
 
 struct Contents {
   DirectoryId id{};
-  std::set<std::string> vhosts{};  // by name
+  std::set<std::string> vhosts{};  // their names
 };
 // The text of the file `contents`.
 std::string encode_contents(const Contents& contents);
-// Nothing if it is damaged; throws IoError, in which `path` is named, if it is of a version that is
-// not known yet.
+// Returns nothing if the text is damaged. Throws IoError, with `path` in its text, if the version
+// is not known yet.
 std::optional<Contents> decode_contents(std::string_view text, const std::string& path);
 
-// The name of a virtual host's directory: percent-encoded, and cut if it is too long for that. No
-// two have the same, and none has a dot but those that were cut.
+// The name of a virtual host's directory: percent-encoded, and shortened if it is too long. No two
+// virtual hosts have the same, and only shortened names have a dot.
 std::string directory_name(std::string_view vhost);
-// The virtual host of that directory; nothing if its name does not tell.
+// The virtual host of that directory; nothing if the name is shortened or not one that is encoded.
 std::optional<std::string> vhost_name(std::string_view directory);
 
 }  // namespace haypile::log

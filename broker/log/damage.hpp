@@ -1,4 +1,4 @@
-// What is wrong in a data directory, and where.
+// Damage in a data directory: what it is, and where.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +7,13 @@
 
 namespace haypile::log {
 
-// What refuses a start, or would end the broker when it comes to it.
+// Something because of which a start is refused, or the broker would end when it reads it.
 struct Damage {
-  std::string file{};  // its whole path
+  std::string file{};  // the whole path
   std::uint64_t offset = 0;
   std::string what{};       // a phrase
-  std::uint64_t bytes = 0;  // so much cannot be read; 0: nothing, or it is not known
-  // Messages in queues that cannot be read; nothing if that cannot be known.
+  std::uint64_t bytes = 0;  // that cannot be read; 0: none, or not known
+  // The number of queued messages that cannot be read; nothing: not known.
   std::optional<std::uint64_t> message_count{};
 };
 

@@ -36,7 +36,7 @@ std::string read_text(FileSystem& files, const std::string& path) {
   return file->read(0, std::min(file->size(), text_size_max));
 }
 
-// The id in the header of a file of a log; nothing if the header is not whole.
+// The id in the header of a segment or pile; nothing if the header is damaged.
 std::optional<DirectoryId> id_in_header(FileSystem& files, const std::string& directory,
                                         const std::string& name) {
   if (!segment_number(name) && !pile_number(name)) return std::nullopt;
@@ -74,7 +74,8 @@ DataDirectory::~DataDirectory() {
   ::close(lock_);
 }
 
-// A directory with other things in it may be somebody's home, or the system's: it is left alone.
+// A directory that has other things in it may be a home directory or belong to the system, so it is
+// not changed.
 void DataDirectory::tighten() {
   constexpr mode_t others = 077;
   struct stat status {};
@@ -91,7 +92,7 @@ void DataDirectory::tighten() {
   }
 }
 
-// It has been a data directory before, or is empty, as a new file system is.
+// Whether it was a data directory before, or is empty, as a new file system is.
 bool DataDirectory::is_ours() {
   if (files_.exists(path_ + "/id")) return true;
   return std::ranges::all_of(files_.list(path_), [](const std::string& name) {
@@ -99,8 +100,8 @@ bool DataDirectory::is_ours() {
   });
 }
 
-// The lock belongs to the open file, so that it keeps out a second opener of the same process too;
-// the system drops it when the process ends, however that comes.
+// The lock belongs to the open file, so that it also refuses a second user in the same process. The
+// system removes it when the process ends, in whatever way.
 void DataDirectory::lock() {
   const std::string name = path_ + "/lock";
   lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -117,7 +118,7 @@ void DataDirectory::lock() {
   throw IoError("cannot lock '" + name + "': " + std::generic_category().message(error));
 }
 
-// Until version 4 there was no `contents`.
+// Version 4 and older had no file `contents`.
 void DataDirectory::read() {
   const std::string id_path = path_ + "/" + id_name;
   const std::string path = path_ + "/" + contents_name;
@@ -218,14 +219,14 @@ void ExistingDirectory::lock(Use use) {
   throw IoError("cannot lock '" + name + "': " + std::generic_category().message(error));
 }
 
-// One is enough for a file.
+// Notes at most one damage for each file.
 void ExistingDirectory::add_damage(const std::string& name, const std::string& what) {
   const std::string path = path_ + "/" + name;
   if (std::ranges::find(damages_, path, &Damage::file) != damages_.end()) return;
   damages_.push_back({.file = path, .what = what});
 }
 
-// Empty if it cannot be read, which is damage.
+// Returns an empty text if the file cannot be read, which is damage.
 std::string ExistingDirectory::read(const std::string& name) {
   try {
     return read_text(files_, path_ + "/" + name);
@@ -239,7 +240,7 @@ void ExistingDirectory::find_vhosts() {
   const std::string vhosts = path_ + "/" + vhosts_name;
   try {
     for (const std::string& entry : list_if_there(files_, vhosts)) {
-      // The names of those that were cut are in `contents` alone.
+      // Shortened names are only known from `contents`.
       if (const auto name = vhost_name(entry)) vhosts_.push_back({*name, vhosts + "/" + entry});
     }
   } catch (const IoError&) {
@@ -266,7 +267,7 @@ void ExistingDirectory::find_vhosts() {
   std::ranges::sort(vhosts_, {}, &VhostPath::name);
 }
 
-// What most files say, `id` and `contents` included, is not what one damaged one says.
+// Most files, including `id` and `contents`, decide over one damaged file.
 void ExistingDirectory::find_id() {
   std::map<DirectoryId, std::size_t> votes;
   bool is_version_5 = false;
@@ -277,11 +278,11 @@ void ExistingDirectory::find_id() {
         if (const auto id = id_in_header(files_, vhost.path, name)) ++votes[*id];
       }
     } catch (const IoError&) {
-      continue;  // whoever looks at the vhost says so
+      continue;  // the inspection of that virtual host reports it
     }
   }
   const auto id = decode_id(read(id_name));
-  // Headers have checksums, which the file `id` has not: it counts only where there is no header.
+  // Headers have checksums. The file `id` has none, so that it counts only if there is no header.
   if (id && votes.empty()) ++votes[*id];
   const std::string path = path_ + "/" + contents_name;
   std::optional<Contents> contents;
@@ -297,7 +298,7 @@ void ExistingDirectory::find_id() {
   }
 }
 
-void ExistingDirectory::put_right() {
+void ExistingDirectory::repair() {
   contents_.vhosts.clear();
   for (const VhostPath& vhost : vhosts_) {
     if (files_.exists(vhost.path + "/" + newest_name)) contents_.vhosts.insert(vhost.name);

@@ -1,4 +1,4 @@
-// The top of a data directory: who may use it, and where the vhosts' logs are.
+// The top of a data directory: its lock, and where the logs of the virtual hosts are.
 #pragma once
 
 #include <filesystem>
@@ -12,15 +12,17 @@
 
 namespace haypile::log {
 
-//   lock          locked as long as a broker uses the directory
-//   id            random id, as text
-//   contents      format version, id and virtual hosts, as text with a checksum
-//   vhosts/NAME/  one log each; NAME is percent-encoded
+// Opens or creates a data directory and locks it:
+//
+// lock          locked as long as a broker uses the directory
+// id            random id, as text
+// contents      format version, id and virtual hosts, as text with a checksum
+// vhosts/NAME/  one log each; NAME is percent-encoded
 class DataDirectory {
  public:
-  // Creates what is missing, for nobody else to look into, and closes a directory that is there to
-  // others. Throws IoError if the directory is in use, in this process or another
-  // one, or not what it should be. `files` outlives it.
+  // Creates what is missing, with permissions for the owner only, and takes permissions for others
+  // away from an existing directory. Throws IoError if the directory is in use, in this process or
+  // another one, or is damaged. `files` must outlive the object.
   explicit DataDirectory(const std::filesystem::path& path, FileSystem& files = system_files());
   ~DataDirectory();
   DataDirectory(const DataDirectory&) = delete;
@@ -28,11 +30,11 @@ class DataDirectory {
 
   FileSystem& files() { return files_; }
   const DirectoryId& id() const { return contents_.id; }
-  // What is to be said of who else could look into it; mostly empty.
+  // A line for the broker's log if others could read the directory; mostly empty.
   const std::string& notice() const { return notice_; }
-  // Creates it if it is missing.
+  // Creates the directory if it is missing.
   std::string vhost_directory(const std::string& name);
-  // Its log has been started: from now on it is missed when it is not there. On disk when this
+  // The log of the virtual host has been started: from now on it must exist. On disk when this
   // returns.
   void add_vhost(const std::string& name);
 
@@ -55,33 +57,33 @@ class DataDirectory {
   Contents contents_;
 };
 
-// One that is there already, for looking at it or putting it right. Creates nothing.
+// A data directory that exists already, for inspection or repair. Creates nothing.
 class ExistingDirectory {
  public:
   enum class Use { look, change };
-  // A vhost's name and where its log is.
+  // A virtual host's name, and where its log is.
   struct VhostPath {
     std::string name;
     std::string path;
   };
 
-  // Throws IoError if there is no such directory, if it is no data directory or if it is in use: by
-  // a broker, or by somebody else who changes it. A copy may be without a lock file. `files`
-  // outlives it.
+  // Throws IoError if there is no such directory, if it is not a data directory, or if it is in
+  // use: by a broker, or by a program that changes it. A copy may have no lock file. `files` must
+  // outlive the object.
   ExistingDirectory(std::string path, FileSystem& files, Use use);
   ~ExistingDirectory();
   ExistingDirectory(const ExistingDirectory&) = delete;
   ExistingDirectory& operator=(const ExistingDirectory&) = delete;
 
   const std::string& path() const { return path_; }
-  // As most of the files have it, if `contents` cannot tell.
+  // If `contents` does not tell, the id that most files have.
   const DirectoryId& id() const { return contents_.id; }
-  // Those that are there.
+  // The virtual hosts that exist.
   const std::vector<VhostPath>& vhosts() const { return vhosts_; }
-  // Of the top of the directory: what is wrong within the vhosts' directories is not looked for.
+  // Damage at the top of the directory. The directories of the virtual hosts are not inspected.
   const std::vector<Damage>& damages() const { return damages_; }
-  // Writes `id` and `contents` anew, with the vhosts that are there.
-  void put_right();
+  // Writes `id` and `contents` anew, with the virtual hosts that exist.
+  void repair();
 
  private:
   void lock(Use use);

@@ -13,7 +13,7 @@ constexpr std::string_view spare_prefix = "spare-";
 constexpr std::string_view temporary_suffix = ".tmp";
 constexpr const char* reserve_name = "reserve";
 
-// Those that are not known by their names any more after a restart.
+// Files that a later run does not know by their names.
 bool is_forgotten(std::string_view name) {
   return name.starts_with(spare_prefix) || name.ends_with(temporary_suffix);
 }
@@ -46,6 +46,11 @@ void DiskReserve::prepare(Piles& piles, std::uint64_t first_segment) {
   refill_reserve();
 }
 
+// The disk can be full at any of three moments: when a spare segment is made for the writer, when a
+// part of a pile is written, when a checkpoint is written. with_reserve() then removes the
+// reserve's file and tries again. From then on has_reserve() is false, publishers are kept out, and
+// refill_reserve() is tried from time to time. Spares that are only made ahead of time
+// (zero_some()) and thinnings never use the reserve.
 void DiskReserve::refill_reserve() {
   const std::lock_guard lock(reserve_mutex_);
   if (has_reserve()) return;
@@ -56,7 +61,7 @@ void DiskReserve::refill_reserve() {
     file->allocate(reserve_size_);
     has_reserve_.store(true, std::memory_order_release);
   } catch (const NoSpace&) {
-    // What there was room for is no help.
+    // What was allocated until then is of no use.
     if (files_.exists(path(reserve_name))) files_.remove(path(reserve_name));
   }
 }

@@ -15,7 +15,7 @@ namespace haypile::log {
 
 namespace {
 
-// What is kept is nobody else's business.
+// Only the owner of the files may read them.
 constexpr mode_t file_mode = 0600;
 constexpr mode_t directory_mode = 0700;
 
@@ -87,7 +87,7 @@ class PosixFile final : public File {
   }
 
  private:
-  // Whatever the umask, and whatever the file was before.
+  // Sets the mode whatever the umask is, and whatever the file's mode was before.
   void set_mode() {
     if (::fchmod(descriptor_, file_mode) == 0) return;
     const int error = errno;
@@ -102,7 +102,7 @@ class PosixFile final : public File {
 
 }  // namespace
 
-// From the top down: a name is on disk before anything below it is.
+// Works from the top down: a name is on disk before anything below it is created.
 void create_directories(FileSystem& files, const std::string& path) {
   if (path.empty() || files.exists(path)) return files.create_directory(path.empty() ? "." : path);
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
@@ -124,7 +124,7 @@ void replace_file(FileSystem& files, const std::string& directory, const std::st
 }
 
 void PosixFileSystem::create_directory(const std::string& path) {
-  // Whatever the umask: what is kept is nobody else's business.
+  // Sets the mode whatever the umask is: only the owner may read what is kept.
   struct stat status {};
   const char* name = path.c_str();
   if (::mkdir(name, directory_mode) == 0 && ::chmod(name, directory_mode) == 0) return;

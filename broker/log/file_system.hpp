@@ -1,4 +1,4 @@
-// What the log asks of a file system; the tests have one that loses what was not synced.
+// What the log needs of a file system. The tests have one that loses what was not synced.
 #pragma once
 
 #include <cstdint>
@@ -10,32 +10,33 @@
 
 namespace haypile::log {
 
-// what() names the file, what was tried and why it failed.
+// what() says which file, what was tried, and why it failed.
 class IoError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// What stands there cannot be what was written: haypiled --check tells more.
+// A file does not have what was written to it. `haypiled --check` tells more.
 class DamageError : public IoError {
  public:
   using IoError::IoError;
 };
 
-// There is no room for it; nothing else is wrong.
+// There is no space on the disk; nothing else is wrong.
 class NoSpace : public IoError {
  public:
   using IoError::IoError;
 };
 
-// All calls throw IoError. Paths are whole; a name is the last part of one.
+// An open file. All calls throw IoError.
 class File {
  public:
   virtual ~File() = default;
-  // Makes sure that so many bytes from the start on can be written; the file is that long at least.
+  // Makes sure that the first `size` bytes can be written. The file has at least this size
+  // afterwards.
   virtual void allocate(std::uint64_t size) = 0;
   virtual void write(std::uint64_t offset, std::string_view bytes) = 0;
-  // Fewer bytes than asked for only at the end of the file.
+  // Reads fewer bytes only at the end of the file.
   virtual void read(std::uint64_t offset, std::size_t size, std::string& to) = 0;
   std::string read(std::uint64_t offset, std::size_t size) {
     std::string bytes;
@@ -47,35 +48,36 @@ class File {
   virtual void sync() = 0;
 };
 
+// The files of a disk. All calls throw IoError. Paths are complete; a name is the last part of a
+// path.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
-  // Nothing if it is there already.
+  // Does nothing if the directory exists.
   virtual void create_directory(const std::string& path) = 0;
-  // Names of the files in it, in no order.
+  // The names of the files in it, in no particular order.
   virtual std::vector<std::string> list(const std::string& directory) = 0;
   virtual bool exists(const std::string& path) = 0;
   virtual std::unique_ptr<File> open(const std::string& path) = 0;
-  // Empty; replaces what was there.
+  // Creates an empty file, or empties an existing one.
   virtual std::unique_ptr<File> create(const std::string& path) = 0;
-  // Creating, renaming and removing are durable after sync_directory() only.
+  // Creating, renaming and removing are durable only after sync_directory().
   virtual void rename(const std::string& from, const std::string& to) = 0;
   virtual void remove(const std::string& path) = 0;
   virtual void sync_directory(const std::string& path) = 0;
-  // What can still be written on the disk of that directory.
+  // The number of bytes that can still be written to the disk of that directory.
   virtual std::uint64_t free_bytes(const std::string& path) = 0;
 };
 
-// Creates a directory and those above it that are missing. Their names are on disk when this
-// returns.
+// Creates a directory and the missing ones above it. Their names are on disk when this returns.
 void create_directories(FileSystem& files, const std::string& path);
 
-// Writes `bytes` to a temporary file, syncs it, gives it its name and syncs the directory: after a
-// crash there is the old file or the new one, whole.
+// Writes `bytes` to a temporary file, syncs it, gives it its name and syncs the directory. After a
+// crash there is the old file or the new one, and it is complete.
 void replace_file(FileSystem& files, const std::string& directory, const std::string& name,
                   std::string_view bytes);
 
-// The one of the operating system.
+// The file system of the operating system.
 class PosixFileSystem final : public FileSystem {
  public:
   void create_directory(const std::string& path) override;
@@ -89,7 +91,8 @@ class PosixFileSystem final : public FileSystem {
   std::uint64_t free_bytes(const std::string& path) override;
 };
 
-// The same, for looking only: what would change anything throws IoError, and a sync does nothing.
+// The same, for reading only: calls that would change something throw IoError, and a sync does
+// nothing.
 class ReadOnlyFileSystem final : public FileSystem {
  public:
   void create_directory(const std::string& path) override;
@@ -103,7 +106,7 @@ class ReadOnlyFileSystem final : public FileSystem {
   std::uint64_t free_bytes(const std::string& path) override;
 };
 
-// The one that a broker uses if it is given no other: a PosixFileSystem. Alone in its source file,
+// The file system that a broker uses by default: a PosixFileSystem. It is alone in its source file,
 // so that a program can be linked with a definition of its own (tests/faulty).
 FileSystem& system_files();
 

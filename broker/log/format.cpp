@@ -20,7 +20,7 @@ void put(std::string& out, T value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-// Returns the place behind it.
+// Returns the place behind the value.
 template <class T>
 char* put(char* to, T value) {
   std::memcpy(to, &value, sizeof value);

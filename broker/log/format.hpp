@@ -1,4 +1,4 @@
-// The constants and frames of docs/log-format.md.
+// The constants, headers and checksums of docs/log-format.md.
 #pragma once
 
 #include <array>
@@ -14,14 +14,14 @@ namespace haypile::log {
 
 using engine::LogPosition;
 
-// The random name of a data directory: part of every header, so that no file can be taken for one
-// of another directory.
+// The random id of a data directory. Every header has it, so that no file of another directory is
+// accepted.
 using DirectoryId = std::array<unsigned char, 16>;
 inline std::string_view view(const DirectoryId& id) {
   return {reinterpret_cast<const char*>(id.data()), id.size()};
 }
 
-// What is written, and the oldest that is read.
+// The version that is written, and the oldest that can be read.
 inline constexpr std::uint32_t format_version = 5;
 inline constexpr std::uint32_t format_version_min = 1;
 inline constexpr std::string_view segment_magic = "HAYLOG\r\n";
@@ -30,13 +30,14 @@ inline constexpr std::string_view checkpoint_magic = "HAYCHK\r\n";
 inline constexpr std::string_view newest_magic = "HAYNEW\r\n";
 inline constexpr std::size_t segment_header_size = 64;
 inline constexpr std::size_t batch_header_size = 40;
-// Where a batch header has its own position.
+// The offset of the position in a batch header.
 inline constexpr std::size_t batch_position_at = 8;
 inline constexpr std::size_t batch_alignment = 8;
-// A segment that takes more has room for this: the record that seals it, in a batch of its own.
+// Every segment that is not sealed has room for this: a batch with the record that seals it.
 inline constexpr std::size_t seal_size = batch_header_size + 1;
 inline constexpr std::uint32_t segment_size_min = 4096;
-// No log comes so far, not in a thousand years: what says so was not written by one.
+// No log reaches this position, not in a thousand years. A file with a higher one was not written
+// by a log.
 inline constexpr LogPosition position_max = 1'000'000'000'000'000'000;
 
 enum class RecordType : std::uint8_t {
@@ -55,18 +56,18 @@ enum class RecordType : std::uint8_t {
   start = 13,
   clean_stop = 14,
   seal = 15,
-  // From here on new in version 2.
+  // New in version 2:
   timed_publish = 16,
   delivery_count = 17,
   unused_since = 18,
   group_begin = 19,
   group_end = 20,
-  // From here on new in version 3; version 4 changed piles and checkpoints.
+  // New in version 3 (version 4 changed piles and checkpoints):
   move = 21,
   drop_stored = 22,
   note_stored = 23,
-  pile = 24,  // in checkpoints only
-  // From here on new in version 5.
+  pile = 24,  // only in checkpoints
+  // New in version 5:
   drop_sized = 25,
   time = 26,
   publish_after = 27,
@@ -84,10 +85,10 @@ void put_u64(std::string& out, std::uint64_t value);
 std::uint32_t get_u32(std::string_view bytes, std::size_t at);
 std::uint64_t get_u64(std::string_view bytes, std::size_t at);
 
-// Empty if a file of this version can be read; or else a phrase that says why not.
+// Returns a phrase that says why a file of this version cannot be read; empty if it can.
 std::string version_error(std::uint32_t version);
 
-// XXH3, 64 bits, seeded with the first eight bytes of `id` xor `seed`.
+// XXH3 with 64 bits. Its seed is the first eight bytes of `id` xor `seed`.
 std::uint64_t checksum(std::string_view bytes, const DirectoryId& id, std::uint64_t seed);
 
 struct SegmentHeader {
@@ -96,11 +97,11 @@ struct SegmentHeader {
   std::uint32_t version = format_version;
 };
 std::string encode(const SegmentHeader& header, const DirectoryId& id);
-// An error is a phrase that says what is wrong with the header.
+// `error` is a phrase that says what is wrong with the header, or empty.
 struct SegmentHeaderResult {
   SegmentHeader header;
   std::string error;
-  bool blank = false;  // nothing but zeros, or too short
+  bool blank = false;  // only zeros, or too short
 };
 SegmentHeaderResult decode_segment_header(std::string_view bytes, const DirectoryId& id);
 
@@ -108,12 +109,12 @@ struct BatchHeader {
   std::uint32_t records_size = 0;
   std::uint32_t epoch = 0;
   LogPosition position = 0;  // of the header itself
-  LogPosition durable = 0;   // known durable when the batch was put together
+  LogPosition durable = 0;   // as known when the batch was put together
   std::uint64_t records_checksum = 0;
 };
 // Overwrites the first batch_header_size bytes of `batch`.
 void encode(const BatchHeader& header, const DirectoryId& id, std::string& batch);
-// Nothing unless it is a header that was written for this very position.
+// Returns nothing unless the header was written for exactly this position.
 std::optional<BatchHeader> decode_batch_header(std::string_view bytes, const DirectoryId& id,
                                                LogPosition position);
 

@@ -18,7 +18,7 @@ bool is_seal(const Record& record) {
 
 void LiveMessages::apply(LogPosition position, const Record& record) {
   const bool was_clean = clean_;
-  // A start seals what an older version wrote before it begins: nobody was given anything yet.
+  // A start may first seal the segment of an older version. No message has been delivered before.
   clean_ = was_clean && is_seal(record);
   if (const auto* publish = std::get_if<PublishRecord>(&record)) {
     apply_publish(position, *publish);
@@ -33,7 +33,7 @@ void LiveMessages::apply(LogPosition position, const Record& record) {
 
 void LiveMessages::apply_publish(LogPosition position, const PublishRecord& record) {
   if (position < moved_) return;
-  // Sorted, for look_up().
+  // look_up() needs them sorted.
   std::vector<engine::QueueId> queues = record.queues;
   if (!std::ranges::is_sorted(queues)) std::ranges::sort(queues);
   for (const engine::QueueId queue : queues)
@@ -72,7 +72,7 @@ void LiveMessages::apply_mark(LogPosition position, const MarkRecord& record, bo
     case RecordType::start:
       for (Queued& held : queued_)
         held.delivered = false;
-      group_.clear();  // a crash cut it short
+      group_.clear();  // a crash interrupted it
       in_group_ = false;
       if (was_clean || position < position_) break;
       piles_.each([&](Piles::Slot, Pile& pile) {
@@ -104,13 +104,18 @@ void LiveMessages::break_group() {
   in_group_ = false;
 }
 
+// Changes within a group wait in group_ until its end. begin_segment() only resets in_group_ and
+// keeps group_: if the next segment begins with a group mark, the group continues and the changes
+// are still needed. If any other change comes first, the group was never finished, and its changes
+// are dropped. A start, too, drops them.
 void LiveMessages::change(const Change& change) {
   if (in_group_) return group_.push_back(change);
-  group_.clear();  // the segment before ended with a group that does not go on
+  group_.clear();  // the group before does not continue
   perform(change);
 }
 
-// Acks of what a crash left in a pile that was never finished, or of a deleted one, find nothing.
+// The message or pile may not exist: a crash may have left acknowledgements for a pile that was
+// never finished, and piles are removed.
 void LiveMessages::perform(const Change& change) {
   if (change.kind == Change::Kind::add) {
     queued_.push_back({.message = change.message, .queue = change.queue});

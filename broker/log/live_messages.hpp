@@ -1,4 +1,4 @@
-// What the records of a log leave: which queues hold which messages, and what is known of each.
+// What the records of a log leave: which queues have which messages, and what is known of each.
 #pragma once
 
 #include <cstdint>
@@ -12,32 +12,35 @@
 
 namespace haypile::log {
 
+// Follows the records of a log and remembers which queued messages are left at its end.
 class LiveMessages {
  public:
-  // What a checkpoint says of the records before `position` is in `piles` already; messages before
-  // `moved` are in piles, or gone. `piles` outlives the copies, and is kept up to date.
+  // `piles` already has what the records before `position` say, since it comes from the checkpoint.
+  // Messages before `moved` are in piles or gone. `piles` must outlive the object, which keeps it
+  // up to date.
   LiveMessages(Piles& piles, LogPosition position, LogPosition moved)
       : piles_(piles), position_(position), moved_(moved) {}
 
-  // Records come in the order of the log. `position` is that of the record, of its first fragment
-  // if it came in several.
+  // Records must come in the order of the log. `position` is the position of the record, or of its
+  // first fragment.
   void apply(LogPosition position, const Record& record);
 
-  // The next record is in another segment. A group that goes on there begins with a mark again; so
-  // what a segment says does not depend on those before it, which may be given up any time.
+  // The next record is in another segment. If a group continues there, it begins with a mark again.
+  // So what a segment says does not depend on the segments before it, which may be given up at any
+  // time.
   void begin_segment() { in_group_ = false; }
-  // Something of the log is missing here. Of an open group its messages stay, whatever became of
-  // it; what it acknowledged comes back.
+  // Records are missing here. The messages that an open group has published stay, and its
+  // acknowledgements do not count.
   void break_group();
 
-  // How the message at `message` is in `queue`, after all records; nothing if it is not. Fast when
-  // asked in the order of the log.
+  // The state of a queued message after all records; nothing if it has left its queue. Fast if
+  // calls come in the order of the log.
   std::optional<engine::RecoveredRef> find(LogPosition message, engine::QueueId queue);
-  // The last record is that of a clean stop; true if there was none at all.
+  // Whether the last record is a clean stop; true if there was no record.
   bool clean() const { return clean_; }
 
  private:
-  // One message in one queue.
+  // A queued message: one message in one queue.
   struct Queued {
     LogPosition message = 0;
     engine::QueueId queue = 0;
@@ -45,10 +48,10 @@ class LiveMessages {
     bool gone = false;
     bool delivered = false;
   };
-  // A message comes to a queue or leaves it; or messages leave a pile.
+  // A message comes to a queue or leaves it, or messages leave a pile.
   struct Change {
     enum class Kind { add, remove, drop } kind;
-    LogPosition message;  // or the pile
+    LogPosition message;  // or the number of the pile
     engine::QueueId queue = 0;
     std::uint32_t first = 0;
     std::uint32_t count = 0;
@@ -65,10 +68,10 @@ class LiveMessages {
   Piles& piles_;
   const LogPosition position_;
   const LogPosition moved_;
-  std::vector<Queued> queued_;  // by rising message and queue; those that are gone, too
-  std::size_t next_ = 0;        // where the next look-up will probably find what it wants
+  std::vector<Queued> queued_;  // by rising message and queue; also those that are gone
+  std::size_t next_ = 0;        // where the next look-up will probably succeed
   bool in_group_ = false;
-  std::vector<Change> group_;  // of the open group: in effect once it has ended
+  std::vector<Change> group_;  // of the open group; in effect at its end
   bool clean_ = true;
 };
 

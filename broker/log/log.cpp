@@ -57,8 +57,8 @@ RecoveryReport Log::start(engine::Recovery& recovery, const OnClock& on_clock) {
   worker_.open_writer(segments_.segment_size(), state.is_new ? 0 : segments_.last(), newest_);
   appender_.start(state.epoch + (is_last_epoch || HAYPILE_CANARY(epoch_not_raised) ? 0 : 1),
                   state.is_new ? segment_header_size : state.offset);
-  // All that was read has been synced: the first batch says so, or damage right before it would
-  // pass for a torn tail later.
+  // Everything that was read has been synced. The first batch says so, since otherwise damage just
+  // before it would look like a torn tail later.
   if (!state.is_new) worker_.set_durable(appender_.end());
   if (state.sealed) {
     appender_.begin_next_segment();
@@ -72,9 +72,9 @@ RecoveryReport Log::start(engine::Recovery& recovery, const OnClock& on_clock) {
   return report;
 }
 
-// From version 5 on there is always a checkpoint, and beside it the file that names the newest
-// segment: without it nobody would miss a segment that was removed from the end. The checkpoint
-// comes first, since that file says that there is one.
+// From version 5 on there is always a checkpoint, and the file that names the newest segment,
+// without which nobody would notice that a segment was removed from the end. The checkpoint comes
+// first, since that file implies that there is one.
 void Log::complete_files(const LogState& state) {
   const std::uint64_t last = state.is_new ? 0 : segments_.last();
   if (!state.has_checkpoint) {
@@ -174,8 +174,8 @@ void Log::set_delivery_count(const engine::QueuedRef& message, std::uint32_t cou
                         appender_.next_position());
 }
 
-// Three reasons for a move: what is in the ring would soon not fit into the reserve as piles, the
-// ring is full but for one segment, or ready messages take more memory than they should.
+// There are three reasons for a move: what is in the ring would soon not fit into the reserve as
+// piles; the ring is full except for one segment; or messages take more memory than they should.
 LogPosition Log::move_boundary(bool is_memory_short) const {
   if (!mover_.may_begin()) return 0;
   const LogPosition durable_now = durable();
@@ -192,8 +192,8 @@ LogPosition Log::move_boundary(bool is_memory_short) const {
   return is_memory_short && durable_now >= mover_.moved() + worthwhile ? durable_now : 0;
 }
 
-// In this order: the thinner appends a record; all that was appended has to be handed over before
-// the checkpoint that may give up what stands before it.
+// The order matters: the thinner appends a record, and everything that was appended must be handed
+// over before the checkpoint that may give up the segments before it.
 void Log::flush() {
   if (appender_.is_group_open()) return;
   mover_.release_written();
@@ -202,8 +202,8 @@ void Log::flush() {
   checkpointer_.run(segments_max());
 }
 
-// The mark comes last, also behind the checkpoint: whether a message of a pile had been delivered
-// stands in the pile.
+// The mark comes last, also after the checkpoint, since only the piles say which of their messages
+// had been delivered.
 bool Log::close_clean() {
   try {
     mover_.log_delivered();

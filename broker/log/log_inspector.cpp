@@ -14,17 +14,17 @@ namespace haypile::log {
 
 namespace {
 
-// Where no header tells the size of the segments: the largest that is believed. A daemon's have 8
-// MiB, and a file with a hole may say anything.
+// The largest segment size that is believed if no header has it. A daemon's segments have 8 MiB,
+// and a file with a hole may have any size.
 constexpr std::uint64_t guessed_size_max = 64u << 20;
 
-// The error's text without the file's name before it.
+// The error's text without the file's name at its beginning.
 std::string phrase(const std::string& text, const std::string& path) {
   const std::string name = "'" + path + "' ";
   return text.starts_with(name) ? text.substr(name.size()) : text;
 }
 
-// Whole, and written by a version that knows more than this one.
+// Throws if the file is undamaged and was written by a version that is newer than this program.
 void refuse_newer(std::string_view bytes, std::uint64_t checksum_at, std::uint64_t seed,
                   const DirectoryId& id, const std::string& path) {
   if (bytes.size() < checksum_at + 8 || get_u32(bytes, 8) <= format_version) return;
@@ -36,8 +36,8 @@ bool is_believed(std::uint64_t segment_size) {
   return segment_size >= segment_size_min && segment_size <= guessed_size_max;
 }
 
-// The size of a segment as the position of the first batch tells it that can be read; 0 if none
-// can.
+// The segment size that follows from the position in the first batch header that can be read; 0 if
+// there is none.
 std::uint64_t size_by_batches(std::string_view bytes, std::uint64_t number, const DirectoryId& id) {
   if (number == 0) return 0;
   for (std::size_t at = segment_header_size; at + batch_header_size <= bytes.size();
@@ -113,7 +113,7 @@ void LogInspector::read_newest() {
   add_damage({.file = path(newest_name), .what = "is damaged: no slot of it is whole"});
 }
 
-// The file that tells the newest segment was made when there was a checkpoint.
+// The file `newest` is only created when there is a checkpoint.
 void LogInspector::read_head() {
   has_checkpoint_ = std::ranges::binary_search(names_, checkpoint_name);
   if (!has_checkpoint_) {
@@ -149,7 +149,7 @@ void LogInspector::find_segments() {
     if (const auto number = segment_number(name)) found.push_back(*number);
   }
   if (is_head_lost_ && !found.empty()) first_segment_ = found.front();
-  // Leftovers of a recycling that a crash cut short are older than the checkpoint wants.
+  // Segments before the first needed one are left by a recycling that a crash has interrupted.
   std::erase_if(found, [this](std::uint64_t number) { return number < first_segment_; });
   std::vector<SegmentHead> heads;
   for (const std::uint64_t number : found)
@@ -203,8 +203,8 @@ LogInspector::SegmentHead LogInspector::read_segment_head(std::uint64_t number) 
   return head;
 }
 
-// What most of the headers say that are whole, or else the batches behind most of them, or else
-// what most of the files have.
+// The size that most of the undamaged headers have, or else that most of the segments' batches
+// tell, or else that most of the files have.
 std::uint64_t LogInspector::size_of_segments(const std::vector<SegmentHead>& heads) {
   std::map<std::uint64_t, std::size_t> counts;
   for (const SegmentHead& head : heads) {
@@ -234,8 +234,8 @@ void LogInspector::note_missing(std::uint64_t first, std::uint64_t end) {
   add_damage({.file = path(segment_name(first)), .what = what});
 }
 
-// The batches have checksums of their own: a segment whose header is damaged is read all the same.
-// False if it cannot be one of this log.
+// Batches have checksums of their own, so that a segment with a damaged header is read, too.
+// Returns false if the segment cannot be one of this log.
 bool LogInspector::add_segment(const SegmentHead& head) {
   const std::string file = path(segment_name(head.number));
   std::string error = head.result.error;
@@ -257,7 +257,7 @@ bool LogInspector::add_segment(const SegmentHead& head) {
   return true;
 }
 
-// Files that a start removes or makes anew have to be files all the same.
+// A start removes these files or makes them anew, but it needs to be able to open them.
 void LogInspector::check_leftovers() {
   for (const std::string& name : names_) {
     const auto segment = segment_number(name);
@@ -273,6 +273,11 @@ std::string_view LogInspector::read_segment(std::uint64_t number) {
   return segment_bytes_;
 }
 
+// Where a batch cannot be read, the inspection continues at the next place in the segment whose
+// batch header is undamaged; where a segment is missing or has nothing more, it continues with the
+// next segment. In all these cases interrupt() forgets fragments that will not be completed, and
+// ends an open group: the messages that it published are kept, since it is better to deliver a
+// message twice than to lose it.
 void LogInspector::each_record(const Records::Visit& visit) {
   Records records;
   std::uint32_t epoch = 0;
@@ -307,7 +312,7 @@ void LogInspector::read_batch(std::uint64_t number, const Batch& batch, Records&
   interrupt(records);
 }
 
-// Where no batch follows. True if the segment goes on behind what stands there.
+// Called where no batch follows. Returns whether the segment continues behind that place.
 bool LogInspector::skip_damage(std::uint64_t number, SegmentReader& reader, Records& records) {
   const bool is_last = number == numbers_.back();
   const std::uint64_t offset = reader.offset();
@@ -335,14 +340,14 @@ void LogInspector::interrupt(Records& records) {
   if (is_noting_) copies_->break_group();
 }
 
-// Whether more was durable than what is before `end`, or nothing says that it was not. It may have
-// had the end of a group.
+// Whether the log was durable beyond `end`, or nothing says that it was not. The end of a group may
+// have been there.
 bool LogInspector::is_end_lost(LogPosition end) const {
   return end < position_ || newest_.value_or(0) > numbers_.back() || is_newest_lost_ ||
          report_.segments.back().version == 0;
 }
 
-// What comes before a checkpoint's position was synced before it was written.
+// Everything before a checkpoint's position was synced before the checkpoint was written.
 void LogInspector::check_whole(std::uint64_t offset, bool is_sealed) {
   const std::uint64_t number = numbers_.back();
   const std::string file = path(segment_name(number));
@@ -355,7 +360,8 @@ void LogInspector::check_whole(std::uint64_t offset, bool is_sealed) {
               .what = "is damaged: the checkpoint says that more than what is before was durable"});
 }
 
-// A message of a queue that was never declared: its declaration is lost, or there is no such queue.
+// Whether the messages of this queue count. If the queue was never declared and there is damage,
+// its declaration may be lost, and it gets a new one.
 bool LogInspector::knows_queue(engine::QueueId queue, const engine::MessageView& message) {
   if (catalog_.has_queue(queue)) return true;
   if (report_.damages.empty() || deleted_.contains(queue)) return false;

@@ -1,4 +1,5 @@
-// Reads a vhost's log as a start does, but all of it, and goes on behind damage. Changes nothing.
+// Reads the log of a virtual host as a start does, but completely, and continues behind damage.
+// Changes nothing.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@
 
 namespace haypile::log {
 
+// What an inspection has found.
 struct InspectionReport {
   struct Segment {
     std::uint64_t number = 0;
@@ -32,11 +34,11 @@ struct InspectionReport {
   struct StoredPile {
     LogPosition file = 0;
     std::uint64_t bytes = 0;
-    std::uint32_t count = 0;       // of messages that were ever in it
-    std::uint32_t live_count = 0;  // as it is known; some may be in damaged blocks
+    std::uint32_t count = 0;       // messages that were ever in it
+    std::uint32_t live_count = 0;  // as far as known; some may be in damaged blocks
     bool is_damaged = false;
   };
-  // Messages that can be read.
+  // The numbers of messages that can be read.
   struct QueueCounts {
     std::uint64_t in_log = 0;
     std::uint64_t in_piles = 0;
@@ -45,17 +47,18 @@ struct InspectionReport {
   std::vector<StoredPile> piles;
   std::map<std::string, QueueCounts> queues;
   std::uint64_t record_count = 0;
-  // Of the messages in queues, in segments and piles; and what else these have in use.
+  // The bytes of messages that are in queues, and the other bytes that segments and piles use.
   std::uint64_t live_bytes = 0;
   std::uint64_t dead_bytes = 0;
   bool clean = true;
   std::uint64_t torn_bytes = 0;
   std::string torn_reason;  // empty if there is no torn tail
   std::vector<Damage> damages;
-  // Queues whose declaration is lost, under the names that they get.
+  // The names given to queues whose declarations are lost.
   std::vector<std::string> adopted_queues;
 };
 
+// Finds everything in a log that can be read, and lists all damage. Belongs to one thread.
 class LogInspector {
  public:
   using TakeStored =
@@ -63,26 +66,26 @@ class LogInspector {
   using TakeLogged = std::function<void(const engine::MessageView& message,
                                         std::span<const engine::RecoveredRef> copies)>;
 
-  // `files` outlives it.
+  // `files` must outlive the object.
   LogInspector(FileSystem& files, std::string directory, const DirectoryId& id)
       : files_(files), directory_(std::move(directory)), id_(id) {}
 
-  // Before anything else, once. Throws IoError if a file is of a version that is not known yet, and
-  // for nothing else.
+  // Call this once, before anything else. Throws IoError only if a file has a version that is not
+  // known yet.
   void run();
 
   const InspectionReport& report() const { return report_; }
   bool is_empty() const { return numbers_.empty() && !has_checkpoint_ && report_.piles.empty(); }
-  // What is left of the definitions, and the piles that there are, with what the log says of them.
+  // The definitions that are left, and the piles that exist, with what the log says of them.
   Catalog& catalog() { return catalog_; }
   Piles& piles() { return piles_; }
   bool is_damaged(const Pile& pile) const { return damaged_piles_.contains(pile.file); }
-  // Of the one and of all of them; 0 if there is none.
+  // The size of each segment, 0 if it is not known, and the highest number that a segment has.
   std::uint64_t segment_size() const { return segment_size_; }
   std::uint64_t last_segment() const { return last_segment_; }
-  // What can be read of a pile and is in a queue, by rising index.
+  // Calls `take` for the messages of a pile that can be read and are in a queue, by rising index.
   void each_stored(const Pile& pile, const TakeStored& take);
-  // The messages of the log that are in queues, by rising position.
+  // Calls `take` for the messages of the log that are in queues, by rising position.
   void each_logged(const TakeLogged& take);
 
  private:
@@ -98,12 +101,13 @@ class LogInspector {
     bool is_read = false;
     SegmentHeaderResult result{};
   };
-  // A part of a pile's file: a block whose header is whole, or what stands between two of them.
+  // A part of a pile's file: a block whose header is undamaged, or what is between two such blocks.
   struct Part {
     std::uint64_t offset = 0;
     std::uint64_t size = 0;
     std::optional<Block> block{};
-    // The index behind its last message at most: that of the next block.
+    // No message of the part has this index or a higher one: it is the first index of the next
+    // block.
     std::uint64_t end = 0;
   };
 
@@ -111,7 +115,7 @@ class LogInspector {
   void add_damage(Damage damage) {
     if (is_noting_) report_.damages.push_back(std::move(damage));
   }
-  // Nothing if it cannot be read, which is damage.
+  // Returns nothing if the file cannot be read, which is damage.
   std::optional<FileStart> read_file(const std::string& name, std::uint64_t size_max);
   void read_head();
   void read_newest();
@@ -132,7 +136,7 @@ class LogInspector {
   bool knows_queue(engine::QueueId queue, const engine::MessageView& message);
   void count_logged();
   void check_leftovers();
-  // log_inspector_piles.cpp
+  // The following functions are in log_inspector_piles.cpp.
   void find_piles();
   void check_pile(Pile& pile);
   bool has_pile(LogPosition file);
@@ -146,7 +150,7 @@ class LogInspector {
   void note_moved(const Part& part, std::string_view bytes, const Pile& pile, bool may_be_open);
   Extent rebuild_block(const Part& part, std::string_view bytes, Pile& pile);
   void add_pile_damage(LogPosition file, Damage damage);
-  // Notes the damage alone if `take` is empty.
+  // Only notes damage if `take` is empty.
   void each_stored(const Pile& pile, std::string_view bytes, const TakeStored& take);
   std::optional<std::uint64_t> read_block(const Pile& pile, const Part& part,
                                           std::string_view bytes, HomeFinder& homes,
@@ -155,18 +159,19 @@ class LogInspector {
   FileSystem& files_;
   const std::string directory_;
   const DirectoryId id_;
-  bool is_noting_ = true;  // in the first pass only: the second one meets the same
+  bool is_noting_ = true;  // only in the first pass; the second one finds the same
   bool has_checkpoint_ = false;
   std::optional<std::uint64_t> newest_;
   bool has_newest_ = false;
   bool is_newest_lost_ = false;
-  bool is_head_lost_ = false;  // there has to be a checkpoint, and it cannot be read
+  bool is_head_lost_ = false;  // there must be a checkpoint, but it cannot be read
   std::uint64_t first_segment_ = 1;
   LogPosition position_ = 0;  // of the checkpoint
   LogPosition moved_ = 0;
-  // What a pile has that may not be whole: the log may have it, too, and more.
+  // Messages in a pile that may be incomplete, by position and queue. The log may have them too,
+  // and others that the pile should have.
   std::set<std::pair<LogPosition, engine::QueueId>> in_open_pile_;
-  std::vector<std::string> names_;  // of the files that there are
+  std::vector<std::string> names_;  // of all files in the directory
   Catalog catalog_;
   Piles piles_;
   std::set<LogPosition> damaged_piles_;
@@ -175,7 +180,7 @@ class LogInspector {
   std::uint64_t segment_size_ = 0;
   std::optional<LiveMessages> copies_;
   std::set<engine::QueueId> deleted_;
-  std::string segment_bytes_;  // of the one that is being read
+  std::string segment_bytes_;  // of the segment that is being read
   InspectionReport report_;
 };
 

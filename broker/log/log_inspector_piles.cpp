@@ -11,9 +11,9 @@ namespace haypile::log {
 
 namespace {
 
-// So much is read of a pile whose size nothing tells.
+// The most that is read of a pile whose size is not known.
 constexpr std::uint64_t file_size_max = std::uint64_t{4} << 30;
-// More indices in a row without a message are no gap, if nothing but a block says so.
+// If only a block says so, a longer run of indices without messages is not believed.
 constexpr std::uint64_t gap_max = std::uint64_t{1} << 26;
 
 std::uint64_t size_of(const engine::MessageView& message) {
@@ -35,8 +35,8 @@ bool LogInspector::has_pile(LogPosition file) {
   return is_known;
 }
 
-// Without the checkpoint, all piles count that are there: there was one, unless the log has its
-// first segment.
+// Without a checkpoint, all piles that exist count: there was a checkpoint, unless the log still
+// has its first segment.
 void LogInspector::find_piles() {
   const bool has_beginning = !numbers_.empty() && numbers_.front() == 1;
   if (!is_head_lost_ && (has_checkpoint_ || has_beginning)) return;
@@ -54,7 +54,7 @@ void LogInspector::find_piles() {
     add_damage({.file = path(checkpoint_name), .what = "is missing"});
   }
   std::ranges::sort(numbers);
-  // Of a pile that was being thinned there are two files, and only the older one is certain.
+  // A pile that was being thinned has two files, and only the older one is certain to be complete.
   std::map<LogPosition, LogPosition> file_of_pile;
   for (const LogPosition file : numbers)
     file_of_pile.emplace(pile_in(file), file);
@@ -62,7 +62,8 @@ void LogInspector::find_piles() {
     rebuild(pile, file, pile == file && pile == file_of_pile.rbegin()->first);
 }
 
-// As its header says, if it can be read.
+// The number of the pile, as the file's header says; the file's own number if the header cannot be
+// read.
 LogPosition LogInspector::pile_in(LogPosition file) {
   const bool was_noting = std::exchange(is_noting_, false);
   const auto header = read_file(pile_name(file), pile_header_size);
@@ -75,7 +76,7 @@ std::optional<LogInspector::FileStart> LogInspector::read_pile_file(const Pile& 
   return read_file(pile_name(pile.file), pile.size != 0 ? pile.size : file_size_max);
 }
 
-// Blocks stand by rising index: one that goes back, or beyond the file, is none.
+// Blocks come by rising index. A header that would go back to a lower index is not a block.
 std::vector<LogInspector::Part> LogInspector::parts_of(const Pile& pile,
                                                        std::string_view bytes) const {
   std::vector<Part> parts;
@@ -103,9 +104,9 @@ std::vector<LogInspector::Part> LogInspector::parts_of(const Pile& pile,
   return parts;
 }
 
-// As if nothing had left it yet but what its file does not have. What is in piles has left the log,
-// and so has all that came before it; but the last pile may not be whole, and then the log still
-// has the rest.
+// Makes a pile that the checkpoint does not describe from its blocks. All messages in the file
+// count as left. Messages that are in piles have left the log, and so have all before them. But the
+// last pile may be incomplete; then the log still has the messages that are missing.
 void LogInspector::rebuild(LogPosition number, LogPosition file, bool may_be_open) {
   Pile pile;
   pile.number = number;
@@ -133,8 +134,8 @@ void LogInspector::rebuild(LogPosition number, LogPosition file, bool may_be_ope
   piles_.add(std::move(pile));
 }
 
-// The block as an extent of its own. Of one that cannot be read its messages count as many as they
-// are, without gaps.
+// Makes an extent of one block. If the block cannot be read, each of its messages counts as one
+// index, without gaps.
 Extent LogInspector::rebuild_block(const Part& part, std::string_view bytes, Pile& pile) {
   const Block& block = *part.block;
   Extent extent{.queue = block.queue,
@@ -183,7 +184,7 @@ void LogInspector::note_moved(const Part& part, std::string_view bytes, const Pi
 void LogInspector::check_pile(Pile& pile) {
   InspectionReport::StoredPile found{.file = pile.file, .count = pile.count};
   for (const Extent& extent : pile.extents) {
-    // Queues that were deleted have left nothing.
+    // A deleted queue has no messages left in piles.
     const bool is_there = catalog_.has_queue(extent.queue) ||
                           (!report_.damages.empty() && !deleted_.contains(extent.queue));
     for (std::uint64_t i = 0; i < extent.count && !is_there; ++i)
@@ -216,7 +217,8 @@ void LogInspector::check_pile(Pile& pile) {
   report_.piles.push_back(found);
 }
 
-// When all damage is known: it decides whether there are queues whose declaration is lost.
+// Called when all damage is known: only then it is known whether declarations of queues may be
+// lost.
 void LogInspector::count_stored(const Pile& pile, std::string_view bytes) {
   const bool was_noting = std::exchange(is_noting_, false);
   each_stored(pile, bytes,
@@ -229,7 +231,7 @@ void LogInspector::count_stored(const Pile& pile, std::string_view bytes) {
 
 namespace {
 
-// A block that goes on where the one before ended is of the same extent.
+// A block that continues where the one before ended belongs to the same extent.
 Extent& extent_of(std::vector<Extent>& extents, const Block& block, std::uint64_t offset) {
   if (extents.empty() || extents.back().queue != block.queue ||
       extents.back().priority != block.priority || extents.back().last_place >= block.first_place) {
@@ -258,7 +260,7 @@ void add_to(Extent& extent, const PileRecord& record) {
 
 }  // namespace
 
-// What the blocks say of themselves is what the checkpoint says of them.
+// Compares what the blocks say with what the checkpoint says of them.
 void LogInspector::compare(const Pile& pile, std::string_view bytes) {
   std::vector<Extent> found;
   HomeFinder homes(bytes, pile.file, id_);
@@ -272,7 +274,7 @@ void LogInspector::compare(const Pile& pile, std::string_view bytes) {
     }
     extent.size = part.offset + block.size() - extent.offset;
   }
-  // Before version 5 the checkpoint did not say where an extent begins.
+  // Before version 5 the checkpoint does not have the first place of an extent.
   for (std::size_t i = 0; i < std::min(found.size(), pile.extents.size()); ++i) {
     if (pile.extents[i].first_place == 0) found[i].first_place = 0;
   }
@@ -292,7 +294,8 @@ std::uint64_t LogInspector::live_between(const Pile& pile, std::uint64_t first,
          pile.gone.count(static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(end));
 }
 
-// The index behind its last message. Nothing if it is damaged: then nothing of it was taken.
+// Returns the index behind the block's last message. Returns nothing if the block is damaged; then
+// none of its messages was taken.
 std::optional<std::uint64_t> LogInspector::read_block(const Pile& pile, const Part& part,
                                                       std::string_view bytes, HomeFinder& homes,
                                                       const TakeStored& take) {

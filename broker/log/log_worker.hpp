@@ -22,51 +22,53 @@
 
 namespace haypile::log {
 
-// Two queues with a thread each: batches for the Writer, and tasks for Maintenance. No confirm
-// waits for a task. Without threads, step_writer() and step_maintenance() do the work of one round.
+// Runs the Writer and Maintenance on two threads, each with a queue: batches for the Writer, tasks
+// for Maintenance. No confirm waits for a task. Without threads, step_writer() and
+// step_maintenance() do the work of one round.
 //
 // The first failure is final: nothing is written or carried out afterwards, and durable() never
-// rises again. All calls but durable(), has_failed() and fail() come from the engine's thread.
+// rises again. All calls except durable(), has_failed() and fail() must come from the engine's
+// thread.
 class LogWorker {
  public:
   struct Calls {
-    // durable() has risen, or a task is done. Called by the thread that did it.
+    // Called when durable() has risen or a task is done, by the thread that did it.
     std::function<void()> on_durable{};
-    // Called once, by the thread that met with the failure; the text is one line.
+    // Called once, by the thread that noticed the failure. The text is one line.
     std::function<void(const std::string&)> on_failure{};
   };
 
-  // `files` outlives the worker.
+  // `files` must outlive the worker.
   LogWorker(FileSystem& files, std::string directory, const DirectoryId& id, Calls calls);
   // Stops the threads once what was handed over is done.
   ~LogWorker();
   LogWorker(const LogWorker&) = delete;
   LogWorker& operator=(const LogWorker&) = delete;
 
-  // The two steps of a start. The first one makes the reserve, the second one the writer, which
-  // goes on with the segment of that number; 0 if there is none yet. `newest` outlives the worker.
-  // Both throw IoError. fail() has been called in neither of them: see rethrow_early_failure().
+  // The two steps of a start. The first one makes the reserve. The second one makes the writer,
+  // which continues in the segment of that number; 0: there is none yet. `newest` must outlive the
+  // worker. Both throw IoError and do not call fail(). See also rethrow_early_failure().
   void open_reserve(Piles& piles, std::uint64_t segment_size, std::uint64_t first_segment,
                     std::uint64_t reserve_size);
   void open_writer(std::uint64_t segment_size, std::uint64_t segment, Newest& newest);
   void start_threads();
-  // Finishes what was handed over; nothing may be handed over afterwards. Without threads it does
-  // nothing.
+  // Finishes what was handed over. Nothing may be handed over afterwards. Does nothing if there are
+  // no threads.
   void stop_threads();
   bool has_threads() const { return writer_thread_.joinable(); }
 
-  // Takes over a batch and gives an empty buffer for the next one. The writer is not woken.
+  // Takes over a batch and returns an empty buffer for the next one. Does not wake the writer.
   std::string write(WriteBatch batch);
   void wake_writer() { writer_wake_.notify_one(); }
   void perform(MaintenanceTask task);
-  // Writes one batch at once, on this thread: at the start, before there are others.
+  // Writes the first batch on this thread, before there are other threads.
   void write_first();
 
   LogPosition durable() const { return writer_->durable(); }
   void set_durable(LogPosition position) { writer_->set_durable(position); }
-  // Size of the batches that were handed over and are not written yet.
+  // The size of the batches that were handed over and have not been written.
   std::uint64_t unwritten_bytes() const { return unwritten_bytes_.load(std::memory_order_relaxed); }
-  // How many checkpoints are on disk, and how many thinnings have been tried, of those that were
+  // The numbers of checkpoints on disk and of thinnings that were tried, among those that were
   // handed over in this run.
   std::uint64_t checkpoint_count() const { return maintenance_->checkpoint_count(); }
   std::uint64_t thinning_count() const { return maintenance_->thinning_count(); }
@@ -76,7 +78,7 @@ class LogWorker {
   void step_writer();
   void step_maintenance();
 
-  // Must be called while that error is handled (in a catch block). Before there is a writer the
+  // Must be called while that error is handled (in a catch block). If there is no writer yet, the
   // failure is kept for rethrow_early_failure().
   void fail(const IoError& error);
   void rethrow_early_failure() const {
@@ -113,12 +115,12 @@ class LogWorker {
   std::condition_variable maintenance_wake_;
   std::vector<WriteBatch> batches_;
   std::deque<MaintenanceTask> tasks_;
-  std::vector<std::string> buffers_;  // of batches that were written, to be used again
+  std::vector<std::string> buffers_;  // of written batches, for the next ones
   bool writer_stops_ = false;
   bool maintenance_stops_ = false;
   bool failed_ = false;
 
-  std::vector<WriteBatch> current_batches_;  // the writer's own
+  std::vector<WriteBatch> current_batches_;  // only for the writer's thread
   std::thread writer_thread_;
   std::thread maintenance_thread_;
 };

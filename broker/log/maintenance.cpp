@@ -19,7 +19,7 @@ void Maintenance::perform(const MaintenanceTask& task) {
   }
 }
 
-// The file may be read as far as it has been written.
+// Readers may use the file as far as `written` says.
 void Maintenance::store(const WritePilePart& part) {
   if (part.offset == 0) pile_file_ = files_.create(path(pile_name(part.number)));
   const std::uint64_t end = part.offset + part.bytes->size();
@@ -32,8 +32,9 @@ void Maintenance::store(const WritePilePart& part) {
   pile_file_.reset();
 }
 
-// The reserve is not for this, nor what is left of it. What is damaged may be what nobody needs any
-// more: if it is not, whoever reads it will say so.
+// A thinning does not use the reserve, and is not tried while the reserve is incomplete. Damage
+// does not end the log here: it may be in messages that nobody needs any more. Otherwise the next
+// reader reports it.
 void Maintenance::thin(Thinning& thinning) {
   try {
     if (disk_reserve_.has_reserve()) {
@@ -51,6 +52,8 @@ void Maintenance::thin(Thinning& thinning) {
   thinning_count_.fetch_add(1, std::memory_order_release);
 }
 
+// The order makes each step safe: the checkpoint is on disk, with its name, before a segment
+// becomes a spare or a pile's file is removed.
 void Maintenance::recycle(const InstallCheckpoint& recycle) {
   if (HAYPILE_CANARY(pile_removed_early)) remove_piles(recycle);
   if (HAYPILE_CANARY(segment_given_up_early)) give_back_segments(recycle);

@@ -1,5 +1,5 @@
-// What is done beside the writing, and keeps the log in its bounds: piles, checkpoints, and files
-// that are not needed any more. It has a thread of its own: no confirm waits for it.
+// The work that keeps a log within its limits: piles, checkpoints, and the removal of files. It has
+// a thread of its own, so that no confirm waits for it.
 #pragma once
 
 #include <atomic>
@@ -18,26 +18,27 @@
 
 namespace haypile::log {
 
-// A part of a pile's file; they come front to back. The checkpoint that makes it count comes later.
+// A part of a pile's file. Parts come from front to back. The pile counts only when a later
+// checkpoint names it.
 struct WritePilePart {
   LogPosition number = 0;
   std::uint64_t offset = 0;
   Unwritten::Part bytes;
-  std::shared_ptr<std::atomic<std::uint64_t>> written;  // to be raised
+  std::shared_ptr<std::atomic<std::uint64_t>> written;  // raised when the part is in the file
   bool is_last = false;
 };
 
-// Files that nothing is needed of any more, once the checkpoint is in place.
+// A checkpoint to be written, and the files that are not needed after that.
 struct InstallCheckpoint {
   CheckpointHead head;
   std::shared_ptr<const std::string> definitions;
   std::string piles;
   std::vector<std::uint64_t> segments;
   std::vector<LogPosition> pile_files;
-  std::size_t spare_count_max = 0;  // emptied segments beyond these are removed
+  std::size_t spare_count_max = 0;  // further emptied segments are removed
 };
 
-// Space that is kept for what has to be written even when the disk is full.
+// Fills the space that is kept for what must be written even when the disk is full.
 struct RefillReserve {};
 
 struct MaintenanceTask {
@@ -45,20 +46,21 @@ struct MaintenanceTask {
   LogPosition after = 0;  // not before the log is durable up to here
 };
 
-// Used by one thread at a time, but for the two counts.
+// Carries out tasks. Used by one thread at a time, except for the two counts, which any thread may
+// read.
 class Maintenance {
  public:
-  // Both outlive it.
+  // All parameters must outlive the object.
   Maintenance(FileSystem& files, std::string directory, const DirectoryId& id, DiskReserve& space)
       : files_(files), directory_(std::move(directory)), id_(id), disk_reserve_(space) {}
 
-  // Throws IoError; nothing may be done afterwards.
+  // Throws IoError. Nothing may be called afterwards.
   void perform(const MaintenanceTask& task);
-  // Of those that are on disk.
+  // The number of checkpoints that are on disk.
   std::uint64_t checkpoint_count() const {
     return checkpoint_count_.load(std::memory_order_acquire);
   }
-  // Of those that have been carried out; or there was no room.
+  // The number of thinnings that were carried out, or had no room.
   std::uint64_t thinning_count() const { return thinning_count_.load(std::memory_order_acquire); }
 
  private:

@@ -8,7 +8,7 @@ namespace haypile::log {
 namespace {
 
 constexpr std::size_t slot_size = 64;
-// Slots are in different sectors, of whatever size.
+// The slots are in different sectors, whatever the size of a sector is.
 constexpr std::size_t slot_distance = 4096;
 constexpr std::size_t file_size = slot_distance + slot_size;
 

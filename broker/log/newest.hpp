@@ -1,5 +1,5 @@
-// The file that tells which segment of a log is the newest; docs/log-format.md, "The newest
-// segment". Without it nobody would miss a segment that was removed from the end.
+// The file that says which segment of a log is the newest; docs/log-format.md, "The newest
+// segment". Without it, nobody would notice that a segment was removed from the end.
 #pragma once
 
 #include <cstdint>
@@ -15,18 +15,19 @@ namespace haypile::log {
 
 inline constexpr const char* newest_name = "newest";
 
-// Two slots, written in turns: what a crash tears, the other one still says, of the segment before.
+// Writes two slots in turns. If a crash tears one, the other one still names the segment before.
 class Newest {
  public:
-  // `files` outlives it.
+  // `files` must outlive the object.
   Newest(FileSystem& files, std::string directory, const DirectoryId& id);
 
-  // Nothing if there is no such file: no log, or one of version 4 or older. Throws IoError if it
-  // cannot be read or is damaged.
+  // Returns nothing if the file does not exist: there is no log, or one of version 4 or older.
+  // Throws IoError if it cannot be read or is damaged.
   std::optional<std::uint64_t> read();
-  // On disk, name and all, when this returns; replaces what was there.
+  // Replaces the file. The new one is on disk, with its name, when this returns.
   void create(std::uint64_t number);
-  // The segment is there. On disk when this returns; the file has been read or created before.
+  // The segment exists now. The change is on disk when this returns. Call read() or create()
+  // before.
   void set(std::uint64_t number);
 
  private:
@@ -36,11 +37,11 @@ class Newest {
   std::unique_ptr<File> file_;
 };
 
-// No such file is larger.
+// The largest size of such a file that is believed.
 inline constexpr std::uint64_t newest_size_max = 8192;
 
 std::string encode_newest(std::uint64_t number, const DirectoryId& id);
-// Nothing if neither slot is whole.
+// Returns nothing if neither slot is undamaged.
 std::optional<std::uint64_t> decode_newest(std::string_view bytes, const DirectoryId& id);
 
 }  // namespace haypile::log

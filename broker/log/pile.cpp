@@ -18,14 +18,14 @@ namespace {
 constexpr std::string_view suffix = ".pile";
 constexpr std::size_t digit_count = 16;
 
-// What a record has besides the message.
+// The flags of a record.
 constexpr std::uint8_t redelivered_flag = 1;
-constexpr std::uint8_t time_flag = 2;  // and something depends on it
+constexpr std::uint8_t time_flag = 2;  // and the message has a time to live
 constexpr std::uint8_t untimed_flag = 0x40;
 constexpr std::uint8_t time_flags = time_flag | untimed_flag;
 constexpr std::uint8_t count_flag = 4;
 constexpr std::uint8_t gap_flag = 8;
-// Since version 5: other queues may refer to it; it stands elsewhere.
+// From version 5 on: other queues may refer to the message; the message is elsewhere.
 constexpr std::uint8_t shared_flag = 16;
 constexpr std::uint8_t reference_flag = 32;
 
@@ -69,6 +69,10 @@ bool PileBuilder::continues_extent(const engine::MessageToStore& copy) const {
          extents_.back().priority == copy.priority && copy.place > last_place_;
 }
 
+// A block is closed when the queue or priority changes, when places stop rising, or when it is
+// full. The first message with a position that may be shared becomes the home for that position:
+// its record is complete and has shared_flag. Later messages with the same position in other blocks
+// only refer to it; in the same block they are complete, too.
 std::uint32_t PileBuilder::add(const engine::MessageToStore& copy) {
   const auto& message = copy.message;
   const std::size_t weight = weight_of(message);
@@ -107,8 +111,8 @@ std::uint32_t PileBuilder::add(const engine::MessageToStore& copy) {
   return count_++;
 }
 
-// Whoever is the last to have it in memory does not know that it is shared. A block does not refer
-// to itself.
+// A message that only one queue still has in memory is not marked as shared, so positions are
+// always looked up. A block does not refer to itself.
 const Home* PileBuilder::home_of(const engine::MessageToStore& copy) const {
   if (homes_.empty()) return nullptr;
   auto found = homes_.find(copy.position);
@@ -116,7 +120,7 @@ const Home* PileBuilder::home_of(const engine::MessageToStore& copy) const {
   return found == homes_.end() || found->second.block == block_ ? nullptr : &found->second;
 }
 
-// The body is appended by itself: room for it would be filled with zeros first.
+// The body is appended separately, since extend() would first fill its room with zeros.
 void PileBuilder::append(const engine::MessageToStore& copy, std::uint8_t flags, const Home* home) {
   const auto& message = copy.message;
   char* to = extend(bytes_, 1 + 5 * varint_size_max + strings_size_max(message));
@@ -149,11 +153,13 @@ void PileBuilder::open_block(const engine::MessageToStore& copy) {
   block_first_ = count_;
 }
 
+// The header is written last, into the room that open_block() left for it, since it has the number
+// of messages and the checksum of the records.
 void PileBuilder::close_block() {
   if (block_ == 0) return;
   const std::size_t begin = static_cast<std::size_t>(block_ - taken_);
   const std::string_view records = std::string_view(bytes_).substr(begin + block_header_size);
-  // A block has many small messages, or one, none of which is that large.
+  // The limits of messages make sure of this: a block has many small messages, or one.
   assert(records.size() <= std::numeric_limits<std::uint32_t>::max());
   std::string header;
   put_u32(header, static_cast<std::uint32_t>(records.size()));
@@ -227,8 +233,8 @@ bool decode_block_header(std::string_view bytes, LogPosition file, std::uint64_t
 
 namespace {
 
-// What stands in one place of a message; `flags` are the record's.
-// It is inlined, or the reader could not be kept in registers.
+// Reads a complete message. `flags` are those of its record. Inlined, because otherwise the reader
+// cannot be kept in registers.
 [[gnu::always_inline]] inline void read_message(Reader& in, std::uint8_t flags, LogPosition file,
                                                 engine::StoredMessage& stored) {
   engine::MessageView& message = stored.message;
@@ -302,7 +308,7 @@ bool read_home(std::string_view records, LogPosition file, PileRecord& record) {
   Reader in(records.substr(static_cast<std::size_t>(record.home->at)));
   const std::uint8_t flags = in.byte();
   if ((flags & shared_flag) == 0 || (flags & reference_flag) != 0) return false;
-  in.varint();  // its place in the other queue
+  in.varint();  // the place in the other queue
   const std::uint64_t distance = in.varint();
   if (distance >= file) return false;
   record.message.position = file - distance;

@@ -17,15 +17,16 @@
 
 namespace haypile::log {
 
-// A move: begin(), then store() and end_portion() in each turn, then end(). The pile is open until
-// then, and young until a checkpoint on disk names it. Each portion is handed to the worker, which
-// writes it to the pile's file. Segments are kept until the move has ended, because a crash in the
-// middle leaves no pile.
+// Carries out a move: begin(), then store() and end_portion() in each turn, then end(). Until end()
+// the pile is open, and until a checkpoint on disk names it, it is young. Each portion is handed to
+// the worker, which writes it to the pile's file. Segments are kept until the move has ended,
+// because a crash in the middle leaves no pile.
 //
 // Belongs to the engine's thread.
 class PileMover {
  public:
-  // All outlive the mover. A portion takes about `portion_size` bytes, or one message.
+  // All parameters must outlive the mover. A portion has about `portion_size` bytes, or one
+  // message.
   PileMover(PileStore& store, Appender& appender, Segments& segments, LogWorker& worker,
             CheckpointSchedule& checkpoints, const DirectoryId& id, std::size_t portion_size)
       : store_(store),
@@ -36,13 +37,13 @@ class PileMover {
         id_(id),
         portion_size_(portion_size) {}
 
-  // Messages before that position are in piles, or gone.
+  // Messages before this position are in piles or gone.
   LogPosition moved() const { return moved_; }
   void set_moved(LogPosition moved) { moved_ = moved; }
 
   bool is_moving() const { return builder_.has_value(); }
-  // Whether a move may begin. Piles stay in memory until a checkpoint has them, so that too many
-  // young ones would defeat the purpose.
+  // Whether a move may begin. Piles stay in memory until a checkpoint names them, so that too many
+  // young ones would fill the memory instead of freeing it.
   bool may_begin() const;
   void begin(LogPosition boundary);
   // Whether this turn may store more: the portion is small, and earlier ones are being written.
@@ -51,12 +52,12 @@ class PileMover {
   void end_portion();
   void end();
 
-  // What has been written, and what a checkpoint on disk names, is read from disk from now on.
+  // Frees what is in the piles' files by now. A pile that a checkpoint on disk names is not young.
   void release_written();
-  // At a clean stop, of a move that has not ended: it leaves no pile, so that the log has to say
-  // itself which of its messages had been delivered. Throws IoError.
+  // Logs which messages of an unfinished move had been delivered, since the move leaves no pile.
+  // For a clean stop. Throws IoError.
   void log_delivered();
-  // Bytes of young piles that are not in their files yet; 0 while a move is under way.
+  // Bytes of young piles that are not in their files yet; 0 during a move.
   std::uint64_t young_bytes() const { return is_moving() ? 0 : store_.unwritten_bytes(); }
 
  private:
@@ -64,7 +65,7 @@ class PileMover {
   struct NewMessages {
     std::size_t extent = 0;       // its number in the pile
     std::uint32_t first = 0;      // index
-    QueueBacklog::Part unread{};  // those that leave memory
+    QueueBacklog::Part unread{};  // the messages that leave memory
   };
 
   void write_part(bool is_last);
@@ -77,12 +78,12 @@ class PileMover {
   const DirectoryId id_;
   const std::size_t portion_size_;
   LogPosition moved_ = 0;
-  std::optional<PileBuilder> builder_;  // while a move is under way
+  std::optional<PileBuilder> builder_;  // during a move
   LogPosition boundary_ = 0;            // of the move
   Piles::Slot open_pile_ = 0;
   std::vector<NewMessages> portion_;
-  std::size_t part_size_ = 0;      // of the part that was handed over last
-  std::deque<Piles::Slot> young_;  // piles that have ended, and that no checkpoint on disk names
+  std::size_t part_size_ = 0;      // of the last part that was handed over
+  std::deque<Piles::Slot> young_;  // ended, but named by no checkpoint on disk
 };
 
 }  // namespace haypile::log

@@ -58,7 +58,7 @@ void PileStore::drop_unread(Piles::Slot slot, std::uint32_t first, std::uint32_t
   drop_logged(slot, first, end, 0, body_bytes);
 }
 
-// The positions of the messages stand in the pile only.
+// Only the pile has the positions of its messages.
 void PileStore::ack_unread(const Pile& pile, std::uint32_t first, std::uint32_t end) {
   const Extent& extent = pile.extents[*pile.extent_of(first)];
   reader_.each_in_extent(
@@ -92,7 +92,7 @@ LogPosition PileStore::position_of(const engine::QueuedRef& message) {
   return position;
 }
 
-// Makes room for both records at once, so that they stand in one batch.
+// Makes room for both records at once, so that they are in one batch.
 void PileStore::ack(const engine::QueuedRef& message) {
   const Piles::Slot slot = Piles::slot_of(message.stored);
   appender_.make_room(stored_size_max + message_record_size_max);

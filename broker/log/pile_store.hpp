@@ -1,5 +1,5 @@
-// What a log has in piles: which messages are there, what queues still hold of them, and how they
-// are read back; docs/log-format.md, "Piles".
+// The messages of a log that are in piles: which there are, which of them queues still have, and
+// how they are read back; docs/log-format.md, "Piles".
 #pragma once
 
 #include <cstdint>
@@ -19,21 +19,21 @@
 
 namespace haypile::log {
 
-// When checkpoints were written in this run, and whether one is wanted soon.
+// Counts the checkpoints of this run, and says whether one is wanted soon.
 struct CheckpointSchedule {
-  std::uint64_t count = 0;  // of those that were handed to the worker
+  std::uint64_t count = 0;  // handed to the worker
   bool is_due = false;
 };
 
-// A stored message has left its segment for a pile. It is named by its StoredId, that is by the
-// pile's slot and its index in the pile. Until a checkpoint on disk names the pile (until then the
-// pile is young) a recovery finds the message in the segment, so what becomes of it is logged
-// twice: for the pile, and for the message.
+// Keeps track of stored messages, those that have left their segments for piles. A stored message
+// is named by its StoredId: the pile's slot and the message's index in the pile. Until a checkpoint
+// on disk names the pile, the pile is young: a recovery finds the message in its segment, so that
+// changes are logged twice, for the pile and for the message.
 //
 // Belongs to the engine's thread.
 class PileStore final : private QueueBacklog::Owner {
  public:
-  // All outlive the store.
+  // All parameters must outlive the store.
   PileStore(FileSystem& files, const std::string& directory, const DirectoryId& id,
             Appender& appender, LogWorker& worker, const CheckpointSchedule& checkpoints)
       : appender_(appender),
@@ -48,49 +48,49 @@ class PileStore final : private QueueBacklog::Owner {
   const Piles& piles() const { return piles_; }
   PileReader& reader() { return reader_; }
   QueueBacklog& backlog(engine::QueueId queue, std::uint8_t priority);
-  // Null if nothing was ever stored of the queue with that priority.
+  // Null if nothing was ever stored of that queue and priority.
   QueueBacklog* find_backlog(engine::QueueId queue, std::uint8_t priority);
 
-  // What becomes of a stored message; each call logs it. See the Journal's calls of these names.
+  // Change a stored message and log the change. See the calls of these names in Journal.
   void ack(const engine::QueuedRef& message);
   void set_delivery_count(const engine::QueuedRef& message, std::uint32_t count);
   void mark_delivered(const engine::QueuedRef& message);
-  // False if it cannot be read, which is the end of the log.
+  // Returns false if the message cannot be read; then the log has failed.
   bool read(engine::StoredId id, const engine::Backlog::Take& take);
-  // The queue was deleted, which has been logged: nothing of it is left in any pile.
+  // The queue was deleted, which has been logged: it has no messages left in any pile.
   void forget_queue(engine::QueueId queue);
 
-  // Bytes of a pile that are on their way to its file.
+  // Keeps bytes of a pile that are on their way to its file.
   Unwritten::Part add_unwritten(Piles::Slot slot, std::uint64_t offset, std::string bytes);
-  // Forgets those that are in the file by now.
+  // Forgets those that are in the file now.
   void trim_unwritten(Piles::Slot slot);
   std::uint64_t unwritten_bytes() const { return unwritten_bytes_; }
 
-  // No message of the pile is left in a queue: its file can go with the next checkpoint.
+  // No queue has messages of the pile any more: its file can be removed with the next checkpoint.
   void note_empty(Piles::Slot slot) { empty_.push_back(slot); }
-  // The same of a file that no pile needs any more.
+  // No pile needs the file any more: it can be removed in the same way.
   void note_unused_file(LogPosition file) { unused_files_.push_back(file); }
   bool has_empty() const { return !empty_.empty(); }
-  // Size of the files of empty piles, in bytes.
+  // The size of the files of empty piles.
   std::uint64_t empty_bytes() const;
-  // Forgets empty piles. Returns the files that are not needed once a checkpoint says so.
+  // Forgets empty piles. Returns the files that are not needed after the next checkpoint.
   std::vector<LogPosition> take_unused_files();
   void forget(Piles::Slot slot);
 
-  // About how many bytes of pile files have gone unused since this was last reset.
+  // About how many bytes of pile files have become unused since the last reset.
   std::uint64_t dropped_bytes() const { return dropped_bytes_; }
   void reset_dropped_bytes() { dropped_bytes_ = 0; }
-  // What is known of the piles, in bytes of memory, and what is not in their files yet.
+  // Memory in bytes: of what is known of the piles, and of what is not in their files yet.
   std::size_t memory_bytes() const {
     return static_cast<std::size_t>(unwritten_bytes_) + piles_.extent_count() * bytes_per_extent;
   }
 
   std::uint64_t live_count() const;
-  // Names the invariant that does not hold; null if all do. Goes through all piles.
+  // Names an invariant that does not hold; null if all hold. Examines all piles.
   const char* broken_invariant() const;
 
  private:
-  // About what an extent takes in memory, with its part of a backlog and the spare room of
+  // About how much memory an extent takes, with its part of a backlog and the spare room of
   // containers.
   static constexpr std::size_t bytes_per_extent = 256;
 

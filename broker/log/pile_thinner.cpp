@@ -55,9 +55,10 @@ bool PileThinner::has_less_left(const Pile& pile, const std::optional<Piles::Slo
          static_cast<double>(other.live_bytes()) * static_cast<double>(pile.size);
 }
 
-// Two bounds. All files together are to be no larger than 1.5 times what is left in them, and one
-// file: queues that are emptied in order stay within that, so that nothing is written anew for
-// them. And a pile that nobody takes from is to be no larger than twice what is left in it.
+// Two limits. All files together should be at most 1.5 times as large as what is left in them, and
+// one file more: queues that are emptied in order stay within this limit, so that nothing is
+// written again for them. And a pile from which nobody takes messages should be at most twice as
+// large as what is left in it.
 std::optional<Piles::Slot> PileThinner::pile_to_thin() {
   std::uint64_t live = 0;
   std::uint64_t dead = 0;

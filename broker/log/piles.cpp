@@ -10,12 +10,12 @@ namespace haypile::log {
 
 namespace {
 
-// What a message takes in a pile besides its strings: about.
+// About what a message takes in a pile besides its strings.
 constexpr std::uint64_t record_overhead = 8;
-// And no message takes less, whatever its strings are.
+// No message takes less than this, whatever its strings are.
 constexpr std::uint64_t record_size_min = 4;
 
-// Nothing is 0, and all others are one more.
+// 0 stands for nothing; every other value is one higher.
 void put_optional(std::string& out, std::optional<std::uint64_t> value) {
   put_varint(out, value ? *value + 1 : 0);
 }
@@ -25,7 +25,7 @@ std::optional<std::uint64_t> read_optional(Reader& in) {
   return value == 0 ? std::nullopt : std::optional(value - 1);
 }
 
-// `end` is that of the indices of the extent before.
+// `end` is where the indices of the extent before end.
 void append_extent(std::string& out, std::uint32_t end, const Extent& extent) {
   put_varint(out, extent.queue);
   out += static_cast<char>(extent.priority);
@@ -42,7 +42,7 @@ void append_extent(std::string& out, std::uint32_t end, const Extent& extent) {
   put_varint(out, extent.home_bytes);
 }
 
-// `end` and `offset` are where the extent before ends. Before version 4 nothing was thinned.
+// `end` and `offset` are where the extent before ends. Before version 4 no pile was thinned.
 Extent read_extent(Reader& in, std::uint32_t version, std::uint32_t end, std::uint64_t offset) {
   Extent extent{.first = end, .offset = offset};
   extent.queue = in.varint();
@@ -107,8 +107,8 @@ IndexSet IndexSet::up_to(std::uint32_t end) const {
   return set;
 }
 
-// Of the messages that stand once, at least those that the queue with most of them has are needed:
-// mostly all queues have the same.
+// Shared messages are in the file once. The extent that has the most of them left needs at least
+// that many, and mostly all queues have the same ones.
 std::uint64_t Pile::live_bytes() const {
   std::uint64_t sum = 0;
   std::uint64_t homes = 0;
@@ -134,6 +134,9 @@ Pile::Left* Pile::left_of(std::uint32_t index) {
   return extent ? &left[*extent] : nullptr;
 }
 
+// `left` is exact in its counts but not in its bytes: nothing records how many bytes each message
+// takes. A caller that has the message knows its size; otherwise the average of the extent counts.
+// The last message of an extent takes the rest with it, so that errors do not add up.
 std::uint64_t Pile::drop(std::uint32_t index, std::size_t message_size) {
   if (index >= count || gone.contains(index)) return 0;
   gone.insert(index);
@@ -182,7 +185,7 @@ void Pile::grow(const std::vector<Extent>& all, std::uint32_t indices) {
   count = indices;
 }
 
-// Of an extent of which nothing was left there is none any more; two may have become one.
+// An extent of which nothing was left is not in the new file, and two extents may have become one.
 void Pile::replace_extents(const std::vector<Extent>& with) {
   block_places.clear();
   const std::vector<Extent> before = std::exchange(extents, with);
@@ -278,7 +281,8 @@ void read_extents(Reader& in, std::uint32_t version, Pile& pile) {
   if (version < 4) pile.count = static_cast<std::uint32_t>(end);
 }
 
-// What is not in the file has gone, and no more is left than the file has.
+// Whether no extent has more messages left than the file has, and indices outside of extents have
+// gone.
 bool is_consistent(const Pile& pile) {
   std::uint64_t live = 0;
   for (const Extent& extent : pile.extents) {

@@ -1,4 +1,4 @@
-// What is known of the pile files: which messages are in them, and which of those are left.
+// What is known of the piles: which messages are in them, and which of these are left.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,12 @@
 
 namespace haypile::log {
 
-// A set of indices, as a bit each. Mostly it has all up to some index, and few behind it.
+// A set of indices with one bit for each. Usually it has all indices up to some number, and few
+// others.
 class IndexSet {
  public:
   IndexSet() = default;
-  // `full` words of ones, and then `words`.
+  // The set begins with `full` words of ones, and continues with `words`.
   IndexSet(std::uint64_t full, std::vector<std::uint64_t> words)
       : full_(full), words_(std::move(words)) {}
 
@@ -37,15 +38,15 @@ class IndexSet {
     if (word - full_ >= words_.size()) words_.resize(word - full_ + 1);
     words_[word - full_] |= std::uint64_t{1} << (index % 64);
   }
-  // Of those from `first` on, up to `end`.
+  // How many indices from `first` on and below `end` are in the set.
   std::uint32_t count(std::uint32_t first, std::uint32_t end) const;
-  // Words of ones at the beginning, and those that follow.
+  // The number of words of ones at the beginning, and the words after them.
   std::uint64_t full() const;
   std::span<const std::uint64_t> others() const {
     return std::span(words_).subspan(static_cast<std::size_t>(full() - full_));
   }
-  // The same, but whether those from `end` on are in it does not matter; takes no more memory than
-  // it needs.
+  // A set with the same indices below `end`; indices from `end` on do not matter. It takes no more
+  // memory than it needs.
   IndexSet up_to(std::uint32_t end) const;
 
  private:
@@ -53,66 +54,73 @@ class IndexSet {
   std::vector<std::uint64_t> words_;
 };
 
-// Where a block stands in the file.
+// The place of a block in the file.
 struct BlockPlace {
   std::uint32_t first = 0;  // index
   std::uint64_t size = 0;
   std::uint64_t offset = 0;
 };
 
+// What is known of one pile.
 struct Pile {
-  LogPosition number = 0;  // where the log says that it was made
-  LogPosition file = 0;    // the same, or where the log says that it was thinned
+  LogPosition number = 0;  // the position of the record that began it
+  LogPosition file = 0;    // the same, or the position of the record that thinned it
   std::uint64_t size = 0;  // of the file
   std::vector<Extent> extents{};
-  std::uint32_t count = 0;  // of indices
-  // Was there at an unclean start: all that is in it may have been delivered.
+  std::uint32_t count = 0;  // indices
+  // It existed at an unclean start: all of its messages may have been delivered.
   bool redelivered = false;
   IndexSet gone{};
   std::uint32_t gone_count = 0;
-  // Messages that were delivered since, and how often they came back; 0: as it says in the pile.
+  // The messages that were delivered since they were stored, and how often they came back; 0: as
+  // often as the pile says.
   std::map<std::uint32_t, std::uint32_t> delivery_counts{};
 
-  // Messages are still moved to it: no checkpoint names it.
+  // Messages are still moved to it. No checkpoint names it.
   bool is_open = false;
   // No checkpoint on disk names it: a recovery finds its messages in the log.
   bool is_young = false;
   Unwritten unwritten{};
-  std::uint64_t checkpoint = 0;  // counts checkpoints: from this one on it is known
-  std::uint64_t last_drop = 0;   // the number of checkpoints that there were then
-  bool is_damaged = false;       // somewhere: it cannot be thinned
+  std::uint64_t checkpoint = 0;  // number of the first checkpoint that names it
+  std::uint64_t last_drop = 0;   // the number of checkpoints at that time
+  bool is_damaged = false;       // damaged somewhere, so that it cannot be thinned
 
-  // Of extents, by their first indices, in which single messages have been looked for.
+  // The blocks of extents, by the extents' first indices. Only where single messages were looked
+  // up.
   std::map<std::uint32_t, std::vector<BlockPlace>> block_places{};
 
-  // It has not been worth a new file when no more than twice as many messages were left.
+  // A new file is only tried when no more messages than this are left, since an earlier one was not
+  // worth it.
   std::uint32_t thin_below = std::numeric_limits<std::uint32_t>::max();
 
   std::uint32_t live_count() const { return count - gone_count; }
   std::uint32_t live_count_in(std::size_t extent) const { return left[extent].count; }
-  // The number of the extent that an index is in, or behind; nothing if it is before all of them.
+  // The number of the extent that has the index, or else of the last extent before it. Nothing if
+  // all extents are behind it.
   std::optional<std::size_t> extent_of(std::uint32_t index) const;
-  // About what there is of it in the file.
+  // About how many bytes of the file are messages that are left.
   std::uint64_t live_bytes() const;
-  // Returns about what that leaves unused in the file; 0 if it was gone before. `message_size`
-  // is 0 for one of average size. Call lose_bodies() for what goes.
+  // The message with that index has left its queue. Returns about how many bytes of the file that
+  // leaves unused; 0 if it had left before. A `message_size` of 0 stands for the average size. Call
+  // lose_bodies() too.
   std::uint64_t drop(std::uint32_t index, std::size_t message_size = 0);
-  // So many bytes of bodies have gone of the extent that has that index; nothing: it is not known.
+  // Bodies of that size have left the extent with that index. Nothing: the size is not known.
   void lose_bodies(std::uint32_t index, std::optional<std::uint64_t> bytes);
-  // More has been added: `all` begins with the extents that there are, the last one maybe longer.
+  // Messages have been added. `all` begins with the extents that are known; the last of these may
+  // be longer now.
   void grow(const std::vector<Extent>& all, std::uint32_t indices);
-  // A new file has these, up to the `count` that there is.
+  // A new file has these extents. Their indices are below `count`.
   void replace_extents(const std::vector<Extent>& with);
-  // To be called when all the rest is there, and before drop().
+  // Computes `left`. Call this when all other members are complete, and before drop().
   void count_what_is_left();
 
-  // What has to hold between two calls, and does not; null if all is well.
+  // Names an invariant that does not hold between two calls; null if all hold.
   const char* broken_invariant() const;
 
-  // Of each extent.
+  // What is left of an extent.
   struct Left {
     std::uint32_t count = 0;
-    std::uint64_t bytes = 0;                  // in the file, but for shared messages: about
+    std::uint64_t bytes = 0;                  // in the file, without shared messages; about
     std::optional<std::uint64_t> bodies = 0;  // nothing: not known
   };
   std::vector<Left> left{};
@@ -122,15 +130,16 @@ struct Pile {
   static Left all_of(const Extent& extent);
 };
 
-// As a record of a checkpoint.
+// Appends the pile as a record of a checkpoint.
 void append_pile(std::string& out, const Pile& pile);
 
-// Slots are given out in the order of the numbers, and never twice in a run.
+// Holds all piles of a log by their slots. Slots are given out in the order of the piles' numbers,
+// and never twice in a run. Belongs to the engine's thread.
 class Piles {
  public:
   using Slot = std::uint32_t;
 
-  // Numbers rise.
+  // Adds a pile. Its number must be above those of all others.
   Slot add(Pile pile) {
     if (pile.left.size() != pile.extents.size()) pile.count_what_is_left();
     extent_count_ += pile.extents.size();
@@ -140,33 +149,34 @@ class Piles {
   Pile& at(Slot slot) { return *piles_[slot - base_]; }
   const Pile& at(Slot slot) const { return *piles_[slot - base_]; }
   bool has(Slot slot) const { return slot >= base_ && piles_[slot - base_]; }
-  // 0 if there are none.
+  // The number of the newest pile; 0 if there are none.
   LogPosition last_number() const {
     for (auto pile = piles_.rbegin(); pile != piles_.rend(); ++pile) {
       if (*pile) return (*pile)->number;
     }
     return 0;
   }
-  // Of those between, has() says which there are.
+  // The slots are in this range; has() says which of them have a pile.
   Slot begin() const { return base_; }
   Slot end() const { return base_ + static_cast<Slot>(piles_.size()); }
-  // Null if there is none; it may be gone already.
+  // The pile with that number; null if there is none, or if it has been erased.
   Pile* find(LogPosition number);
-  // More has been added to it.
+  // Messages have been added to the pile.
   void grow(Slot slot, const std::vector<Extent>& all, std::uint32_t indices) {
     extent_count_ -= at(slot).extents.size();
     at(slot).grow(all, indices);
     extent_count_ += at(slot).extents.size();
   }
-  // It has a new file.
+  // The pile has a new file.
   void replace_extents(Slot slot, const std::vector<Extent>& with) {
     extent_count_ -= at(slot).extents.size();
     at(slot).replace_extents(with);
     extent_count_ += at(slot).extents.size();
   }
-  // Of all piles: each takes some memory, here and in the backlog of its queue.
+  // The number of extents of all piles. Each takes some memory, here and in the backlog of its
+  // queue.
   std::size_t extent_count() const { return extent_count_; }
-  // Forgets it: nothing is left of it.
+  // Forgets a pile of which nothing is left.
   void erase(Slot slot) {
     if (!HAYPILE_CANARY(extents_stay_counted)) extent_count_ -= at(slot).extents.size();
     piles_[slot - base_].reset();
@@ -176,7 +186,7 @@ class Piles {
       ++base_;
     }
   }
-  // All but the one that is open.
+  // Calls `visit(slot, pile)` for all piles except the open one.
   template <class Visit>
   void each(Visit visit) {
     for (Slot slot = base_; slot != end(); ++slot) {
@@ -185,7 +195,7 @@ class Piles {
     }
   }
 
-  // A stored message's id is made of slot and index.
+  // The id of a stored message consists of slot and index.
   static engine::StoredId id(Slot slot, std::uint32_t index) {
     return (std::uint64_t{slot} + 1) << 32 | index;
   }
@@ -199,8 +209,8 @@ class Piles {
   std::size_t extent_count_ = 0;
 };
 
-// Reads what append_pile() wrote, behind its type, or that of an older version did. False if it is
-// malformed.
+// Reads what append_pile() wrote, without the type byte, or what an older version wrote. Returns
+// false if it is malformed.
 class Reader;
 bool read_pile(Reader& in, std::uint32_t version, Pile& pile);
 

@@ -47,7 +47,7 @@ void PileReader::go_home(const Pile& pile, std::uint64_t offset, PileRecord& rec
   }
 }
 
-// Those that refer to a block mostly come one after the other.
+// References to the same block mostly come one after the other, so that one block is kept.
 std::string_view PileReader::home_records(const Pile& pile, std::uint64_t offset) {
   const bool is_known = home_.file == pile.file && home_.offset == offset;
   if (is_known && home_.is_in_buffer) {
@@ -70,7 +70,7 @@ std::string_view PileReader::home_records(const Pile& pile, std::uint64_t offset
   return reader.records();
 }
 
-// Headers are read once, as far as somebody has looked.
+// Block headers are read once, and only as far as needed.
 std::uint64_t PileReader::offset_of(Pile& pile, std::uint32_t index) {
   const auto number = pile.extent_of(index);
   if (!number) refuse(pile, 0, "a message is missing");
@@ -95,7 +95,7 @@ void PileReader::open_last(const Pile& pile, std::uint64_t offset) {
   last_ = {};
   std::string_view bytes;
   const Block block = this->block(pile, offset, bytes, last_buffer_);
-  // What is not in the file yet may go when it is.
+  // Bytes that are not in the file yet may be freed when they are, so they are copied.
   if (bytes.data() != last_buffer_.data()) bytes = last_buffer_.assign(bytes);
   last_ = {.file = pile.file,
            .offset = offset,
@@ -126,11 +126,15 @@ void take_from(std::optional<std::uint64_t>& sum, std::uint64_t less) {
 
 }  // namespace
 
+// Parts are sorted by their places, which are lower bounds for the places of their unread messages.
+// A read takes messages from the first part, as many as wanted, and then puts the part back in its
+// order. So places rise within one read, but another part may have lower ones than those that were
+// read; next_place() tells the user of the backlog.
 void QueueBacklog::insert(const Part& part, bool is_behind) {
   unread_count_ += part.unread;
   add_to(unread_bytes_, part.body_bytes);
   Part* last = parts_.empty() ? nullptr : &parts_.back();
-  // Blocks stand one behind the other, as the indices do.
+  // Indices without a gap mean blocks without a gap.
   if (is_behind && last && last->slot == part.slot && last->end == part.first) {
     last->end = part.end;
     last->unread += part.unread;
@@ -150,7 +154,7 @@ void QueueBacklog::restore(Piles::Slot slot, std::size_t number) {
   const Pile& pile = piles_.at(slot);
   const Extent& extent = pile.extents[number];
   if (pile.live_count_in(number) == 0) return;
-  // Before version 5 nothing says where an extent begins, but it is behind those before it.
+  // Before version 5 the first place of an extent is not known, but it is behind those before it.
   const std::uint64_t place = extent.first_place != 0 ? extent.first_place : last_place_ + 1;
   const std::uint32_t end = extent.first + extent.count;
   note({slot, extent.first, end}, extent);
@@ -167,7 +171,7 @@ void QueueBacklog::restore(Piles::Slot slot, std::size_t number) {
 void QueueBacklog::thinned(Piles::Slot slot, const Extent& extent) {
   for (Part& part : parts_) {
     if (part.slot != slot || HAYPILE_CANARY(old_offset_kept)) continue;
-    // It may begin with some that have gone, and are not in the new file.
+    // The part may begin with messages that have gone and are not in the new file.
     const std::uint32_t end = extent.first + extent.count;
     if (part.first < end && extent.first < part.end) part.offset = extent.offset;
   }
@@ -215,7 +219,7 @@ void QueueBacklog::read(const Take& take, std::size_t bytes_max) {
 void QueueBacklog::read_block(const Take& take, std::size_t bytes_max) {
   Part part = parts_.front();
   std::size_t bytes = 0;
-  // A part is left unchanged until all is well.
+  // The part in parts_ stays unchanged until the block has been read without an error.
   const std::uint64_t offset = each_unread(part, [&](const engine::StoredMessage& message) {
     if (bytes >= bytes_max || part.unread == 0) return false;
     const std::size_t body_size = message.message.body.size();
@@ -244,8 +248,8 @@ void QueueBacklog::peek(const Take& visit) {
   }
 }
 
-// False if it has to be tried again: the first block has nothing unread, or what it has does not
-// come first.
+// Returns false if the call has to be repeated: the first block has no unread message, or the first
+// part turned out not to come first. In both cases the part is sorted in again.
 bool QueueBacklog::peek_at_first(const Take& visit) {
   Part part = parts_.front();
   bool is_found = false;
@@ -262,7 +266,8 @@ bool QueueBacklog::peek_at_first(const Take& visit) {
   return is_found && is_first;
 }
 
-// Only what was stored by an older version is not counted exactly.
+// Sizes of bodies are unknown only where an older version stored the messages, or did not count
+// what left.
 void QueueBacklog::count_body_bytes(Part& part) {
   std::uint64_t bytes = 0;
   Part rest = part;
@@ -322,7 +327,7 @@ const char* QueueBacklog::broken_invariant() const {
   std::uint64_t place = 0;
   for (const Part& part : parts_) {
     const Pile& pile = piles_.at(part.slot);
-    // A thinned pile has no indices behind those that are left.
+    // A thinned pile has no indices behind the last message that was left.
     const std::uint32_t end = std::min(part.end, pile.count);
     if (part.first >= end) return "range of a part";
     const std::uint32_t gone = pile.gone.count(part.first, end);

@@ -82,7 +82,8 @@ BindingRecord read_binding(Reader& in, RecordType type) {
 
 }  // namespace
 
-// The body is left to append(): it may be long, and room for it would be filled with zeros first.
+// The body is appended separately: it may be long, and extend() would first fill its room with
+// zeros.
 void append_publish(std::string& out, const engine::MessageView& message,
                     std::span<const engine::QueueId> queues, engine::TimeMs base) {
   char* to = extend(out, 1 + varint_size_max * (2 + queues.size()) + strings_size_max(message));
@@ -206,6 +207,10 @@ void append_mark(std::string& out, RecordType type) {
   put_type(out, type);
 }
 
+// The first byte is the type, and decides the form of the rest. Positions are written as distances
+// back from the record's own position, since a near position takes fewer bytes. Decoding checks the
+// form only: sizes, ranges, no distance beyond the beginning. Whether a record makes sense in its
+// place is for its reader (Catalog, LiveMessages).
 bool decode_record(std::string_view& bytes, LogPosition position, Record& record) {
   Reader in(bytes);
   const auto type = static_cast<RecordType>(in.byte());

@@ -14,27 +14,27 @@
 
 namespace haypile::log {
 
-// Decoded; strings of a publish and of a fragment are views into the bytes that were decoded.
+// The decoded records. The strings of a publish and of a fragment are views into the decoded bytes.
 struct PublishRecord {
   std::vector<engine::QueueId> queues;
   engine::MessageView message;
-  // `published_at` counts from the time that was noted before in the batch.
+  // `published_at` counts from the time that the batch has recorded before.
   bool is_relative = false;
 };
-// Of ack, mark_delivered and delivery_count.
+// The record ack, mark_delivered or delivery_count.
 struct MessageRecord {
   RecordType type;
   engine::QueueId queue;
   LogPosition message;
-  std::uint32_t delivery_count = 0;  // of delivery_count only
+  std::uint32_t delivery_count = 0;  // only for delivery_count
 };
-// Of drop_stored and note_stored; what is meant by pile and index: log/pile.hpp.
+// The record drop_stored or note_stored. Piles and indices are explained in log/pile.hpp.
 struct StoredRecord {
   RecordType type;
   LogPosition pile;
   std::uint32_t first;
-  std::uint32_t count;                        // of messages; of deliveries in note_stored
-  std::optional<std::uint64_t> body_bytes{};  // of the messages that have left, if it is said
+  std::uint32_t count;                        // messages; in note_stored, deliveries
+  std::optional<std::uint64_t> body_bytes{};  // of messages that have left, if recorded
 };
 struct ExchangeRecord {
   engine::ExchangeDefinition definition;
@@ -52,14 +52,14 @@ struct UnusedSinceRecord {
   engine::QueueId queue;
   engine::TimeMs time;
 };
-// From here on in the batch, what is relative counts from then.
+// Relative times that follow in the batch count from this time.
 struct TimeRecord {
   engine::TimeMs time;
 };
 struct ClockRecord {
   std::int64_t offset_ms;
 };
-// Of bind and unbind.
+// The record bind or unbind.
 struct BindingRecord {
   RecordType type;
   engine::BindingDefinition definition;
@@ -68,7 +68,7 @@ struct FragmentRecord {
   RecordType type;
   std::string_view bytes;
 };
-// Of start, clean_stop, seal, group_begin, group_end, move and idle.
+// The record start, clean_stop, seal, group_begin, group_end, move or idle.
 struct MarkRecord {
   RecordType type;
 };
@@ -76,20 +76,21 @@ using Record = std::variant<PublishRecord, MessageRecord, StoredRecord, Exchange
                             DeleteExchangeRecord, QueueRecord, DeleteQueueRecord, UnusedSinceRecord,
                             BindingRecord, FragmentRecord, MarkRecord, TimeRecord, ClockRecord>;
 
-// Each appends one record to `out`. The message's time is written as the distance from `base`,
-// which a time record has noted in the batch; as it is if `base` is 0; and not at all if it is 0.
+// Each function appends one record to `out`. The time of the message is written as the distance
+// from `base`, which a time record has given in the same batch. If `base` is 0, the full time is
+// written; if the time is 0, none is.
 void append_publish(std::string& out, const engine::MessageView& message,
                     std::span<const engine::QueueId> queues, engine::TimeMs base);
 void append_time(std::string& out, engine::TimeMs time);
 void append_clock(std::string& out, std::int64_t offset_ms);
-// `position` is where the record itself goes.
+// `position` is the position of the record itself.
 void append_message_record(std::string& out, RecordType type, engine::QueueId queue,
                            LogPosition message, LogPosition position);
 void append_delivery_count(std::string& out, engine::QueueId queue, LogPosition message,
                            std::uint32_t count, LogPosition position);
 void append_note_stored(std::string& out, LogPosition pile, std::uint32_t index,
                         std::uint32_t count, LogPosition position);
-// Nothing is said of the bodies if their size is not known.
+// Without `body_bytes`, the size of the bodies is not recorded.
 void append_drop_stored(std::string& out, LogPosition pile, std::uint32_t first,
                         std::uint32_t count, std::optional<std::uint64_t> body_bytes,
                         LogPosition position);
@@ -102,20 +103,22 @@ void append_binding(std::string& out, RecordType type, const engine::BindingDefi
 void append_fragment(std::string& out, RecordType type, std::string_view bytes);
 void append_mark(std::string& out, RecordType type);
 
-// The most bytes a fragment record has beyond those it carries.
+// The largest number of bytes that a fragment record has besides the bytes it carries.
 inline constexpr std::size_t fragment_overhead = 1 + 10;
 
-// What append_message_record() appends at most, and append_delivery_count().
+// The largest number of bytes that append_message_record(), append_delivery_count() and
+// append_time() append.
 inline constexpr std::size_t message_record_size_max = 1 + 2 * 10;
 inline constexpr std::size_t delivery_count_size_max = 1 + 3 * 10;
 inline constexpr std::size_t time_size_max = 1 + 10;
-// And append_drop_stored(), append_note_stored().
+// The same limit for append_drop_stored() and append_note_stored().
 inline constexpr std::size_t stored_size_max = 1 + 4 * 10;
 
-// An upper bound of what append_publish() appends.
+// An upper bound for the bytes that append_publish() appends.
 std::size_t publish_size_max(const engine::MessageView& message, std::size_t queue_count);
 
-// Cuts the first record, which is at `position`, off `bytes`. False if it is none.
+// Removes the first record from `bytes`. `position` is its position. Returns false if there is no
+// valid record.
 bool decode_record(std::string_view& bytes, LogPosition position, Record& record);
 
 }  // namespace haypile::log

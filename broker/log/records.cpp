@@ -40,7 +40,7 @@ bool Records::complete(Record& record) const {
   return time_ != 0;
 }
 
-// What does not begin here began in a segment that has been given up: nobody needs it.
+// A fragment without a first one began in a segment that has been given up, so nobody needs it.
 bool Records::add_fragment(LogPosition position, const FragmentRecord& fragment,
                            const Visit& visit) {
   if (fragment.type == RecordType::first_fragment) {
@@ -55,7 +55,7 @@ bool Records::add_fragment(LogPosition position, const FragmentRecord& fragment,
   const LogPosition begun = std::exchange(fragments_position_, 0);
   if (!decode_record(whole, position, record) || !whole.empty()) return false;
   if (const auto* publish = std::get_if<PublishRecord>(&record); publish && publish->is_relative) {
-    return false;  // it would not be known to which batch's time
+    return false;  // it is unknown which batch's time it counts from
   }
   visit(begun, record);
   return true;

@@ -29,13 +29,13 @@ class Replay {
   void read_head(Newest& newest);
   void find_segments();
   void check_newest(std::uint64_t last);
-  // Valid until the next call.
+  // The result is valid until the next call.
   std::string_view read_segment(std::uint64_t number, std::uint64_t size_max);
   SegmentHeaderResult header_of(std::uint64_t number) {
     return decode_segment_header(read_segment(number, segment_header_size), id_);
   }
   void check_header(std::uint64_t number, const SegmentHeaderResult& result);
-  // Goes over all records; says where they end.
+  // Calls `visit` for all records, and finds out where they end.
   void each_record(const Visit& visit, bool check_ends);
   void check_end(std::uint64_t number, const SegmentReader& reader);
   void check_piles();
@@ -54,16 +54,16 @@ class Replay {
   LogPosition definitions_from_ = 0;
   LogState state_;
   std::optional<LiveMessages> copies_;
-  std::string segment_bytes_;  // of the one that is being read
+  std::string segment_bytes_;  // of the segment that is being read
   std::uint64_t record_count_ = 0;
   std::uint64_t torn_bytes_ = 0;
   std::uint32_t torn_epoch_ = 0;
   std::uint32_t version_max_ = 0;  // of the segments
-  engine::TimeMs seen_ = 0;        // the latest that is noted
+  engine::TimeMs seen_ = 0;        // the latest time that was recorded
 };
 
-// Leftovers of a recycling that a crash cut short are older than the checkpoint wants, and the
-// first bytes of the last segment may not have got to the disk.
+// Segments before the first needed one are left by a recycling that a crash has interrupted. The
+// header of the last segment may not have reached the disk.
 void Replay::find_segments() {
   bool has_piles = false;
   for (const std::string& name : files_.list(directory_)) {
@@ -87,7 +87,8 @@ void Replay::find_segments() {
   }
 }
 
-// What it tells of was there, with its header, before it said so; and a checkpoint before that.
+// The segment that `newest` names existed, with its header, before `newest` named it, and a
+// checkpoint existed before that.
 void Replay::check_newest(std::uint64_t last) {
   if (!state_.newest) return;
   if (!state_.has_checkpoint) {
@@ -140,7 +141,7 @@ void Replay::each_record(const Visit& visit, bool check_ends) {
   record_count_ = records.count();
 }
 
-// A segment is synced to its end before the next one comes into being.
+// A segment is synced to its end before the next one is created.
 void Replay::check_end(std::uint64_t number, const SegmentReader& reader) {
   const std::string place = "is damaged at offset " + std::to_string(reader.offset()) + ": ";
   if (number != numbers_.back()) refuse(number, place + "the next segment goes on behind it");
@@ -152,7 +153,7 @@ void Replay::check_end(std::uint64_t number, const SegmentReader& reader) {
   torn_epoch_ = tail.epoch;
 }
 
-// What comes before a checkpoint's position was synced before it was written.
+// Everything before a checkpoint's position was synced before the checkpoint was written.
 void Replay::check_whole() const {
   const std::uint64_t last = numbers_.back();
   if (last * state_.segment_size + state_.offset < definitions_from_) {
@@ -164,7 +165,7 @@ void Replay::check_whole() const {
   }
 }
 
-// Every pile that the checkpoint names is there, whole by its size.
+// Every pile that the checkpoint names must exist and have its full size.
 void Replay::check_piles() {
   state_.piles.each([&](Piles::Slot, const Pile& pile) {
     const std::string name = pile_name(pile.file);
@@ -182,7 +183,7 @@ void Replay::check_piles() {
   });
 }
 
-// Queues that were deleted have left nothing.
+// A deleted queue has no messages left in piles.
 void Replay::count_stored(RecoveryReport& report) {
   state_.piles.each([&](Piles::Slot, Pile& pile) {
     if (!copies_->clean() && !HAYPILE_CANARY(pile_mark_forgotten)) pile.redelivered = true;
@@ -227,6 +228,11 @@ void Replay::read_head(Newest& newest) {
   }
 }
 
+// The first pass feeds all records to LiveMessages and, from the checkpoint's position on, to the
+// catalog. It also checks how each segment ends: only the last one may have a torn tail. Then the
+// definitions are complete and go to `recovery`. The second pass reads the same records again and
+// hands over the messages that LiveMessages still has in a queue. So only a few bytes for each
+// queued message stay in memory between the passes, never the messages.
 LogState Replay::run(std::uint64_t segment_size, Newest& newest, engine::Recovery& recovery,
                      RecoveryReport& report, const ReplayCalls& calls) {
   read_head(newest);

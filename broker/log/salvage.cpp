@@ -14,10 +14,10 @@ namespace haypile::log {
 namespace {
 
 constexpr std::size_t chunk_size = 1u << 20;
-// Handed to the writer at once.
+// The most that is kept before it is given to the writer.
 constexpr std::uint64_t pending_max_bytes = 4u << 20;
 
-// What the new log has is known already.
+// Ignores what the new log recovers, which is known already.
 class Ignored final : public engine::Recovery {
  public:
   void exchange(const engine::ExchangeDefinition&) override {}
@@ -43,6 +43,10 @@ class Salvage {
     }
   }
 
+  // Piles come first, then the checkpoint that names them, beside a first segment without batches.
+  // After that the new log is opened like any other and gets the messages of the old segments by
+  // publish(). So the new log needs no code of its own to write records. If a crash or an error
+  // comes in between, the new directory is worthless; the old one is unchanged.
   void run() {
     inspector_.piles().each([this](Piles::Slot, const Pile& pile) {
       if (pile.live_count() == 0) return;
@@ -76,7 +80,7 @@ class Salvage {
     piles_.add(std::move(pile));
   }
 
-  // Under the same numbers; indices change, but there is no log yet that has them.
+  // Keeps the pile's numbers. The indices change, but there is no log yet that has them.
   void rewrite(const Pile& pile) {
     PileBuilder builder(pile.number, pile.file, id_);
     inspector_.each_stored(pile, [&](engine::QueueId queue, std::uint8_t priority,
@@ -105,9 +109,9 @@ class Salvage {
     add(std::move(rewritten));
   }
 
-  // Behind all that there was: of what had numbers by its position, too. Segments may be there
-  // under names that no log comes to, and the size of all may not be known: only piles keep
-  // positions.
+  // The first segment number that is behind everything that has a position in the old log. Segments
+  // may have names with numbers that no log reaches, and the size of segments may not be known; in
+  // these cases only the numbers of piles count.
   std::uint64_t first_free_segment() {
     std::uint64_t number = 1;
     if (HAYPILE_CANARY(salvage_repeats_positions)) return number;

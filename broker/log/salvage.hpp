@@ -1,4 +1,4 @@
-// Puts a damaged log right: what can be read of it becomes a log of its own.
+// Repairs a damaged log: everything that can be read of it becomes a new log.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,12 @@
 
 namespace haypile::log {
 
-// Writes to the directory `to`, which exists and is empty, a log that has what `inspector` found in
-// `from`: the definitions, the messages in piles, those in segments. Piles without damage are
-// copied. It is a log that was not closed: all messages count as delivered before. All of it is
-// synced when this returns, but for the name of `to` itself. Changes nothing in `from`. Segments
-// have that size if the old ones do not tell theirs. Throws IoError.
+// Writes what `inspector` found in `from` as a log to the directory `to`, which must exist and be
+// empty: the definitions, the messages in piles, the messages in segments. Piles without damage are
+// copied. The new log was not closed, so that all messages count as delivered before. Everything is
+// synced when this returns, except the name of `to` itself. Changes nothing in `from`.
+// `segment_size_if_unknown` is for the case that the old segments do not tell their size. Throws
+// IoError.
 void write_salvaged(LogInspector& inspector, FileSystem& files, const std::string& from,
                     const std::string& to, const DirectoryId& id,
                     std::uint32_t segment_size_if_unknown = 8u << 20);

@@ -37,7 +37,7 @@ std::optional<BatchHeader> SegmentReader::header_at(std::uint64_t offset) const 
   return decode_batch_header(bytes_.substr(offset), id_, base_ + offset);
 }
 
-// A batch of an earlier epoch is what a crash left behind, overwritten in part.
+// A batch of an earlier epoch was left by a crash and has been overwritten in part.
 bool SegmentReader::next(Batch& batch) {
   const auto header = header_at(offset_);
   if (!header || (header->epoch < epoch_ && !HAYPILE_CANARY(epoch_not_checked))) return false;
@@ -51,11 +51,14 @@ bool SegmentReader::next(Batch& batch) {
   return true;
 }
 
+// Examines every place behind the end where a batch header could be. A header counts if it was
+// written for exactly this place and is not from an earlier epoch. Its `durable` field tells damage
+// from a torn tail: if it is beyond the end, everything up to there had been on disk completely.
 SegmentReader::Tail SegmentReader::tail() const {
   Tail tail;
   tail.epoch = epoch_;
   for (std::uint64_t at = offset_; at + batch_header_size <= bytes_.size(); at += batch_alignment) {
-    // Nearly all places are told by their position field alone.
+    // The position field alone rules out nearly all places.
     LogPosition position = 0;
     std::memcpy(&position, bytes_.data() + at + batch_position_at, sizeof position);
     if (position != base_ + at) continue;

@@ -1,4 +1,4 @@
-// Segment files: their names, and reading what is in one.
+// Segment files: their names, and the reading of batches.
 #pragma once
 
 #include <cstdint>
@@ -12,42 +12,44 @@ namespace haypile::log {
 
 // "0000000000000001.seg": the number in 16 hexadecimal digits.
 std::string segment_name(std::uint64_t number);
-// Nothing for any other name.
+// Returns nothing for any other name.
 std::optional<std::uint64_t> segment_number(std::string_view name);
 
-// `records` lies in the segment's bytes; `position` is that of the first record.
+// A batch. `records` is a view into the segment's bytes; `position` is the position of its first
+// record.
 struct Batch {
   LogPosition position = 0;
   std::uint32_t epoch = 0;
   std::string_view records;
 };
 
-// Goes over the batches of one segment, front to back.
+// Reads the batches of one segment, from front to back.
 class SegmentReader {
  public:
-  // `bytes` is the whole file, its header already checked; `epoch` that of the batch before it.
+  // `bytes` is the whole file, whose header has been checked. `epoch` is the epoch of the batch
+  // before.
   SegmentReader(std::string_view bytes, std::uint64_t number, std::uint64_t segment_size,
                 std::uint32_t epoch, const DirectoryId& id);
 
-  // False at the first place where there is no batch.
+  // Returns false at the first place where there is no batch.
   bool next(Batch& batch);
 
-  // Where that place is: the offset for the next batch, and what is in the way.
+  // The offset of that place, where the next batch would begin, and the epoch of the last batch.
   std::uint64_t offset() const { return offset_; }
   std::uint32_t epoch() const { return epoch_; }
   // What is behind that place.
   struct Tail {
-    // Of batches that are not whole, or behind one that is not.
+    // The size of batches that are incomplete, or behind an incomplete one.
     std::uint64_t torn_bytes = 0;
-    // A batch further on says that the log was durable beyond offset(): what is missing there had
-    // been whole.
+    // A later batch says that the log was durable beyond offset(), so that what is missing there
+    // had been complete.
     bool was_durable = false;
-    // The highest of those batches; epoch() if there is none.
+    // The highest epoch of those batches; epoch() if there is none.
     std::uint32_t epoch = 0;
   };
   Tail tail() const;
-  // Leaves out what stands at offset(), and goes on at the next batch whose header is whole. False
-  // if there is none.
+  // Skips what is at offset() and continues at the next batch whose header is undamaged. Returns
+  // false if there is none.
   bool skip();
 
  private:

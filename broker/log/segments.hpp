@@ -12,19 +12,20 @@
 
 namespace haypile::log {
 
-// What queues hold of one segment. "Queued message" here means one message in one queue.
+// How many queued messages a segment still has. A queued message is one message in one queue.
 struct SegmentUse {
   std::uint64_t live_count = 0;   // queued messages whose records begin in the segment
-  std::uint64_t moved_count = 0;  // of these, those that the open pile has
+  std::uint64_t moved_count = 0;  // those of them that are in the open pile
   // A lower bound of what the live ones would take in piles, in bytes; 0 if there is none.
   std::uint64_t pile_bytes = 0;
 };
 
-// The segments in the order of their numbers, which rise by one. A segment whose live_count is 0
-// may be given up once all segments before it have been. Belongs to the engine's thread.
+// Counts what queues still have in each segment. Segments are in the order of their numbers, which
+// rise by one. A segment whose live_count is 0 may be given up once all segments before it have
+// been. Belongs to the engine's thread.
 class Segments {
  public:
-  // What recovery found. `uses` is never empty.
+  // Takes over what recovery found. `uses` is never empty.
   void restore(std::uint64_t segment_size, std::uint64_t first,
                const std::vector<SegmentUse>& uses) {
     segment_size_ = segment_size;
@@ -42,7 +43,7 @@ class Segments {
   // The position at which the last segment begins.
   LogPosition last_begin() const { return last_begin_; }
   bool is_first_unused() const { return uses_.front().live_count == 0; }
-  // How many segments could be given up if nothing but the last one had to stay.
+  // How many segments could be given up; the last one always stays.
   std::size_t unused_count() const {
     std::size_t count = 0;
     while (count + 1 < uses_.size() && uses_[count].live_count == 0)
@@ -63,21 +64,21 @@ class Segments {
     return first_++;
   }
 
-  // A message was appended to the last segment for that many queues.
+  // A message for that many queues was appended to the last segment.
   void add_message(std::uint64_t queue_count, std::uint64_t pile_bytes) {
     SegmentUse& use = uses_.back();
     use.live_count += queue_count;
     use.pile_bytes += pile_bytes;
     pile_bytes_ += pile_bytes;
   }
-  // One queue less holds the message at that position.
+  // The message at that position has left one queue.
   void release(LogPosition message) {
     if (HAYPILE_CANARY(live_segment_recycled) && message < first_ * segment_size_) return;
     release(use_of(message), 1);
   }
-  // The open pile has the message, for one more queue.
+  // The message has moved to the open pile for one queue.
   void note_moved(LogPosition message) { ++use_of(message).moved_count; }
-  // The move has ended: segments are not kept for what has moved any more.
+  // The move has ended: segments are no longer kept for moved messages.
   void release_moved() {
     for (SegmentUse& use : uses_)
       release(use, std::exchange(use.moved_count, 0));
@@ -89,7 +90,7 @@ class Segments {
       count += use.live_count;
     return count;
   }
-  // Names the invariant that does not hold; null if all do. Goes through all segments.
+  // Names an invariant that does not hold; null if all hold. Examines all segments.
   const char* broken_invariant() const {
     std::uint64_t pile_bytes = 0;
     for (const SegmentUse& use : uses_) {

@@ -1,11 +1,12 @@
-// A thread that is started meanwhile gets no signals: they are the program's, and so its handlers
-// run on its own threads only.
+// Blocks signals while threads are started.
 #pragma once
 
 #include <csignal>
 
 namespace haypile::log {
 
+// While it lives, threads that this thread starts get no signals: signals belong to the program,
+// whose handlers run on its own threads only.
 class SignalsBlocked {
  public:
   SignalsBlocked() {

@@ -8,7 +8,7 @@ namespace haypile::log {
 
 namespace {
 
-// Written at once, about.
+// About how many bytes are written at once.
 constexpr std::size_t part_size = 1u << 20;
 
 class Thinner {
@@ -21,7 +21,7 @@ class Thinner {
     old_.file = thinning.old_file;
   }
 
-  // What is left of the old file.
+  // Writes what is left of the old file.
   void write(File& file) {
     std::uint32_t count = 0;
     for (std::uint64_t offset = pile_header_size; offset < thinning_.old_size;) {
@@ -41,7 +41,7 @@ class Thinner {
   }
 
  private:
-  // Returns the block's size.
+  // Returns the size of the block.
   std::uint64_t add_block(std::uint64_t offset, std::uint32_t& count) {
     return reader_
         .each_in_block(

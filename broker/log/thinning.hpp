@@ -1,4 +1,4 @@
-// A pile of which little is left gets a new file with that; docs/log-format.md, "Piles".
+// Thinning: a pile of which little is left gets a new file; docs/log-format.md, "Piles".
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace haypile::log {
 
-// One pile's: made by the engine's thread, carried out by the maintenance thread, and then put in
-// place.
+// The thinning of one pile. The engine's thread makes it, the maintenance thread carries it out,
+// and then the engine's thread puts the result in place.
 struct Thinning {
   Piles::Slot slot = 0;
   LogPosition pile = 0;
@@ -20,12 +20,12 @@ struct Thinning {
   LogPosition new_file = 0;
   std::uint64_t old_size = 0;
   IndexSet gone{};
-  std::uint32_t live_count = 0;  // of those that are not gone
-  // What is not smaller than this has not been worth it.
+  std::uint32_t live_count = 0;  // messages that are not gone
+  // A new file of this size or more is not worth it.
   std::uint64_t size_max = 0;
 
-  // The result. Without one there was no room for it, or the old file is damaged somewhere, or the
-  // new one would have been too large.
+  // The result. If it is not done, there was no space, the old file is damaged, or the new file
+  // would be too large.
   bool is_done = false;
   bool is_damaged = false;
   bool is_too_large = false;
@@ -34,8 +34,8 @@ struct Thinning {
   std::vector<Extent> extents{};
 };
 
-// Writes the new file and syncs it, but not its name; memory is needed for a part of it only.
-// Throws IoError: NoSpace and DamageError leave no file; anything else is final, as ever.
+// Writes the new file and syncs it, but not its name. Only needs memory for a part of it. Throws
+// IoError. After NoSpace and DamageError the new file is removed; other errors are final.
 void write_thinned(Thinning& thinning, FileSystem& files, const std::string& directory,
                    const DirectoryId& id);
 

@@ -1,4 +1,4 @@
-// The parts of a pile that are not known to be in its file yet.
+// The parts of a pile that may not be in its file yet.
 #pragma once
 
 #include <atomic>
@@ -11,21 +11,23 @@
 
 namespace haypile::log {
 
-// Belongs to the engine's thread; only `written()` is shared with whoever writes the file, front
-// to back.
+// Keeps parts of a pile in memory until they are in its file, so that they can be read. Belongs to
+// the engine's thread. Only written() is shared with the thread that writes the file, from front to
+// back.
 class Unwritten {
  public:
   using Part = std::shared_ptr<const std::string>;
 
-  // The part that begins at `offset` of the file, where the one before ends.
+  // Adds the part that begins at `offset` of the file, where the part before ends.
   Part add(std::uint64_t offset, std::string bytes) {
     size_ += bytes.size();
     parts_.push_back({offset, std::make_shared<const std::string>(std::move(bytes))});
     return parts_.back().bytes;
   }
-  // Of the file, from its beginning: raised when so much has been written.
+  // The number of bytes at the beginning of the file that have been written. The writing thread
+  // raises it.
   const std::shared_ptr<std::atomic<std::uint64_t>>& written() const { return written_; }
-  // Forgets what has been written since.
+  // Forgets the parts that have been written.
   void trim() {
     const std::uint64_t written = written_->load(std::memory_order_acquire);
     while (!parts_.empty() && parts_.front().offset + parts_.front().bytes->size() <= written) {
@@ -33,13 +35,13 @@ class Unwritten {
       parts_.pop_front();
     }
   }
-  // In bytes.
+  // The size of all parts, in bytes.
   std::uint64_t size() const { return size_; }
   bool has(std::uint64_t offset) const {
     return !parts_.empty() && offset >= parts_.front().offset;
   }
-  // Up to `size` bytes, no more than the part has that `offset` is in. Only if has(offset); valid
-  // until it is trimmed.
+  // Up to `size` bytes at `offset`, but only from one part. Requires has(offset). Valid until
+  // trim().
   std::string_view read(std::uint64_t offset, std::size_t size) const {
     for (auto part = parts_.rbegin(); part != parts_.rend(); ++part) {
       if (part->offset > offset) continue;

@@ -26,8 +26,10 @@ void Writer::run(const std::vector<WriteBatch>& batches, const std::function<voi
   sync(on_durable);
 }
 
-// A segment is synced to its end before the next one comes into being. One that is hardly used
-// needs no successor soon.
+// The order of a segment's change: the old segment is synced to its end, then the new one gets its
+// header and its name, and only then batches are written to it. So a recovery that finds a segment
+// knows that the one before is complete. A spare for the next change is only wanted when a quarter
+// of the segment is used.
 void Writer::write(const WriteBatch& batch, const std::function<void()>& on_durable) {
   if (batch.segment != segment_) {
     if (!HAYPILE_CANARY(full_segment_not_synced)) sync(on_durable);
@@ -39,6 +41,10 @@ void Writer::write(const WriteBatch& batch, const std::function<void()>& on_dura
   dirty_ = true;
 }
 
+// One fdatasync covers all batches that were written to the segment since the last one. durable_
+// rises only after it, and only to the `end` of the last batch, which the appender never sets to a
+// position within a group. A segment has its full size from the beginning, so that its metadata
+// needs no sync.
 void Writer::sync(const std::function<void()>& on_durable) {
   if (!std::exchange(dirty_, false)) return;
   if (HAYPILE_CANARY(confirm_before_sync)) set_durable(written_);
@@ -47,8 +53,8 @@ void Writer::sync(const std::function<void()>& on_durable) {
   if (on_durable) on_durable();
 }
 
-// The header is on disk before the file has its name, and the name before anything says that it is
-// there.
+// The header is on disk before the file has its name, and the name before `newest` says that the
+// segment exists.
 void Writer::open_segment(std::uint64_t number) {
   const std::string spare = space_.take_spare();
   file_ = files_.open(path(spare));

@@ -1,4 +1,4 @@
-// Writes batches into segments, and syncs them. Knows files and batches, not what is in them.
+// Writes batches to segments and syncs them. Knows files and batches, but not the records in them.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,7 @@
 
 namespace haypile::log {
 
-// A batch for its place.
+// A batch and its place in the log.
 struct WriteBatch {
   std::uint64_t segment = 0;
   std::uint64_t offset = 0;
@@ -23,15 +23,16 @@ struct WriteBatch {
   LogPosition end = 0;  // durable up to here once it is synced
 };
 
-// Used by one thread at a time, but for durable().
+// Writes what the appender has put together. Used by one thread at a time, except durable().
 class Writer {
  public:
-  // `segment` is the one to go on with; 0 if there is none yet. All outlive the writer.
+  // `segment` is the segment to continue with; 0: there is none yet. All parameters must outlive
+  // the writer.
   Writer(FileSystem& files, std::string directory, const DirectoryId& id,
          std::uint64_t segment_size, std::uint64_t segment, DiskReserve& space, Newest& newest);
 
-  // Writes all in their order, with one sync for each segment that is written to. Calls
-  // `on_durable` whenever durable() has risen. Throws IoError; nothing may be done afterwards.
+  // Writes all batches in their order, with one sync for each segment. Calls `on_durable` whenever
+  // durable() has risen. Throws IoError; nothing may be called afterwards.
   void run(const std::vector<WriteBatch>& batches, const std::function<void()>& on_durable);
 
   LogPosition durable() const { return durable_.load(std::memory_order_acquire); }

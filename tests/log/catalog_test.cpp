@@ -23,7 +23,10 @@ engine::BindingDefinition binding(const std::string& queue, const std::string& k
 }
 
 engine::ExchangeDefinition exchange() {
-  return {.name = "x", .type = engine::ExchangeType::direct, .durable = true};
+  engine::ExchangeDefinition definition;
+  definition.name = "x";
+  definition.durable = true;
+  return definition;
 }
 
 // How many records the catalog encodes to.

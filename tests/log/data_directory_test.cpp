@@ -105,7 +105,7 @@ TEST_CASE("one bit of the id or the contents is noticed, and put right") {
       scene.expect_damage(scene.path / name);
       log::PosixFileSystem files;
       log::ExistingDirectory(scene.path.string(), files, log::ExistingDirectory::Use::change)
-          .put_right();
+          .repair();
       CHECK(read(scene.path / name) == good);
       CHECK(scene.refusal() == "");
     }

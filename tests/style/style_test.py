@@ -47,8 +47,6 @@ class Style(unittest.TestCase):
         self.assertEqual(complaints("broker/a.cpp", text), [])
         text = "// Size of the file,\n// Of which less is used.\nint a;  // Of the file.\n// Offsets.\n"
         self.assertEqual(complaints("broker/a.cpp", text), [])
-        for folder in style.DANGLING_ALLOWED:
-            self.assertEqual(complaints(folder + "a.cpp", "// Of the file.\n"), [])
         self.assertEqual(complaints("docs/a.md", ("\u2013" * 120 + "\n") * 200), [])
 
 
