@@ -1,10 +1,10 @@
 """Two builds side by side: against.py BIN OTHER-BIN OUT [--rounds N] [--seconds S] [--rows NAME...]
 
-The daemons of both do each piece of work in turns (A B, B A, ...), each run with a daemon of its own
-that starts empty; haypile-perf of BIN puts the load to both. Of each row the median of the ratios of
-a round counts, BIN's rate by OTHER-BIN's, with the interval that has the median in it with 95 % at
-least. "Not slower" means that the interval reaches 0.97. Rows that wait for the disk are done on
-tmpfs as well, and that counts then. Writes OUT/against.json and OUT/against.md."""
+The daemons of both do each piece of work in turns (A B, B A, ...), each run with a daemon of its
+own that starts empty; haypile-perf of BIN puts the load to both. Of each row the median of the
+ratios of a round counts, BIN's rate by OTHER-BIN's, with the interval that has the median in it
+with 95 % at least. "Not slower" means that the interval reaches 0.97. Rows that wait for the disk
+are done on tmpfs as well, and that counts then. Writes OUT/against.json and OUT/against.md."""
 import argparse
 import json
 import math
@@ -38,7 +38,8 @@ class Row:
         self.keys, self.on_tmpfs = keys, on_tmpfs
 
     def counts(self):
-        """Whether it decides: a row that is done on tmpfs as well is for information on the disk."""
+        """Whether it decides: a row that is done on tmpfs as well is for information on the
+        disk."""
         return self.on_tmpfs or not self.name.startswith(WAITS_FOR_DISK)
 
 
@@ -77,7 +78,8 @@ def judge(ratios):
 
 
 def order(number):
-    """Who goes first changes from round to round: what the machine does in the meantime hits both."""
+    """Who goes first changes from round to round: what the machine does in the meantime hits
+    both."""
     return (0, 1) if number % 2 == 0 else (1, 0)
 
 
@@ -135,7 +137,8 @@ def evaluate(rows, results):
 
 
 def table(lines):
-    text = ["| work | before | now | now : before | 95 % | |", "| --- | --- | --- | --- | --- | --- |"]
+    text = ["| work | before | now | now : before | 95 % | |",
+            "| --- | --- | --- | --- | --- | --- |"]
     for line in lines:
         now, before = (f"{rate:,.0f}" for rate in line["rates"])
         verdict = "not slower" if line["not_slower"] else "SLOWER"

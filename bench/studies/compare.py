@@ -1,4 +1,5 @@
-"""Brokers side by side: compare.py BIN OUT [--rounds N] [--seconds S] [--only NAME...] [--works NAME...]
+"""Brokers side by side: compare.py BIN OUT [--rounds N] [--seconds S] [--only NAME...] [--works
+NAME...]
 
 In each round every server is started anew, in turns, does all works, and is stopped; of the rounds
 the median counts. Writes OUT/compare.json, and OUT/compare.md with the table. BIN has the programs.
@@ -100,7 +101,8 @@ def text_of(work, reports):
         return "–"
     if work[3] == "latencies":
         def pair(kind):
-            return " / ".join(f"{median(reports, kind, share) or 0:.2f}" for share in ("p50", "p99"))
+            return " / ".join(f"{median(reports, kind, share) or 0:.2f}"
+                              for share in ("p50", "p99"))
         return f"end to end {pair('end_to_end_ms')}, confirm {pair('confirm_ms')} ms"
     if work[3] == "fill":
         return f"{rate(median(reports, 'filled_per_second'))}, " \

@@ -1,4 +1,5 @@
-"""The way of a message through the daemon, in nanoseconds: cost_breakdown.py BIN OUT [ARGUMENT of haypile-perf...]
+"""The way of a message through the daemon, in nanoseconds: cost_breakdown.py BIN OUT [ARGUMENT of
+haypile-perf...]
 
 Samples the daemon with perf while haypile-perf has it work, and shares out what it uses of the
 processor by thread and by what is done there. Prints a table."""

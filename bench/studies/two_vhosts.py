@@ -1,4 +1,5 @@
-"""One virtual host on one thread against two on two: two_vhosts.py BIN OUT [ARGUMENT of haypile-perf...]
+"""One virtual host on one thread against two on two: two_vhosts.py BIN OUT [ARGUMENT of
+haypile-perf...]
 
 A virtual host shares nothing with another one: its thread, its log and its log's thread are its
 own. So two daemons are what two virtual hosts in one would be. The loads have a process each."""

@@ -26,8 +26,10 @@ constexpr const char* new_suffix = ".salvaged";
 
 std::string kept_name() {
   const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
   char text[32];
-  std::strftime(text, sizeof text, "salvage-%Y%m%d-%H%M%S", std::gmtime(&now));
+  std::strftime(text, sizeof text, "salvage-%Y%m%d-%H%M%S", &parts);
   return text;
 }
 

@@ -37,7 +37,7 @@ std::size_t memory_of_key(const std::string& key) {
 // destination's incoming().
 std::size_t memory_of(const Binding& binding) {
   constexpr std::size_t set_node_bytes = 4 * sizeof(void*) + block_bytes;
-  constexpr std::size_t list_bytes = 2 * (sizeof(Target) + sizeof(Binding*));
+  constexpr std::size_t list_bytes = 2 * (sizeof(Target) + sizeof(void*));
   const BindingDefinition& definition = binding.definition;
   return sizeof(Binding) + block_bytes + set_node_bytes + list_bytes +
          memory_of(definition.source) + memory_of(definition.destination) +

@@ -31,7 +31,7 @@ bool Unacked::take(std::uint64_t delivery_tag, UnackedMessage& out) {
   UnackedMessage& slot = window_[delivery_tag - first_tag_];
   if (!slot.queue) return false;
   out = std::move(slot);
-  slot.queue = nullptr;
+  slot.queue = nullptr;  // NOLINT(bugprone-use-after-move)
   --in_window_;
   trim();
   return true;

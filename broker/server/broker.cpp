@@ -69,7 +69,8 @@ class Broker::Impl {
       throw;
     }
   }
-  ~Impl() { stop(); }
+  // If stop() fails there is no way to go on.
+  ~Impl() { stop(); }  // NOLINT(bugprone-exception-escape)
 
   // Runs `action` on the supervisor's thread and returns its result, or throws what it threw.
   template <class Action>

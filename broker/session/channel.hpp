@@ -158,7 +158,7 @@ class Channel final : private engine::DeliverySink {
   void with_request(Pending& pending, Visit visit);
   // Whether routing the transaction's messages is more work than one step may be.
   bool leads_too_far();
-  Fault consume_replies(const amqp::basic::Consume& method, std::string tag);
+  Fault consume_replies(const amqp::basic::Consume& method, const std::string& tag);
   Fault settle(std::uint64_t delivery_tag, bool multiple, engine::Settlement how);
   Fault check_is_transactional() const;
   void send_confirms();

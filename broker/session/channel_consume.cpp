@@ -54,7 +54,7 @@ Fault Channel::handle(const amqp::basic::Consume& method) {
   if (subscriptions_.has_consumer(tag)) {
     return {ReplyCode::not_allowed, "attempt to reuse consumer tag '" + tag + "'"};
   }
-  if (queue == reply_queue) return consume_replies(method, std::move(tag));
+  if (queue == reply_queue) return consume_replies(method, tag);
   if (Fault fault = subscriptions_.consume(queue, {.tag = tag,
                                                    .no_ack = method.no_ack,
                                                    .exclusive = method.exclusive,
@@ -66,7 +66,7 @@ Fault Channel::handle(const amqp::basic::Consume& method) {
   return {};
 }
 
-Fault Channel::consume_replies(const amqp::basic::Consume& method, std::string tag) {
+Fault Channel::consume_replies(const amqp::basic::Consume& method, const std::string& tag) {
   std::string name = std::string(reply_queue) + "." + context_.host.unique_name();
   if (Fault fault =
           subscriptions_.consume_replies({.tag = tag, .no_ack = method.no_ack}, std::move(name))) {

@@ -41,6 +41,7 @@ int input_file(std::string_view input) {
 
 pid_t start_process(const std::vector<std::string>& command, std::string_view input) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& argument : command) {
     arguments.push_back(const_cast<char*>(argument.c_str()));
   }

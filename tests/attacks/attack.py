@@ -8,7 +8,6 @@ import argparse
 import importlib
 import json
 import os
-import signal
 import sys
 import time
 
@@ -91,7 +90,8 @@ def main():
                                  "peak_mib": round(scene.peak_mib), "seconds": round(seconds, 1)}
     print(by_kind(measured))
     print(f"{len(chosen) - len(failed)} of {len(chosen)} attacks hurt nobody else, "
-          f"{time.monotonic() - began:.0f} s" + (f"; these did: {', '.join(failed)}" if failed else ""))
+          f"{time.monotonic() - began:.0f} s"
+          + (f"; these did: {', '.join(failed)}" if failed else ""))
     if options.json:
         with open(options.json, "w") as file:
             json.dump(measured, file, indent=1)

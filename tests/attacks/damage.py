@@ -65,7 +65,8 @@ class Copy:
     def __enter__(self):
         self.original, self.scene.copy = self.scene.data, self
         # They have no contents, and are made anew.
-        shutil.copytree(self.original, self.data, ignore=shutil.ignore_patterns("spare-*", "reserve"))
+        shutil.copytree(self.original, self.data,
+                        ignore=shutil.ignore_patterns("spare-*", "reserve"))
         return self
 
     def __exit__(self, *_):

@@ -1,5 +1,4 @@
 """What goes to the disk, how much of it, and when."""
-import json
 import os
 import re
 import signal
@@ -208,5 +207,3 @@ def clock(scene):
         there = scene.client().call("queue.declare", queue="q", passive=True, durable=True,
                                     arguments={"x-message-ttl": 4 * hour_ms})["messages"]
         scene.expect(there == 3, f"{there} of 3 messages are left when it was {how}")
-
-

@@ -58,7 +58,8 @@ def pause(scene):
 
 @attack("liveness: heartbeats in an alarm", memory_limit=64, bound_s=20, latency=False)
 def alarm(scene):
-    """A publisher that is held back, and a consumer that holds what the alarm is about, are alive."""
+    """A publisher that is held back, and a consumer that holds what the alarm is about, are
+    alive."""
     client = scene.client(heartbeat=1)
     client.sends(declare("q"))
     holder = scene.client(heartbeat=1)
@@ -172,12 +173,14 @@ def transactors(scene):
     for queue in ("q", "rest"):
         reader.sends(method("basic.consume", queue=queue, tag=queue, no_ack=True, no_wait=True))
     reader.read_for(2)
-    scene.expect(not scene.is_blocked(), "publishers are still blocked when all has been given back")
+    scene.expect(not scene.is_blocked(),
+                 "publishers are still blocked when all has been given back")
 
 
 @attack("liveness: who holds can give back", memory_limit=128, bound_s=20, latency=False)
 def holders(scene):
-    """Workers hold nearly all that the limit allows; each publishes a result for a job, and acknowledges it."""
+    """Workers hold nearly all that the limit allows; each publishes a result for a job, and
+    acknowledges it."""
     publisher = scene.client()
     publisher.sends(declare("work") + declare("results"))
     workers = [scene.client() for _ in range(4)]

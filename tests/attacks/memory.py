@@ -126,7 +126,8 @@ def declare_get(number, channel):
 
 def slow_disk(scene):
     """Each fdatasync takes half a second longer."""
-    return ["strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=fdatasync",
+    return ["strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null",
+            "-e", "trace=fdatasync",
             "-e", "inject=fdatasync:delay_exit=500000"]
 
 

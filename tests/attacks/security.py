@@ -171,7 +171,8 @@ def uri(scene):
     """It is not printed, whatever is wrong with the rest."""
     for text in ("amqp://guest:s3cret@127.0.0.1:port/", "amqp://guest:s3cret@127.0.0.1:99999",
                  "http://guest:s3cret@127.0.0.1", "amqp://guest:s3cret@127.0.0.1:1/%zz",
-                 "amqp://guest:s3cret@", "guest:s3cret@127.0.0.1", "amqp://guest:s3cret@127.0.0.1:1"):
+                 "amqp://guest:s3cret@", "guest:s3cret@127.0.0.1",
+                 "amqp://guest:s3cret@127.0.0.1:1"):
         for arguments in (["status", "--uri", text, "q"], ["status", "q"], ["send", "x"]):
             done = subprocess.run([f"{BIN}/haypile", *arguments], capture_output=True, text=True,
                                   timeout=20, env={**os.environ, "AMQP_URL": text})

@@ -20,9 +20,10 @@ struct ReadyFixture {
   explicit ReadyFixture(std::uint8_t priority_max = 0) : ready(1, priority_max, false, context) {}
 
   QueuedMessage message(const std::string& body, std::uint8_t priority = 0) {
-    return {
-        .message = engine::Message::make({.body = body}, {.priority = priority}, 0, context.memory),
-        .place = ++last_place};
+    const engine::MessageView view{
+        .exchange = {}, .routing_key = {}, .properties = {}, .body = body};
+    return {.message = engine::Message::make(view, {.priority = priority}, 0, context.memory),
+            .place = ++last_place};
   }
   void push(const std::string& bodies, std::uint8_t priority = 0) {
     for (const char body : bodies)

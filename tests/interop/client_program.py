@@ -11,7 +11,8 @@ LIMIT = 900
 
 class ClientProgramTest(BrokerTest):
     def run_client(self, *arguments, env=None):
-        """Runs the program with AMQP_URL and shows what it says; it fails if any of its cases does."""
+        """Runs the program with AMQP_URL and shows what it says; it fails if any of its cases
+        does."""
         sys.stdout.flush()
         env = {**os.environ, "AMQP_URL": self.any_broker().url, **(env or {})}
         result = subprocess.run(arguments, env=env, timeout=LIMIT)

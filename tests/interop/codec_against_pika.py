@@ -61,7 +61,8 @@ class Random:
         return self.table(depth + 1)
 
     def table(self, depth=0):
-        return {f"key {i} {self.text(20)}": self.value(depth) for i in range(self.dice.randrange(5))}
+        return {f"key {i} {self.text(20)}": self.value(depth)
+                for i in range(self.dice.randrange(5))}
 
 
 class CodecAgainstPika(unittest.TestCase):

@@ -122,7 +122,8 @@ class Daemon(BrokerTest):
         os.chmod(other, 0o755)
         broker = Broker(other)
         self.programs.append(broker.program)
-        wait_for(lambda: any("is left so" in line for line in broker.program.errors), "a word on it")
+        wait_for(lambda: any("is left so" in line for line in broker.program.errors),
+                 "a word on it")
         self.assertEqual(os.stat(other).st_mode & 0o777, 0o755)
         self.assertEqual(os.stat(f"{other}/vhosts").st_mode & 0o777, 0o700)
         self.assertEqual(broker.stop(), 0)

@@ -1,5 +1,5 @@
-"""Deadlines: they go on by the wall clock while no broker runs, they come in time, and nothing wakes
-up for them before."""
+"""Deadlines: they go on by the wall clock while no broker runs, they come in time, and nothing
+wakes up for them before."""
 import concurrent.futures
 import os
 import re
@@ -45,7 +45,8 @@ class AcrossARestart(BrokerTest):
         return broker
 
     def restart(self, broker, how):
-        """A new broker, some time later; when the old one began to end, and the new one to start."""
+        """A new broker, some time later; when the old one began to end, and the new one to
+        start."""
         ended = time.time()
         if how == "kill":
             broker.kill()

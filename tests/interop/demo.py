@@ -16,7 +16,8 @@ BIN = os.path.abspath(sys.argv[1])
 COLOR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 PATIENCE = 20
 # What a worker does for a message: as many tenths of a second as it has dots.
-TENTHS = 'read task; dots=$(echo "$task" | tr -cd .); echo "$task"; sleep $((${#dots} / 10)).$((${#dots} % 10))'
+TENTHS = ('read task; dots=$(echo "$task" | tr -cd .); echo "$task"; '
+          'sleep $((${#dots} / 10)).$((${#dots} % 10))')
 
 
 def paint(text, code):

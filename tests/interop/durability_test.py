@@ -102,7 +102,8 @@ class Durability(BrokerTest):
 
     def test_kills(self):
         """Publish and confirm, kill -9 at a random moment, start again: nothing confirmed is lost,
-        nothing is there twice, the order is kept, and what was acknowledged for sure stays gone. With pika; tests/crash has more load."""
+        nothing is there twice, the order is kept, and what was acknowledged for sure stays gone.
+        With pika; tests/crash has more load."""
         seed = int(os.environ.get("SEED", "20260917"))
         dice = random.Random(seed)
         sent = 0
@@ -135,7 +136,7 @@ class Durability(BrokerTest):
             self.assertLessEqual(set(confirmed), set(there), f"seed {seed}, cycle {cycle}")
             self.assertFalse(gone & set(there), f"seed {seed}, cycle {cycle}")
             gone.update(there[: self.acked])
-            confirmed = there[self.acked :]
+            confirmed = there[self.acked:]
             broker.kill()
             self.programs.clear()
 

@@ -1,7 +1,8 @@
 """amqp091-go, the client library for Go, against Haypile: all of go/*.go.
 
-Needs: golang-go and golang-github-rabbitmq-amqp091-go-dev, nothing from the net. With HAYPILE_TEST_URI
-the cases run against that broker; all pass on RabbitMQ 3.10. What is built goes to build/interop/go.
+Needs: golang-go and golang-github-rabbitmq-amqp091-go-dev, nothing from the net. With
+HAYPILE_TEST_URI the cases run against that broker; all pass on RabbitMQ 3.10. What is built goes to
+build/interop/go.
 """
 import os
 import subprocess
@@ -20,7 +21,8 @@ class Go(ClientProgramTest):
         program = f"{BUILD}/client"
         subprocess.run(
             ["go", "build", "-o", program, "."],
-            cwd=f"{HERE}/go", env={**os.environ, **offline, "GOCACHE": f"{BUILD}/cache"}, check=True,
+            cwd=f"{HERE}/go", env={**os.environ, **offline, "GOCACHE": f"{BUILD}/cache"},
+            check=True,
         )
         return program
 

@@ -1,5 +1,5 @@
-"""Dead-lettering and transactions while the broker is killed at random moments: what moves is in one
-place or the other, never in both and never in none."""
+"""Dead-lettering and transactions while the broker is killed at random moments: what moves is in
+one place or the other, never in both and never in none."""
 import collections
 import glob
 import os

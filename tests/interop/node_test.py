@@ -1,8 +1,8 @@
 """amqplib, the client library for Node.js, old and new, against Haypile: all of node/*.js.
 
 Needs: nodejs 18 or newer, and what node/package.json names, installed in build/interop/node (`./dev
-interop` does that; or name another folder with HAYPILE_NODE_MODULES). With HAYPILE_TEST_URI the cases
-run against that broker; all pass on RabbitMQ 3.10.
+interop` does that; or name another folder with HAYPILE_NODE_MODULES). With HAYPILE_TEST_URI the
+cases run against that broker; all pass on RabbitMQ 3.10.
 """
 import os
 import unittest

@@ -232,7 +232,8 @@ class Names(BrokerTest):
                 "127.0.0.1", broker.port, virtual_host=self.NAME))
         self.assertEqual(broker.stop(), 0)
         for line in broker.program.errors:
-            self.assertRegex(line, r"^\d{4}-\d\d-\d\d [\d:.]+ (info|warning) (vhost|connection|stop)")
+            self.assertRegex(
+                line, r"^\d{4}-\d\d-\d\d [\d:.]+ (info|warning) (vhost|connection|stop)")
             self.assert_harmless(line, 700)
         self.assertTrue(any("forged\\x1b[2J" in line for line in broker.program.errors),
                         broker.program.errors)
@@ -268,7 +269,8 @@ class Names(BrokerTest):
 
     def test_a_password_in_a_uri(self):
         for uri in ("ampq://user:secret@host", "amqp://user:secret/x@host", "amqps://u:secret@h"):
-            for arguments in (["status", "-u", uri], ["status", uri], [uri], ["send", "-u", uri, "x"]):
+            for arguments in (["status", "-u", uri], ["status", uri], [uri],
+                              ["send", "-u", uri, "x"]):
                 result = subprocess.run(
                     [f"{BIN}/haypile", *arguments], capture_output=True, text=True, timeout=60)
                 self.assertEqual(result.returncode, 1)

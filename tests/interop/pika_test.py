@@ -524,6 +524,7 @@ class Publishing(PikaTest):
 
     def test_a_missing_exchange_closes_the_channel_only(self):
         channel = self.channel()
+
         def publish():
             channel.basic_publish("no-such-exchange", "key", b"x")
             channel.flow(True)

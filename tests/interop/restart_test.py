@@ -1,5 +1,6 @@
-"""What a new haypiled finds on the directory of one that was killed or stopped: definitions, limits,
-orders, counts and headers. Deadlines are in deadlines_test.py, kills at random in kills_test.py."""
+"""What a new haypiled finds on the directory of one that was killed or stopped: definitions,
+limits, orders, counts and headers. Deadlines are in deadlines_test.py, kills at random in
+kills_test.py."""
 import unittest
 
 from harness import BrokerTest
@@ -362,7 +363,8 @@ class Headers(RestartTest):
             "u": wire.As("u", 65000), "I": -70000, "i": wire.As("i", 4_000_000_000),
             "l": -(1 << 62), "f": wire.As("f", 0.5), "nan": wire.As("d", b"\x7f\xf8" + bytes(6)),
             "d": -0.0, "D": wire.As("D", (200, 4_294_967_295)), "T": wire.As("T", 1 << 40),
-            "S": "Hü\0", "not utf-8": wire.As("S", b"\xff\0\xfe"), "x": wire.As("x", bytes(range(256))),
+            "S": "Hü\0", "not utf-8": wire.As("S", b"\xff\0\xfe"),
+            "x": wire.As("x", bytes(range(256))),
             "V": None, "yes": True, "no": False, "t": wire.As("t", b"\x02"), "": "no name",
             "A": [1, [], [None, [True]], {"F": {}}], "F": {"F": {"F": {"A": [wire.As("b", 1)]}}},
         }  # fmt: skip

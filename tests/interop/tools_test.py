@@ -259,7 +259,8 @@ class CommandLine(BrokerTest):
         self.run_to_end(self.broker, HAYPILE, "send", "-", stdin=b"1\n2\n")
         script = (
             f'read me; touch {self.directory}/job$me; '
-            f'until test -e {self.directory}/job1 -a -e {self.directory}/job2; do sleep 0.01; done; '
+            f'until test -e {self.directory}/job1 -a -e {self.directory}/job2; '
+            'do sleep 0.01; done; '
             "echo met"
         )
         worker = self.start(self.broker, HAYPILE, "work", "--jobs", "2", "--", "sh", "-c", script)
@@ -318,7 +319,8 @@ class CommandLine(BrokerTest):
             channel = connection.channel()
             channel.queue_declare("task_queue", durable=True)
             wait_for(
-                lambda: channel.queue_declare("task_queue", passive=True).method.message_count > 3000,
+                lambda: channel.queue_declare(
+                    "task_queue", passive=True).method.message_count > 3000,
                 "most of the lines",
             )
         self.broker.kill()

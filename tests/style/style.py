@@ -16,7 +16,8 @@ TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "dev
              "client", "bench", "tests", "docs", "build"}
 
 STANDARD = re.compile(r"<[a-z_0-9]+>$")
-POSIX = re.compile(r"<((sys|netinet)/[a-z_]+|fcntl|unistd|malloc|poll|netdb|spawn|signal|pthread)\.h>$")
+POSIX = re.compile(r"<((sys|netinet)/[a-z_]+|fcntl|unistd|malloc|poll|netdb|spawn|signal|pthread)"
+                   r"\.h>$")
 AMQP = re.compile(r"<haypile/amqp/[a-z_/]+\.hpp>$")
 CLIENT = re.compile(r"<haypile/(client|connection|channel|message|options|error)\.hpp>$")
 BROKER = re.compile(r"<haypile/broker\.hpp>$")
@@ -76,8 +77,8 @@ def check_source(path, text):
 
 
 def check_functions(lines):
-    """A block that begins at the margin and is no namespace, class or the like is a function; within
-    a class it is one that begins a level deeper."""
+    """A block that begins at the margin and is no namespace, class or the like is a function;
+    within a class it is one that begins a level deeper."""
     starts = {}
     kinds = []
     for number, line in enumerate(lines, 1):
@@ -108,7 +109,7 @@ def check_includes(path, lines):
 
 
 def check_comments(path, lines):
-    """The first line of a comment that stands on lines of its own must not begin in DANGLING's ways."""
+    """The first line of a comment on lines of its own must not begin in DANGLING's ways."""
     continues = False
     for number, line in enumerate(lines, 1):
         comment = re.match(r"\s*//\s*(.*)", line)

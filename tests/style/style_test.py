@@ -45,7 +45,8 @@ class Style(unittest.TestCase):
     def test_the_checker_has_nothing_against_this(self):
         text = "namespace n {\n" + "void f() {\n  g();\n}\n" * 100 + "}\n"
         self.assertEqual(complaints("broker/a.cpp", text), [])
-        text = "// Size of the file,\n// Of which less is used.\nint a;  // Of the file.\n// Offsets.\n"
+        text = ("// Size of the file,\n// Of which less is used.\n"
+                "int a;  // Of the file.\n// Offsets.\n")
         self.assertEqual(complaints("broker/a.cpp", text), [])
         self.assertEqual(complaints("docs/a.md", ("\u2013" * 120 + "\n") * 200), [])
 

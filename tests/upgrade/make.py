@@ -1,8 +1,9 @@
 """Makes the data directories that this folder keeps as text: make.py BIN [NAME...]
 
 BIN has a haypiled of the version they are to be of. Beside each text NAME.json says what must come
-out of it, from what was sent and settled here, not from what a broker said. Debian's package faketime
-is needed: what has a deadline is made in 2024, so that it is overdue whenever it is read."""
+out of it, from what was sent and settled here, not from what a broker said. Debian's package
+faketime is needed: what has a deadline is made in 2024, so that it is overdue whenever it is
+read."""
 import glob
 import json
 import os
@@ -55,7 +56,8 @@ class Work:
         return method.delivery_tag, body.decode()
 
     def settle(self, queue, *places):
-        """Takes messages as they stand and acknowledges those at these places; the rest goes back."""
+        """Takes messages as they stand and acknowledges those at these places; the rest goes
+        back."""
         taken = [self.get(queue) for _ in range(max(places) + 1)]
         for tag, _ in [taken[place] for place in places]:
             self.channel.basic_ack(tag)
@@ -96,7 +98,8 @@ class Work:
 
 
 def piles(directory, command):
-    """Two queues with most in piles, some of which has left in and out of turn; stopped in order."""
+    """Two queues with most in piles, some of which has left in and out of turn; stopped in
+    order."""
     work = Work(directory, command)
     for queue in ("work", "mail"):
         work.declare(queue)

@@ -9,7 +9,8 @@ REASONS = {
     "An unknown mechanism is answered with 503. RabbitMQ drops the connection without an answer.": [
         "connection: unknown mechanism",
     ],
-    "A tune-ok that is out of range is answered with 530. RabbitMQ drops the connection without an answer.": [
+    "A tune-ok that is out of range is answered with 530. "
+    "RabbitMQ drops the connection without an answer.": [
         "connection: tune-ok channel_max higher",
         "connection: tune-ok channel_max 0",
         "connection: tune-ok frame_max higher",
@@ -21,10 +22,12 @@ REASONS = {
         "connection: open before tune-ok",
         "connection: tune-ok before start-ok",
     ],
-    "A client may close a connection that is not open yet: the specification allows this at any time.": [
+    "A client may close a connection that is not open yet: "
+    "the specification allows this at any time.": [
         "connection: close before open",
     ],
-    "An unknown class or method is answered with 503 or 540. RabbitMQ drops the connection without an answer.": [
+    "An unknown class or method is answered with 503 or 540. "
+    "RabbitMQ drops the connection without an answer.": [
         "frame: unknown class",
         "frame: unknown class on channel 0",
         "frame: unknown method",
@@ -40,7 +43,8 @@ REASONS = {
         "content: property flags that go on",
         "content: headers with an unknown type",
     ],
-    "Frames for a channel that waits for close-ok are discarded. RabbitMQ still looks at some of them.": [
+    "Frames for a channel that waits for close-ok are discarded. "
+    "RabbitMQ still looks at some of them.": [
         "channel: half a message before close-ok is discarded",
         "channel: open while it waits for close-ok",
     ],
@@ -53,7 +57,8 @@ REASONS = {
     "Dead letters that have been copied have the header x-death-copies.": [
         "dead letters: to several queues",
     ],
-    "A body may have 16 MiB, and 406 comes at once after the content header. RabbitMQ's limit is 128 MiB.": [
+    "A body may have 16 MiB, and 406 comes at once after the content header. "
+    "RabbitMQ's limit is 128 MiB.": [
         "publish: larger than 16 MiB",
         "content: body declared larger than the broker takes",
     ],
@@ -69,14 +74,16 @@ REASONS = {
         "quorum: x-delivery-count by get, without headers of its own",
         "quorum: transient message in a quorum queue",
     ],
-    "A quorum queue is like all other queues: it also does what RabbitMQ's quorum queues cannot do.": [
+    "A quorum queue is like all other queues: "
+    "it also does what RabbitMQ's quorum queues cannot do.": [
         "quorum: exclusive consumer, single active consumer",
         "quorum: consumer with a global prefetch",
         "quorum: a requeued message goes to its place or to the end",
         "quorum: delete with if_empty",
         "quorum: delete with if_unused",
     ],
-    "A consumer without credit leaves the rotation at once. RabbitMQ notices this with the next message.": [
+    "A consumer without credit leaves the rotation at once. "
+    "RabbitMQ notices this with the next message.": [
         "qos: the one without credit loses its turn, and rejoins at the end",
     ],
     "There is no firehose, so there is no exchange for it.": [
@@ -88,7 +95,8 @@ REASONS = {
     "The keys of BCC are forgotten when the message has been routed.": [
         "dead letters: CC routes the dead letter too",
     ],
-    "Each priority is a queue of its own: its head expires in time, whatever the higher priorities have.": [
+    "Each priority is a queue of its own: "
+    "its head expires in time, whatever the higher priorities have.": [
         "x-max-priority: expiry of a low one under a high one",
     ],
     "A transaction is carried out with its commit, as a whole, and this includes routing.": [
