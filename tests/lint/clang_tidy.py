@@ -60,10 +60,10 @@ class Tree:
                 left += self.includes[path]
         return seen
 
-    def source_for(self, header):
+    def source_for(self, header, among):
         """The source to look at a header with: its own, or else the shortest that includes it."""
-        sources = [path for path in self.texts
-                   if path.endswith(".cpp") and header in self.closure(path)]
+        sources = [path for path in among if path in self.texts and
+                   path.endswith(".cpp") and header in self.closure(path)]
         own = os.path.splitext(header)[0] + ".cpp"
         return min(sources, key=lambda path: (path != own, len(self.texts[path])), default=None)
 
@@ -137,7 +137,8 @@ def run(build, jobs, seconds, is_for_change):
         print(f"clang-tidy: {len(set(tree.texts) - passed.ever)} others have never passed")
     is_wrong = check(build, jobs, deadline, unseen(".cpp"), passed)
     # Most headers have been seen with a source by now.
-    others = {tree.source_for(header) for header in unseen(".hpp")} - {None}
+    among = passed.ever if is_for_change else tree.texts
+    others = {tree.source_for(header, among) for header in unseen(".hpp")} - {None}
     if not is_wrong:
         is_wrong = check(build, jobs, deadline, sorted(others), passed)
     left = unseen((".cpp", ".hpp"))
