@@ -24,8 +24,9 @@ Engine::Engine(std::string vhost, Journal& journal, const PropertyCodec& propert
 
 Error Engine::check_publish(std::string_view name) const {
   if (name.empty()) return {};
-  if (Error error = topology_.check_exchange(name)) return error;
-  if (topology_.find_exchange(name)->definition().internal) {
+  const Exchange* exchange = topology_.find_exchange(name);
+  if (!exchange) return topology_.check_exchange(name);
+  if (exchange->definition().internal) {
     return {ErrorCode::access_refused, "cannot publish to internal exchange '" + std::string(name) +
                                            "' in vhost '" + vhost() + "'"};
   }

@@ -17,7 +17,7 @@ namespace haypile::server {
 
 namespace {
 
-// A log is no larger than it has to be for so many segments.
+// A ring has at least this number of segments, however small it is.
 constexpr std::uint64_t segments_min = 8;
 constexpr std::size_t line_max_bytes = 64u << 10;
 
