@@ -246,15 +246,20 @@ class Memory(PikaTest):
 
         def publish():
             try:
+                watcher = self.channel()
                 connection = pika.BlockingConnection(pika.URLParameters(self.broker.url))
                 connection.add_on_connection_blocked_callback(lambda *_: blocked.set())
                 connection.add_on_connection_unblocked_callback(lambda *_: unblocked.set())
                 channel = connection.channel()
-                for _ in range(64 << 10):
+                for count in range(1, 64 << 10):
+                    channel.basic_publish("", queue, bytes(16 << 10))
+                    # One message at a time: basic_publish() waits until the message is written, and
+                    # no callback is called while it does. If the broker has stopped reading, only
+                    # one that fits into the socket's buffers is written.
+                    while not blocked.is_set() and self.ready(watcher, queue) < count:
+                        connection.process_data_events(0)
                     if blocked.is_set():
                         break
-                    channel.basic_publish("", queue, bytes(16 << 10))
-                    connection.process_data_events(0)
                 while not (unblocked.is_set() and all_gone.is_set()):
                     connection.process_data_events(0.05)
                 channel.confirm_delivery()
@@ -265,7 +270,8 @@ class Memory(PikaTest):
 
         publisher = threading.Thread(target=publish, daemon=True)
         publisher.start()
-        wait_for(blocked.is_set, "connection.blocked")
+        wait_for(lambda: blocked.is_set() or failures, "connection.blocked")
+        self.assertEqual(failures, [])
         consumer = self.channel()  # whoever only consumes is not blocked
 
         def purged():
