@@ -25,6 +25,21 @@ struct ConsumerOptions {
 // given is settled.
 class Consumer {
  public:
+  // Its turns at its queue.
+  struct Turn {
+    bool is_taken = false;  // it takes turns; otherwise it was set aside
+    PriorityGroup* group = nullptr;
+    std::list<Consumer*>::iterator place{};  // in one of the group's lists
+  };
+  // What its channel knows of it.
+  struct Account {
+    MemoryShare memory{};
+    std::uint32_t unacked_count = 0;
+    bool is_cancelled = false;
+    bool is_parked = false;                    // it waits for the channel
+    std::list<Consumer*>::iterator parking{};  // among the channel's consumers
+  };
+
   Consumer(ConsumerOptions options, Queue& queue, Subscriptions& channel,
            std::uint32_t prefetch_count)
       : options_(std::move(options)),
@@ -39,24 +54,21 @@ class Consumer {
   // Whether it can get a message now: the prefetch counts of consumer and channel and the room in
   // the output allow it.
   bool has_credit() const;
-  bool takes_turns() const { return takes_turns_; }
+  bool takes_turns() const { return turn_.is_taken; }
+
+  // Only for ConsumerRotation.
+  Turn& turn() { return turn_; }
+  // Only for Subscriptions.
+  Account& account() { return account_; }
+  const Account& account() const { return account_; }
 
  private:
-  friend class Subscriptions;
-  friend class ConsumerRotation;
-
-  MemoryShare memory_;
   ConsumerOptions options_;
   Queue* queue_;
   Subscriptions* subscriptions_;
   std::uint32_t prefetch_count_;  // 0: no limit
-  std::uint32_t unacked_count_ = 0;
-  bool cancelled_ = false;
-  bool takes_turns_ = false;  // this and what follows are kept by ConsumerRotation
-  PriorityGroup* group_ = nullptr;
-  std::list<Consumer*>::iterator place_{};  // in one of the group's lists
-  bool is_parked_ = false;                  // this and what follows are kept by the channel
-  std::list<Consumer*>::iterator parking_{};
+  Turn turn_;
+  Account account_;
 };
 
 }  // namespace haypile::engine

@@ -5,15 +5,15 @@ namespace haypile::engine {
 void ConsumerRotation::add(Consumer& consumer) {
   PriorityGroup& group = groups_[consumer.options().priority];
   first_ = &groups_.begin()->second;
-  consumer.group_ = &group;
-  consumer.place_ = group.taking_turns.insert(group.taking_turns.end(), &consumer);
-  consumer.takes_turns_ = true;
+  consumer.turn() = {.is_taken = true,
+                     .group = &group,
+                     .place = group.taking_turns.insert(group.taking_turns.end(), &consumer)};
   ++size_;
 }
 
 void ConsumerRotation::remove(Consumer& consumer) {
-  PriorityGroup& group = *consumer.group_;
-  (consumer.takes_turns_ ? group.taking_turns : group.set_aside).erase(consumer.place_);
+  PriorityGroup& group = *consumer.turn().group;
+  (consumer.takes_turns() ? group.taking_turns : group.set_aside).erase(consumer.turn().place);
   --size_;
   if (group.taking_turns.empty() && group.set_aside.empty())
     groups_.erase(consumer.options().priority);

@@ -38,25 +38,25 @@ class ConsumerRotation {
   void remove(Consumer& consumer);
   // Ends the turn of a consumer that takes turns.
   static void rotate(Consumer& consumer) {
-    std::list<Consumer*>& line = consumer.group_->taking_turns;
-    line.splice(line.end(), line, consumer.place_);
+    std::list<Consumer*>& line = consumer.turn().group->taking_turns;
+    line.splice(line.end(), line, consumer.turn().place);
   }
   // Makes a consumer that takes turns the next one of its priority.
   static void to_front(Consumer& consumer) {
-    std::list<Consumer*>& line = consumer.group_->taking_turns;
-    line.splice(line.begin(), line, consumer.place_);
+    std::list<Consumer*>& line = consumer.turn().group->taking_turns;
+    line.splice(line.begin(), line, consumer.turn().place);
   }
   // A consumer that takes turns has no credit any more.
   static void set_aside(Consumer& consumer) {
-    PriorityGroup& group = *consumer.group_;
-    group.set_aside.splice(group.set_aside.end(), group.taking_turns, consumer.place_);
-    consumer.takes_turns_ = false;
+    PriorityGroup& group = *consumer.turn().group;
+    group.set_aside.splice(group.set_aside.end(), group.taking_turns, consumer.turn().place);
+    consumer.turn().is_taken = false;
   }
   // A consumer that was set aside has credit again. Its turn is the last one.
   static void bring_back(Consumer& consumer) {
-    PriorityGroup& group = *consumer.group_;
-    group.taking_turns.splice(group.taking_turns.end(), group.set_aside, consumer.place_);
-    consumer.takes_turns_ = true;
+    PriorityGroup& group = *consumer.turn().group;
+    group.taking_turns.splice(group.taking_turns.end(), group.set_aside, consumer.turn().place);
+    consumer.turn().is_taken = true;
   }
 
   // Calls `visit(consumer)` for up to `count_max` consumers that take turns; returns how many these

@@ -2,23 +2,32 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace haypile::engine {
 
 struct Binding;
 
-// The common part of queues and exchanges, which the router uses.
+// The common part of queues and exchanges.
 class Destination {
  public:
   Destination(const Destination&) = delete;
   Destination& operator=(const Destination&) = delete;
 
-  // The bindings to it, which their sources own.
-  const std::vector<Binding*>& incoming() const { return incoming_; }
+  bool is_queue() const { return is_queue_; }
   // Whether it is deleted. Then no binding leads to it any more; those that are left are removed in
   // later turns.
   bool closed() const { return closed_; }
+  // Returns whether this routing finds it for the first time. Each routing has a number that no
+  // other one of the virtual host has.
+  bool is_new_in(std::uint64_t routing) { return std::exchange(routing_, routing) != routing; }
+
+  // The bindings to it, which their sources own.
+  const std::vector<Binding*>& incoming() const { return incoming_; }
+  // Only for the source of the binding.
+  void add_incoming(Binding& binding);
+  void remove_incoming(const Binding& binding);
 
  protected:
   explicit Destination(bool is_queue) : is_queue_(is_queue) {}
@@ -26,15 +35,12 @@ class Destination {
   void set_closed() { closed_ = true; }
 
  private:
-  friend class Exchange;
-  friend class Router;
-
   // The first member, since most bindings lead to a destination that was found already, and then
   // nothing else of it is read.
-  std::uint64_t routing_mark_ = 0;  // the last routing that found it
+  std::uint64_t routing_ = 0;  // the last one that found it
   const bool is_queue_;
   bool closed_ = false;
-  std::vector<Binding*> incoming_;  // kept by Exchange
+  std::vector<Binding*> incoming_;
 };
 
 // A binding in a list, with its destination beside it.

@@ -46,6 +46,16 @@ std::size_t memory_of(const Binding& binding) {
 
 }  // namespace
 
+void Destination::add_incoming(Binding& binding) {
+  binding.incoming_place = static_cast<std::uint32_t>(incoming_.size());
+  incoming_.push_back(&binding);
+}
+
+void Destination::remove_incoming(const Binding& binding) {
+  incoming_.back()->incoming_place = binding.incoming_place;
+  take_out(incoming_, binding.incoming_place);
+}
+
 bool Binding::is_gone() const {
   return destination_of(*this).closed();
 }
@@ -113,8 +123,7 @@ bool Exchange::bind(std::unique_ptr<Binding> binding, const HeadersMatch& header
   added.place = static_cast<std::uint32_t>(list.size());
   Destination& destination = destination_of(added);
   list.push_back({&destination, &added});
-  added.incoming_place = static_cast<std::uint32_t>(destination.incoming_.size());
-  destination.incoming_.push_back(&added);
+  destination.add_incoming(added);
   count();
   return true;
 }
@@ -138,9 +147,7 @@ void Exchange::remove(Binding& binding) {
   list.back().binding->place = binding.place;
   take_out(list, binding.place);
   if (list.empty()) drop_list_of(binding);
-  auto& incoming = destination_of(binding).incoming_;
-  incoming.back()->incoming_place = binding.incoming_place;
-  take_out(incoming, binding.incoming_place);
+  destination_of(binding).remove_incoming(binding);
   bindings_.erase(bindings_.find(binding.definition));
   count();
 }

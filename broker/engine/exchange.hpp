@@ -34,12 +34,13 @@ struct Binding {
   Queue* queue = nullptr;
   Exchange* exchange = nullptr;
 
-  // Kept by the source: the list that the binding is in (topic and headers exchanges), its places
-  // there and in the destination's incoming(), and its part of the source's weight.
+  // Kept by the source: the list that the binding is in (topic and headers exchanges), its place
+  // there, and its part of the source's weight.
   std::uint32_t list = 0;
   std::uint32_t place = 0;
-  std::uint32_t incoming_place = 0;
   std::uint32_t weight = 0;
+  // Kept by the destination: its place in incoming().
+  std::uint32_t incoming_place = 0;
 };
 
 // Hashes bindings by their definitions without the source, which is the same for all in one set.
@@ -116,15 +117,18 @@ class Exchange final : public Destination {
   Binding& first_binding() const { return **bindings_.begin(); }
   void unbind_all();
 
- private:
-  friend class Router;
-
   // The bindings of a direct exchange with one key.
   struct Keyed {
     Targets targets;
-    std::uint64_t routing_mark = 0;  // the last routing that found it
+    std::uint64_t routing = 0;  // the last one that found it
   };
+  // The bindings as the exchange's type finds them; all others are empty.
+  StringMap<Keyed>& by_key() { return by_key_; }       // direct
+  TopicTrie& by_pattern() { return by_pattern_; }      // topic
+  HeadersIndex& by_headers() { return by_headers_; }   // headers
+  const Targets& all_targets() const { return all_; }  // fanout
 
+ private:
   void count();
   Targets& new_list_for(Binding& binding, const HeadersMatch& headers);
   Targets& list_of(const Binding& binding);
@@ -134,11 +138,10 @@ class Exchange final : public Destination {
   ExchangeDefinition definition_;
   std::string alternate_;
   std::unordered_set<std::unique_ptr<Binding>, BindingHash, BindingEqual> bindings_;
-  // The same bindings as the exchange's type finds them; the members for other types are empty.
-  StringMap<Keyed> by_key_;  // direct
-  TopicTrie by_pattern_;     // topic
-  HeadersIndex by_headers_;  // headers
-  Targets all_;              // fanout
+  StringMap<Keyed> by_key_;
+  TopicTrie by_pattern_;
+  HeadersIndex by_headers_;
+  Targets all_;
   std::size_t weight_ = 0;
   std::size_t binding_bytes_ = 0;
   std::size_t counted_bytes_ = 0;  // as added to the virtual host's memory

@@ -11,11 +11,11 @@ constexpr std::uint64_t steps_per_field = 10;
 
 bool Router::route(Exchange& start, std::span<const std::string_view> routing_keys,
                    std::string_view headers, std::vector<Queue*>& queues) {
-  ++mark_;
+  ++routing_;
   steps_ = 0;
   is_complete_ = true;
   has_fields_ = false;
-  start.routing_mark_ = mark_;
+  start.is_new_in(routing_);
   const Address address{routing_keys, headers};
   Exchange* exchange = &start;
   for (;;) {
@@ -33,13 +33,13 @@ bool Router::follow(Exchange& exchange, const Address& address, std::vector<Queu
     case ExchangeType::direct:
       return follow_keys(exchange, address, queues);
     case ExchangeType::topic:
-      return follow_patterns(exchange.by_pattern_, address, queues);
+      return follow_patterns(exchange.by_pattern(), address, queues);
     case ExchangeType::headers:
-      return follow_headers(exchange.by_headers_, address, queues);
+      return follow_headers(exchange.by_headers(), address, queues);
     case ExchangeType::fanout:
       break;
   }
-  return take(exchange.all_, queues);
+  return take(exchange.all_targets(), queues);
 }
 
 bool Router::follow_keys(Exchange& exchange, const Address& address, std::vector<Queue*>& queues) {
@@ -47,9 +47,9 @@ bool Router::follow_keys(Exchange& exchange, const Address& address, std::vector
   for (const std::string_view& key : address.routing_keys) {
     if (&key != address.routing_keys.data() && is_enough()) break;
     ++steps_;
-    const auto found = exchange.by_key_.find(key);
-    if (found == exchange.by_key_.end()) continue;
-    if (std::exchange(found->second.routing_mark, mark_) == mark_) continue;
+    const auto found = exchange.by_key().find(key);
+    if (found == exchange.by_key().end()) continue;
+    if (std::exchange(found->second.routing, routing_) == routing_) continue;
     if (take(found->second.targets, queues)) matched = true;
   }
   return matched;
@@ -98,11 +98,10 @@ bool Router::take(const Targets& targets, std::vector<Queue*>& queues) {
   bool matched = false;
   for (const Target& target : targets) {
     Destination& destination = *target.destination;
-    if (destination.closed_) continue;
+    if (destination.closed()) continue;
     matched = true;
-    if (destination.routing_mark_ == mark_) continue;
-    destination.routing_mark_ = mark_;
-    if (destination.is_queue_) {
+    if (!destination.is_new_in(routing_)) continue;
+    if (destination.is_queue()) {
       queues.push_back(static_cast<Queue*>(&destination));
     } else {
       pending_.push_back(static_cast<Exchange*>(&destination));
@@ -118,9 +117,7 @@ void Router::visit_alternate(const Exchange& exchange) {
 }
 
 void Router::visit(Exchange& exchange) {
-  if (exchange.routing_mark_ == mark_) return;
-  exchange.routing_mark_ = mark_;
-  pending_.push_back(&exchange);
+  if (exchange.is_new_in(routing_)) pending_.push_back(&exchange);
 }
 
 }  // namespace haypile::engine

@@ -40,11 +40,9 @@ class Router {
   std::uint64_t steps() const { return steps_; }
 
   // To collect queues without an exchange, call begin(), then add(), which adds each queue once.
-  void begin() { ++mark_; }
+  void begin() { ++routing_; }
   void add(Queue& queue, std::vector<Queue*>& queues) {
-    if (queue.routing_mark_ == mark_) return;
-    queue.routing_mark_ = mark_;
-    queues.push_back(&queue);
+    if (queue.is_new_in(routing_)) queues.push_back(&queue);
   }
 
  private:
@@ -65,7 +63,7 @@ class Router {
   const TableReader& reader_;
   HeaderConditions& conditions_;
   const StringMap<std::unique_ptr<Exchange>>& exchanges_;
-  std::uint64_t mark_ = 0;
+  std::uint64_t routing_ = 0;
   std::uint64_t steps_ = 0;
   bool is_complete_ = true;
   bool has_fields_ = false;  // the message's headers have been looked up

@@ -47,9 +47,10 @@ Error Subscriptions::consume(std::string_view queue_name, ConsumerOptions option
   }
   auto consumer = std::make_unique<Consumer>(std::move(options), *queue, *this, prefetch_count_);
   Consumer& added = *consumer;
-  added.memory_ = MemoryShare(context_.memory, 2 * (sizeof(Consumer) + added.options().tag.size()));
+  added.account().memory =
+      MemoryShare(context_.memory, 2 * (sizeof(Consumer) + added.options().tag.size()));
   consumers_.emplace(added.options().tag, std::move(consumer));
-  added.parking_ = running_.insert(running_.end(), &added);
+  added.account().parking = running_.insert(running_.end(), &added);
   queue->add_consumer(added);
   return {};
 }
@@ -158,7 +159,7 @@ void Subscriptions::deliver(Consumer& consumer, QueuedMessage&& entry) {
     delivery_tag = unacked_.skip();
     queue.acknowledge(entry);
   } else {
-    ++consumer.unacked_count_;
+    ++consumer.account().unacked_count;
     ++unacked_count_;
     delivery_tag = unacked_.add(std::move(entry), queue, &consumer);
     given = &unacked_.newest().entry;
@@ -203,7 +204,7 @@ Error Subscriptions::settle(std::uint64_t delivery_tag, bool multiple, Settlemen
   Consumer* consumer = message.consumer;
   finish(message, how);
   if (channel_was_full) resume_parked();
-  if (consumer && consumer->cancelled_) {
+  if (consumer && consumer->account().is_cancelled) {
     remove_cancelled(*consumer);
   } else if (consumer) {
     credit_returned(*consumer);
@@ -238,7 +239,7 @@ std::vector<Queue*> Subscriptions::queues_paused_by(Settlement how) const {
   if (how != Settlement::requeue) return queues;
   const auto add = [&](const auto& consumers) {
     for (const auto& [key, consumer] : consumers) {
-      if (consumer->unacked_count_ > 0) queues.push_back(&consumer->queue());
+      if (consumer->account().unacked_count > 0) queues.push_back(&consumer->queue());
     }
   };
   add(consumers_);
@@ -254,7 +255,7 @@ std::vector<Queue*> Subscriptions::queues_paused_by(Settlement how) const {
 void Subscriptions::finish(UnackedMessage& message, Settlement how) {
   if (how != Settlement::requeue) settled_bytes_ += message.entry.body_size();
   if (message.consumer) {
-    --message.consumer->unacked_count_;
+    --message.consumer->account().unacked_count;
     --unacked_count_;
     if (is_limited_ && unacked_count_ <= registry_.unacked_max().to_consumers / 2 &&
         !HAYPILE_CANARY(limit_stays)) {
@@ -268,7 +269,7 @@ void Subscriptions::finish(UnackedMessage& message, Settlement how) {
 
 void Subscriptions::dispatch_after_settling(Affected& touched, bool channel_was_full) {
   for (Consumer* consumer : touched.consumers()) {
-    if (consumer->cancelled_) {
+    if (consumer->account().is_cancelled) {
       remove_cancelled(*consumer);
     } else {
       credit_returned(*consumer);
@@ -286,8 +287,7 @@ void Subscriptions::continue_settling(SettlingJob& job, const Portion& portion) 
   const bool channel_was_full = !has_room();
   Affected touched;
   TaggedMessage message;
-  while (!portion.is_used_up() &&
-         job.messages.take_first(job.messages.last_tag(), message)) {
+  while (!portion.is_used_up() && job.messages.take_first(job.messages.last_tag(), message)) {
     touched.add(message.queue, message.consumer);
     context_.work.spend(1);
     finish(message, job.how);
@@ -377,18 +377,18 @@ void Subscriptions::lift_limit() {
 }
 
 void Subscriptions::park(Consumer& consumer) {
-  if (consumer.is_parked_ || has_room()) return;
-  parked_.splice(parked_.end(), running_, consumer.parking_);
-  consumer.is_parked_ = true;
+  if (consumer.account().is_parked || has_room()) return;
+  parked_.splice(parked_.end(), running_, consumer.account().parking);
+  consumer.account().is_parked = true;
 }
 
 void Subscriptions::unpark(Consumer& consumer) {
-  if (!std::exchange(consumer.is_parked_, false)) return;
-  running_.splice(running_.end(), parked_, consumer.parking_);
+  if (!std::exchange(consumer.account().is_parked, false)) return;
+  running_.splice(running_.end(), parked_, consumer.account().parking);
 }
 
 void Subscriptions::remove_consumer(Consumer& consumer) {
-  (consumer.is_parked_ ? parked_ : running_).erase(consumer.parking_);
+  (consumer.account().is_parked ? parked_ : running_).erase(consumer.account().parking);
 }
 
 void Subscriptions::credit_returned(Consumer& consumer) {
@@ -426,28 +426,29 @@ void Subscriptions::check_invariants() {
   expect_invariant(parked_.size() + running_.size() == consumers_.size(),
                    "each consumer is in one list");
   for (const Consumer* consumer : parked_) {
-    expect_invariant(consumer->is_parked_ && !has_room(), "who is parked waits for the channel");
+    expect_invariant(consumer->account().is_parked && !has_room(),
+                     "who is parked waits for the channel");
   }
   expect_invariant(!is_limited_ || registry_.is_limit_to_lift(*this) ||
                        unacked_count_ > registry_.unacked_max().to_consumers / 2,
                    "who has settled half of what it had gets more");
   std::size_t unacked_count = 0;
   for (const auto& [tag, consumer] : consumers_)
-    unacked_count += consumer->unacked_count_;
+    unacked_count += consumer->account().unacked_count;
   for (const auto& [pointer, consumer] : cancelled_)
-    unacked_count += consumer->unacked_count_;
+    unacked_count += consumer->account().unacked_count;
   expect_invariant(unacked_count == unacked_count_, "a channel's unacked are its consumers'");
 }
 
 // The consumer has ended, but its unacked messages refer to it.
 void Subscriptions::keep_cancelled(std::unique_ptr<Consumer> consumer) {
-  if (consumer->unacked_count_ == 0) return;
-  consumer->cancelled_ = true;
+  if (consumer->account().unacked_count == 0) return;
+  consumer->account().is_cancelled = true;
   cancelled_.emplace(consumer.get(), std::move(consumer));
 }
 
 void Subscriptions::remove_cancelled(const Consumer& consumer) {
-  if (consumer.unacked_count_ == 0) cancelled_.erase(&consumer);
+  if (consumer.account().unacked_count == 0) cancelled_.erase(&consumer);
 }
 
 void Subscriptions::close() {
@@ -457,7 +458,7 @@ void Subscriptions::close() {
   Affected left;
   for (const auto& [tag, consumer] : consumers_) {
     consumer->queue().remove_consumer(*consumer);
-    consumer->cancelled_ = true;
+    consumer->account().is_cancelled = true;
     left.add(&consumer->queue(), nullptr);
   }
   parked_.clear();

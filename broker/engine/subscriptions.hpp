@@ -185,16 +185,14 @@ class Subscriptions {
   // The channel has credit again: its parked consumers get messages, the one that was parked first
   // comes first.
   void resume_parked();
-
- private:
-  friend class Consumer;
-  friend class Queue;
-
-  struct HeldSettlement {
-    std::vector<TaggedMessage> messages;
-    Settlement how;
-  };
-
+  // Whether the channel has credit, and its sink has room.
+  bool has_room() const {
+    return sink_has_room_ && !is_limited_ &&
+           (prefetch_count_all_ == 0 || unacked_count_ < prefetch_count_all_);
+  }
+  // The consumer waits until the channel has credit. Does nothing if the channel has some.
+  void park(Consumer& consumer);
+  // Gives a message to the consumer, which must have credit.
   void deliver(Consumer& consumer, QueuedMessage&& entry);
   // The size of the message's properties as the client gets them: headers that the broker adds are
   // left out if they do not fit.
@@ -202,24 +200,25 @@ class Subscriptions {
     const std::size_t size = message.properties().size();
     return size <= properties_max_ ? size : bare_size(message);
   }
-  std::size_t bare_size(const Message& message);
   // The channel should have got a message that its client cannot be sent.
   void refuse(std::size_t properties_size) {
     stop_deliveries();
     sink_.refused(properties_size);
   }
+
+ private:
+  struct HeldSettlement {
+    std::vector<TaggedMessage> messages;
+    Settlement how;
+  };
+
+  std::size_t bare_size(const Message& message);
   // Gives nothing to its consumers until lift_limit(). Does nothing if that is so already.
   void limit_unacked();
-  bool has_room() const {
-    return sink_has_room_ && !is_limited_ &&
-           (prefetch_count_all_ == 0 || unacked_count_ < prefetch_count_all_);
-  }
   void finish_until(std::uint64_t last, Settlement how);
   std::vector<Queue*> queues_paused_by(Settlement how) const;
   void finish(UnackedMessage& message, Settlement how);
   void dispatch_after_settling(Affected& touched, bool channel_was_full);
-  // The consumer waits until the channel has credit. Does nothing if the channel has some.
-  void park(Consumer& consumer);
   void unpark(Consumer& consumer);
   // Call this when the consumer may have credit again.
   void credit_returned(Consumer& consumer);
@@ -264,7 +263,7 @@ class Subscriptions {
 
 inline bool Consumer::has_credit() const {
   if (HAYPILE_CANARY(prefetch_ignored)) return subscriptions_->has_room();
-  return (prefetch_count_ == 0 || unacked_count_ < prefetch_count_ || options_.no_ack) &&
+  return (prefetch_count_ == 0 || account_.unacked_count < prefetch_count_ || options_.no_ack) &&
          subscriptions_->has_room();
 }
 
