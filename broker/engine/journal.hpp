@@ -42,17 +42,17 @@ class Journal {
   virtual LogPosition publish(const MessageView& message, std::span<const QueueId> queues) = 0;
 
   // The message has left its queue for good: acknowledged, dropped or purged.
-  virtual void ack(const QueuedRef& copy) = 0;
+  virtual void ack(const QueuedRef& ref) = 0;
 
   // The message is gone from a queue that was deleted, so that no record is needed.
-  virtual void release(const QueuedRef& copy) = 0;
+  virtual void release(const QueuedRef& ref) = 0;
 
   // The message was given to a consumer and came back. Called at a clean stop only: after an
   // unclean one every message counts as delivered.
-  virtual void mark_delivered(const QueuedRef& copy) = 0;
+  virtual void mark_delivered(const QueuedRef& ref) = 0;
 
   // The message has come back to its queue `count` times. Replaces the count before.
-  virtual void set_delivery_count(const QueuedRef& copy, std::uint32_t count) = 0;
+  virtual void set_delivery_count(const QueuedRef& ref, std::uint32_t count) = 0;
 
   // Since when nobody has used the queue (x-expires); 0: it is in use. The queue must be declared
   // and not deleted.
@@ -81,7 +81,7 @@ class Journal {
   // Whether this turn may store more: it is not too much yet, and what was stored before is being
   // written.
   virtual bool takes_more() const = 0;
-  virtual StoredId store(const MessageToStore& copy) = 0;
+  virtual StoredId store(const MessageToStore& entry) = 0;
   // Messages that were stored, and do not stay in memory, are in the backlogs from now on.
   virtual void end_portion() = 0;
   virtual void end_move() = 0;
@@ -164,10 +164,10 @@ class Recovery {
   virtual void binding(const BindingDefinition& binding) = 0;
   // The part of a queue that is on disk only. It is never empty.
   virtual void backlog(QueueId queue, std::uint8_t priority, Backlog& backlog) = 0;
-  // `copies` has one element for each queue that still has the message. It is never empty, and all
+  // `refs` has one element for each queue that still has the message. It is never empty, and all
   // queues are known.
   virtual void message(LogPosition position, const MessageView& message,
-                       std::span<const RecoveredRef> copies) = 0;
+                       std::span<const RecoveredRef> refs) = 0;
 };
 
 }  // namespace haypile::engine

@@ -40,7 +40,6 @@ class SubscriptionRegistry {
         context_(topology.context()),
         reply_receivers_(0, topology.exchange_context().hash) {}
 
-  Topology& topology() { return topology_; }
   DeadLettering& dead_lettering() { return dead_lettering_; }
 
   // A Subscriptions object calls these when it begins and ends.

@@ -19,8 +19,11 @@ constexpr std::size_t fixed_bytes = sizeof(Channel) + 512;
 
 }  // namespace
 
-Channel::Channel(ConnectionContext& link, engine::Engine& engine, std::uint16_t number)
-    : context_(link), engine_(engine), number_(number), subscriptions_(engine, *this, link.owner) {
+Channel::Channel(ConnectionContext& context, engine::Engine& engine, std::uint16_t number)
+    : context_(context),
+      engine_(engine),
+      number_(number),
+      subscriptions_(engine, *this, context.owner) {
   context_.memory.add(fixed_bytes, 0);
   subscriptions_.set_properties_max(context_.properties_max_bytes());
 }

@@ -29,7 +29,7 @@ namespace haypile::session {
 class Channel final : private engine::DeliverySink {
  public:
   // The context and the engine must outlive the channel.
-  Channel(ConnectionContext& link, engine::Engine& engine, std::uint16_t number);
+  Channel(ConnectionContext& context, engine::Engine& engine, std::uint16_t number);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;

@@ -87,10 +87,10 @@ class LogProgram {
   void check() const {
     const char* broken = log_->broken_invariant();
     expect(!broken, broken ? broken : "the log's books agree");
-    std::uint64_t copies = 0;
+    std::uint64_t entries = 0;
     for (const auto& [position, message] : holdings_)
-      copies += message.second.size();
-    expect(log_->logged_count() + log_->stored_count() == copies, "each copy is counted once");
+      entries += message.second.size();
+    expect(log_->logged_count() + log_->stored_count() == entries, "each entry is counted once");
   }
   void end_group() {
     log_->end_group();
@@ -171,7 +171,7 @@ class LogProgram {
                                         targets);
     holdings_[position] = {body, {targets.begin(), targets.end()}};
   }
-  engine::QueuedRef copy_of(engine::QueueId queue, engine::LogPosition position) const {
+  engine::QueuedRef ref_of(engine::QueueId queue, engine::LogPosition position) const {
     const auto stored = stored_.find({queue, position});
     return {queue, position, stored == stored_.end() ? 0 : stored->second};
   }
@@ -187,8 +187,8 @@ class LogProgram {
     log_->begin_move(boundary);
     for (const engine::QueueId queue : queues_) {
       for (const auto& [position, message] : holdings_) {
-        const engine::QueuedRef copy = copy_of(queue, position);
-        if (position >= boundary || copy.stored != 0 || !message.second.contains(queue)) continue;
+        const engine::QueuedRef ref = ref_of(queue, position);
+        if (position >= boundary || ref.stored != 0 || !message.second.contains(queue)) continue;
         if (copies_left-- == 0) return end_portion();
         stored_[{queue, position}] = log_->store(
             {.queue = queue,
@@ -211,20 +211,20 @@ class LogProgram {
     if (holdings_.empty()) return;
     const auto message = some_message(input);
     auto& queues = message->second.second;
-    log_->ack(copy_of(*queues.begin(), message->first));
+    log_->ack(ref_of(*queues.begin(), message->first));
     queues.erase(queues.begin());
     if (queues.empty()) holdings_.erase(message);
   }
   void set_count(Input& input) {
     if (holdings_.empty()) return;
     const auto message = some_message(input);
-    log_->set_delivery_count(copy_of(*message->second.second.begin(), message->first),
+    log_->set_delivery_count(ref_of(*message->second.second.begin(), message->first),
                              1u + input.byte());
   }
   void mark_delivered(Input& input) {
     if (holdings_.empty()) return;
     const auto message = some_message(input);
-    log_->mark_delivered(copy_of(*message->second.second.begin(), message->first));
+    log_->mark_delivered(ref_of(*message->second.second.begin(), message->first));
   }
   void declare_queue(Input& input) {
     if (queues_.size() >= 8) return;
@@ -241,7 +241,7 @@ class LogProgram {
     log_->delete_queue(queue);
     queues_.erase(queue);
     for (auto message = holdings_.begin(); message != holdings_.end();) {
-      if (message->second.second.erase(queue) != 0) log_->release(copy_of(queue, message->first));
+      if (message->second.second.erase(queue) != 0) log_->release(ref_of(queue, message->first));
       message = message->second.second.empty() ? holdings_.erase(message) : std::next(message);
     }
   }

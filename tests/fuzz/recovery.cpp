@@ -34,8 +34,8 @@ void sync(log::Log& log) {
   expect(log.durable() == log.end(), "what was flushed is durable");
 }
 
-engine::QueuedRef copy_of(const test::Recovered& recovered, engine::QueueId queue,
-                          engine::LogPosition position) {
+engine::QueuedRef ref_of(const test::Recovered& recovered, engine::QueueId queue,
+                         engine::LogPosition position) {
   for (const auto& entry : recovered.messages.at(queue)) {
     if (entry.position == position) return {queue, position, entry.stored};
   }
@@ -68,7 +68,7 @@ void expect_usable(test::MemFileSystem& files, std::unique_ptr<Opened> first) {
   for (const auto& [position, message] : holdings) {
     const engine::QueueId first_queue = *message.second.begin();
     if (!is_there_once(second->recovered, first_queue, position)) continue;
-    if (gone.size() % 2 == 0) log.ack(copy_of(second->recovered, first_queue, position));
+    if (gone.size() % 2 == 0) log.ack(ref_of(second->recovered, first_queue, position));
     gone.push_back(position);
   }
   for (const std::size_t size : {10u, 3000u, 9000u}) {

@@ -29,7 +29,7 @@ constexpr const char* new_directory = "new";
 constexpr std::uint32_t segment_size_if_unknown = 4096;
 
 // Queues and bodies; each body is there once.
-using Copies = std::set<std::pair<engine::QueueId, std::string>>;
+using Entries = std::set<std::pair<engine::QueueId, std::string>>;
 
 // A part of a file that is read completely or not at all: a batch or a block.
 struct Unit {
@@ -121,22 +121,22 @@ class Before {
   std::map<std::string, std::string> bytes_;
 };
 
-Copies copies_of(const test::Recovered& recovered) {
-  Copies copies;
+Entries entries_of(const test::Recovered& recovered) {
+  Entries entries;
   for (const auto& [queue, entries] : recovered.messages) {
     for (const auto& entry : entries)
-      copies.insert({queue, entry.body});
+      entries.insert({queue, entry.body});
   }
-  return copies;
+  return entries;
 }
 
-Copies copies_of(const fuzz::Holdings& holdings) {
-  Copies copies;
+Entries entries_of(const fuzz::Holdings& holdings) {
+  Entries entries;
   for (const auto& [position, message] : holdings) {
     for (const engine::QueueId queue : message.second)
-      copies.insert({queue, message.first});
+      entries.insert({queue, message.first});
   }
-  return copies;
+  return entries;
 }
 
 std::uint64_t count_of(const log::InspectionReport& report) {
@@ -155,13 +155,14 @@ std::uint64_t count_of(const test::Recovered& recovered) {
 
 // Nothing is lost except messages where something was changed, and no more of them than was
 // reported.
-void expect_least_loss(const Before& before, test::MemFileSystem& files, const Copies& were,
-                       const Copies& are, const log::InspectionReport& report) {
+void expect_least_loss(const Before& before, test::MemFileSystem& files, const Entries& were,
+                       const Entries& are, const log::InspectionReport& report) {
   std::uint64_t lost = 0;
-  for (const auto& copy : were) {
-    if (are.contains(copy)) continue;
+  for (const auto& entry : were) {
+    if (are.contains(entry)) continue;
     ++lost;
-    expect(before.is_touched(files, copy.first, copy.second), "what nobody touched is not dropped");
+    expect(before.is_touched(files, entry.first, entry.second),
+           "what nobody touched is not dropped");
   }
   if (!before.is_changed_in_piles_only(files)) return;
   std::uint64_t said = 0;
@@ -199,9 +200,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   expect(count_of(opened->recovered) == count_of(inspector.report()), "with all that was said");
   // Nothing behind a torn end counts, changed or not, because it was never confirmed.
   if (!may_repair && inspector.report().torn_bytes == 0) {
-    const Copies left = copies_of(opened->recovered);
+    const Entries left = entries_of(opened->recovered);
     expect(left.size() == count_of(opened->recovered), "nothing is there twice");
-    expect_least_loss(before, files, copies_of(program.holdings()), left, inspector.report());
+    expect_least_loss(before, files, entries_of(program.holdings()), left, inspector.report());
   }
   return 0;
 }

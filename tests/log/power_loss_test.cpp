@@ -161,7 +161,7 @@ class Simulation {
     durable_ = 0;
   }
 
-  engine::QueuedRef copy_of(engine::QueueId queue, int message) const {
+  engine::QueuedRef ref_of(engine::QueueId queue, int message) const {
     const auto stored = stored_.find({queue, message});
     const std::size_t size = bodies_.at(message).size();
     return {queue, positions_.at(message), stored == stored_.end() ? 0 : stored->second, size + 3,
@@ -179,13 +179,13 @@ class Simulation {
     bool is_done = true;
     for (const auto& [queue, state] : state_) {
       for (const auto& [number, message] : state.messages) {
-        const engine::QueuedRef copy = copy_of(queue, number);
-        if (copy.message >= boundary_ || copy.stored != 0) continue;
+        const engine::QueuedRef ref = ref_of(queue, number);
+        if (ref.message >= boundary_ || ref.stored != 0) continue;
         is_done = is_done && fixture_.log->takes_more() && !one_in(20);
         if (!is_done) break;
         stored_[{queue, number}] =
             fixture_.log->store({.queue = queue,
-                                 .position = copy.message,
+                                 .position = ref.message,
                                  .priority = 0,
                                  .place = static_cast<std::uint64_t>(number),
                                  .delivery_count = message.delivery_count,
@@ -286,7 +286,7 @@ class Simulation {
   Place ack() {
     const Place place = pick();
     if (place.queue == 0) return place;
-    fixture_.log->ack(copy_of(place.queue, place.message));
+    fixture_.log->ack(ref_of(place.queue, place.message));
     change({Change::Kind::ack, place.queue, place.message});
     return place;
   }
@@ -295,7 +295,7 @@ class Simulation {
     const Place place = pick();
     if (place.queue == 0) return;
     const auto value = 1 + static_cast<std::uint32_t>(random_() % 300);
-    fixture_.log->set_delivery_count(copy_of(place.queue, place.message), value);
+    fixture_.log->set_delivery_count(ref_of(place.queue, place.message), value);
     change({Change::Kind::count, place.queue, place.message, value});
   }
 
@@ -340,13 +340,13 @@ class Simulation {
     const auto queue = state_.begin();
     const engine::QueueId id = queue->first;
     const auto messages = queue->second.messages;
-    std::map<int, engine::QueuedRef> copies;
+    std::map<int, engine::QueuedRef> refs;
     for (const auto& [number, message] : messages)
-      copies[number] = copy_of(id, number);
+      refs[number] = ref_of(id, number);
     fixture_.log->delete_queue(id);
     change({Change::Kind::remove, id});
     for (const auto& [number, message] : messages)
-      fixture_.log->release(copies[number]);
+      fixture_.log->release(refs[number]);
   }
 
   void change(const Change& change) {

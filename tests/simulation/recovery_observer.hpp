@@ -42,26 +42,26 @@ class RecoveryObserver final : public engine::Recovery {
   // Sorts the messages of each priority by position, the order in which they came to the queue.
   void backlog(engine::QueueId queue, std::uint8_t, engine::Backlog& backlog) override {
     const int index = by_id_.at(queue);
-    auto& copies = found.copies[static_cast<std::size_t>(index)];
-    copies.clear();
+    auto& entries = found.entries[static_cast<std::size_t>(index)];
+    entries.clear();
     backlog.look_at([&](const engine::StoredMessage& stored) {
       stored_[index].insert({stored.position, see(stored.message, index, stored.redelivered)});
     });
-    for (const auto& [position, copy] : stored_[index])
-      copies.push_back(copy);
+    for (const auto& [position, entry] : stored_[index])
+      entries.push_back(entry);
   }
   void message(engine::LogPosition, const engine::MessageView& view,
-               std::span<const engine::RecoveredRef> copies) override {
-    for (const engine::RecoveredRef& copy : copies) {
-      const int index = by_id_.at(copy.queue);
-      found.copies[static_cast<std::size_t>(index)].push_back(see(view, index, copy.redelivered));
+               std::span<const engine::RecoveredRef> refs) override {
+    for (const engine::RecoveredRef& ref : refs) {
+      const int index = by_id_.at(ref.queue);
+      found.entries[static_cast<std::size_t>(index)].push_back(see(view, index, ref.redelivered));
     }
   }
 
   Found found;
 
  private:
-  Found::Copy see(const engine::MessageView& view, int index, bool redelivered) {
+  Found::Entry see(const engine::MessageView& view, int index, bool redelivered) {
     const Number number = number_in(view.body);
     const Message* message = model_.messages().find(number);
     if (!message) throw Violation{"unknown-message", std::to_string(number)};
@@ -80,7 +80,7 @@ class RecoveryObserver final : public engine::Recovery {
 
   ReferenceModel& model_;
   std::map<engine::QueueId, int> by_id_;
-  std::map<int, std::map<engine::LogPosition, Found::Copy>> stored_;  // backlogs, by queue
+  std::map<int, std::map<engine::LogPosition, Found::Entry>> stored_;  // backlogs, by queue
 };
 
 }  // namespace haypile::simulation

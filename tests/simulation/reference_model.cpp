@@ -49,8 +49,8 @@ Operation ReferenceModel::purge(int index) {
 }
 
 void ReferenceModel::remove_all(Operation now, int index) {
-  for (auto& [number, copy] : copies(index)) {
-    if (copy.present) remove(now, index, number, copy);
+  for (auto& [number, entry] : entries(index)) {
+    if (entry.present) remove(now, index, number, entry);
   }
 }
 
@@ -124,12 +124,12 @@ Operation ReferenceModel::publish(const Message& message, std::size_t& count) {
 
 void ReferenceModel::add(Operation now, int index, const Message& message) {
   if (is_exact(index)) {
-    copies(index)[message.number] = {.place = ++last_place_,
-                                     .priority = std::min<std::uint8_t>(message.priority, 3),
-                                     .present = true,
-                                     .persistent = message.persistent};
+    entries(index)[message.number] = {.place = ++last_place_,
+                                      .priority = std::min<std::uint8_t>(message.priority, 3),
+                                      .present = true,
+                                      .persistent = message.persistent};
     if (message.persistent && queue(index).durable) {
-      toggles_.push_back({now, copy_key(index, message.number)});
+      toggles_.push_back({now, entry_key(index, message.number)});
     }
     return;
   }
@@ -137,32 +137,32 @@ void ReferenceModel::add(Operation now, int index, const Message& message) {
       .origin = index, .published = now, .persistent = message.persistent, .published_at = now_};
 }
 
-void ReferenceModel::remove(Operation now, int index, Number number, Copy& copy) {
-  copy.present = copy.held = false;
-  if (copy.persistent && queue(index).durable) toggles_.push_back({now, copy_key(index, number)});
+void ReferenceModel::remove(Operation now, int index, Number number, Entry& entry) {
+  entry.present = entry.held = false;
+  if (entry.persistent && queue(index).durable) toggles_.push_back({now, entry_key(index, number)});
 }
 
 Operation ReferenceModel::settle(int index, Number number, How how) {
   if (!is_exact(index)) return settle_wanderer(index, number, how);
   const Operation now = operation();
-  Copy& copy = copies(index).at(number);
-  if (!copy.present) return now;  // its queue was deleted
-  copy.held = false;
+  Entry& entry = entries(index).at(number);
+  if (!entry.present) return now;  // its queue was deleted
+  entry.held = false;
   if (how == How::requeue) return now;
   if (how == How::drop && index == rej) {
-    drop_letter(now, number, copy);
+    drop_letter(now, number, entry);
   } else {
-    remove(now, index, number, copy);
+    remove(now, index, number, entry);
   }
   return now;
 }
 
 // Dropping a letter changes nothing in the set of what is durable, because it has the same key in
 // both queues.
-void ReferenceModel::drop_letter(Operation now, Number number, Copy& copy) {
-  copy.present = false;
-  copies(dead)[number] = {
-      .place = ++last_place_, .present = true, .persistent = copy.persistent, .dropped_at = now};
+void ReferenceModel::drop_letter(Operation now, Number number, Entry& entry) {
+  entry.present = false;
+  entries(dead)[number] = {
+      .place = ++last_place_, .present = true, .persistent = entry.persistent, .dropped_at = now};
 }
 
 Operation ReferenceModel::settle_wanderer(int index, Number number, How how) {
@@ -184,21 +184,21 @@ Operation ReferenceModel::settle_wanderer(int index, Number number, How how) {
 
 void ReferenceModel::deliver(int index, Number number, bool redelivered, bool for_good) {
   if (!is_exact(index)) return deliver_wanderer(index, number, for_good);
-  const auto found = copies(index).find(number);
-  if (found == copies(index).end()) throw Violation{"wrong-queue", describe(index, number)};
-  Copy& copy = found->second;
-  if (!copy.present) throw Violation{"settled-again", describe(index, number)};
-  if (copy.held) throw Violation{"two-holders", describe(index, number)};
-  if (copy.delivered && !redelivered) {
+  const auto found = entries(index).find(number);
+  if (found == entries(index).end()) throw Violation{"wrong-queue", describe(index, number)};
+  Entry& entry = found->second;
+  if (!entry.present) throw Violation{"settled-again", describe(index, number)};
+  if (entry.held) throw Violation{"two-holders", describe(index, number)};
+  if (entry.delivered && !redelivered) {
     throw Violation{"not-marked-redelivered", describe(index, number)};
   }
-  if (!copy.delivered && !copy.in_doubt && redelivered) {
+  if (!entry.delivered && !entry.in_doubt && redelivered) {
     throw Violation{"marked-redelivered", describe(index, number)};
   }
-  copy.held = copy.delivered = true;
+  entry.held = entry.delivered = true;
   if (index == dead) {
-    for (auto& [each, letter] : copies(dead)) {
-      if (!letter.present || letter.place > copy.place) continue;
+    for (auto& [each, letter] : entries(dead)) {
+      if (!letter.present || letter.place > entry.place) continue;
       letter.arrived_at = std::min(letter.arrived_at, last_ + 1);
     }
   }
@@ -227,7 +227,7 @@ void ReferenceModel::deliver_wanderer(int index, Number number, bool for_good) {
 
 std::uint64_t ReferenceModel::place_of(int index, Number number) const {
   if (!is_exact(index)) return 0;
-  return copies(index).at(number).place;
+  return entries(index).at(number).place;
 }
 
 void ReferenceModel::refuse(Number number) {
@@ -244,8 +244,8 @@ void ReferenceModel::accept(Number number) {
 }
 
 void ReferenceModel::doubt(int index) {
-  for (auto& [number, copy] : copies(index))
-    copy.in_doubt = true;
+  for (auto& [number, entry] : entries(index))
+    entry.in_doubt = true;
 }
 
 int ReferenceModel::origin_of(Number number, int index) const {
@@ -256,21 +256,21 @@ int ReferenceModel::origin_of(Number number, int index) const {
 
 Number ReferenceModel::head(int index) const {
   Number first = 0;
-  const Copy* best = nullptr;
-  for (const auto& [number, copy] : copies(index)) {
-    if (!copy.present) continue;
-    const bool before =
-        !best || (index == prio && copy.priority != best->priority ? copy.priority > best->priority
-                                                                   : copy.place < best->place);
+  const Entry* best = nullptr;
+  for (const auto& [number, entry] : entries(index)) {
+    if (!entry.present) continue;
+    const bool before = !best || (index == prio && entry.priority != best->priority
+                                      ? entry.priority > best->priority
+                                      : entry.place < best->place);
     if (!before) continue;
-    best = &copy;
+    best = &entry;
     first = number;
   }
   return first;
 }
 
 bool ReferenceModel::may_be_underway(int index, Number number) const {
-  return index == dead && copies(dead).at(number).arrived_at == never;
+  return index == dead && entries(dead).at(number).arrived_at == never;
 }
 
 void ReferenceModel::expect_empty() const {

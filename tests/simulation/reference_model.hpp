@@ -36,11 +36,11 @@ enum class How { ack, drop, requeue };
 
 // What a recovery has found.
 struct Found {
-  struct Copy {
+  struct Entry {
     Number number;
     bool redelivered;
   };
-  std::array<std::vector<Copy>, queue_count> copies;
+  std::array<std::vector<Entry>, queue_count> entries;
   std::unordered_set<Key> definitions;
   bool clean = false;
 };
@@ -109,7 +109,7 @@ class ReferenceModel {
 
  private:
   static constexpr Operation never = std::numeric_limits<Operation>::max();
-  struct Copy {
+  struct Entry {
     std::uint64_t place = 0;
     std::uint8_t priority = 0;
     bool present = false;
@@ -148,12 +148,12 @@ class ReferenceModel {
   };
   static Key definition_key(Key kind, int index) { return (kind << 60) | static_cast<Key>(index); }
   // A dead letter has one key on its whole way.
-  static Key copy_key(int queue, Number number) {
+  static Key entry_key(int queue, Number number) {
     return (static_cast<Key>(queue == dead ? rej : queue) << 32) | number;
   }
-  std::map<Number, Copy>& copies(int queue) { return copies_[static_cast<std::size_t>(queue)]; }
-  const std::map<Number, Copy>& copies(int queue) const {
-    return copies_[static_cast<std::size_t>(queue)];
+  std::map<Number, Entry>& entries(int queue) { return entries_[static_cast<std::size_t>(queue)]; }
+  const std::map<Number, Entry>& entries(int queue) const {
+    return entries_[static_cast<std::size_t>(queue)];
   }
   bool has(Key definition) const { return live_.contains(definition); }
   Operation operation();
@@ -162,19 +162,19 @@ class ReferenceModel {
   void drop_bindings(Operation operation, bool to_exchange, int index, bool as_source);
   void route(int exchange, const std::string& key, std::set<int>& targets) const;
   void add(Operation operation, int queue, const Message& message);
-  void remove(Operation operation, int queue, Number number, Copy& copy);
-  void drop_letter(Operation operation, Number number, Copy& copy);
+  void remove(Operation operation, int queue, Number number, Entry& entry);
+  void drop_letter(Operation operation, Number number, Entry& entry);
   Operation settle_wanderer(int queue, Number number, How how);
   void deliver_wanderer(int queue, Number number, bool for_good);
 
   // Defined in reference_model_recovery.cpp.
   Match match(const Found& found) const;
   [[noreturn]] void explain(const std::unordered_set<Key>& found) const;
-  void check_order(int queue, const std::vector<Found::Copy>& found) const;
+  void check_order(int queue, const std::vector<Found::Entry>& found) const;
   void check_letters(const Found& found, const Match& match) const;
   void check_wanderers(const Found& found, const Match& match);
   void check_wanderer(Number number, const Wanderer& wanderer, int place, const Match& match) const;
-  void take_over(int queue, const std::vector<Found::Copy>& found, bool clean);
+  void take_over(int queue, const std::vector<Found::Entry>& found, bool clean);
 
   Messages messages_;
   engine::TimeMs now_ = 0;
@@ -187,7 +187,7 @@ class ReferenceModel {
   std::unordered_set<Key> live_;  // definitions, durable or not
   std::vector<Toggle> toggles_;   // durable definitions and messages only
   std::vector<std::pair<Operation, engine::LogPosition>> ends_;
-  std::array<std::map<Number, Copy>, queue_count> copies_;
+  std::array<std::map<Number, Entry>, queue_count> entries_;
   std::map<Number, Wanderer> wanderers_;
   std::set<int> loosened_;
 };

@@ -45,9 +45,9 @@ ReferenceModel::Match ReferenceModel::match(const Found& found) const {
   std::unordered_set<Key> all = found.definitions;
   for (int index = 0; index < static_cast<int>(queue_count); ++index) {
     if (!is_exact(index)) continue;
-    for (const Found::Copy& copy : found.copies[static_cast<std::size_t>(index)]) {
-      if (all.insert(copy_key(index, copy.number)).second) continue;
-      throw Violation{"twice", describe(copy_key(index, copy.number))};
+    for (const Found::Entry& entry : found.entries[static_cast<std::size_t>(index)]) {
+      if (all.insert(entry_key(index, entry.number)).second) continue;
+      throw Violation{"twice", describe(entry_key(index, entry.number))};
     }
   }
   for (const Key key : base_)
@@ -101,24 +101,24 @@ void ReferenceModel::explain(const std::unordered_set<Key>& found) const {
                                       std::to_string(last_) + " of the operations"};
 }
 
-void ReferenceModel::check_order(int index, const std::vector<Found::Copy>& found) const {
+void ReferenceModel::check_order(int index, const std::vector<Found::Entry>& found) const {
   std::uint64_t last = 0;
-  for (const Found::Copy& copy : found) {
-    const std::uint64_t place = place_of(index, copy.number);
-    if (place < last) throw Violation{"order", describe(copy_key(index, copy.number))};
+  for (const Found::Entry& entry : found) {
+    const std::uint64_t place = place_of(index, entry.number);
+    if (place < last) throw Violation{"order", describe(entry_key(index, entry.number))};
     last = place;
   }
 }
 
 void ReferenceModel::check_letters(const Found& found, const Match& match) const {
-  for (const Found::Copy& copy : found.copies[dead]) {
-    if (copies(dead).at(copy.number).dropped_at <= match.last) continue;
-    throw Violation{"not-a-prefix", describe(copy_key(dead, copy.number))};
+  for (const Found::Entry& entry : found.entries[dead]) {
+    if (entries(dead).at(entry.number).dropped_at <= match.last) continue;
+    throw Violation{"not-a-prefix", describe(entry_key(dead, entry.number))};
   }
-  for (const Found::Copy& copy : found.copies[rej]) {
-    const auto letter = copies(dead).find(copy.number);
-    if (letter == copies(dead).end() || letter->second.arrived_at > match.first) continue;
-    throw Violation{"letter-is-back", describe(copy_key(rej, copy.number))};
+  for (const Found::Entry& entry : found.entries[rej]) {
+    const auto letter = entries(dead).find(entry.number);
+    if (letter == entries(dead).end() || letter->second.arrived_at > match.first) continue;
+    throw Violation{"letter-is-back", describe(entry_key(rej, entry.number))};
   }
 }
 
@@ -126,9 +126,9 @@ void ReferenceModel::check_wanderers(const Found& found, const Match& match) {
   std::map<Number, int> places;
   for (int index = 0; index < static_cast<int>(queue_count); ++index) {
     if (is_exact(index)) continue;
-    for (const Found::Copy& copy : found.copies[static_cast<std::size_t>(index)]) {
-      if (places.emplace(copy.number, index).second) continue;
-      throw Violation{"in-two-queues", describe(copy_key(index, copy.number))};
+    for (const Found::Entry& entry : found.entries[static_cast<std::size_t>(index)]) {
+      if (places.emplace(entry.number, index).second) continue;
+      throw Violation{"in-two-queues", describe(entry_key(index, entry.number))};
     }
   }
   for (auto& [number, wanderer] : wanderers_) {
@@ -152,12 +152,12 @@ void ReferenceModel::check_wanderers(const Found& found, const Match& match) {
   }
   if (places.empty()) return;
   throw Violation{"unknown-message",
-                  describe(copy_key(places.begin()->second, places.begin()->first))};
+                  describe(entry_key(places.begin()->second, places.begin()->first))};
 }
 
 void ReferenceModel::check_wanderer(Number number, const Wanderer& wanderer, int place,
                                     const Match& match) const {
-  const std::string text = describe(copy_key(wanderer.origin, number));
+  const std::string text = describe(entry_key(wanderer.origin, number));
   if (place == nowhere) {
     if (!wanderer.persistent || wanderer.gone || wanderer.refused) return;
     if (wanderer.published > match.first || loosened_.contains(wanderer.origin)) return;
@@ -179,57 +179,57 @@ void ReferenceModel::check_wanderer(Number number, const Wanderer& wanderer, int
   }
 }
 
-void ReferenceModel::take_over(int index, const std::vector<Found::Copy>& found, bool clean) {
-  auto& all = copies(index);
+void ReferenceModel::take_over(int index, const std::vector<Found::Entry>& found, bool clean) {
+  auto& all = entries(index);
   std::unordered_map<Number, bool> marks;
-  for (const Found::Copy& copy : found)
-    marks[copy.number] = copy.redelivered;
-  for (auto& [number, copy] : all) {
+  for (const Found::Entry& entry : found)
+    marks[entry.number] = entry.redelivered;
+  for (auto& [number, entry] : all) {
     const auto mark = marks.find(number);
-    copy.present = mark != marks.end();
-    copy.held = false;
-    if (index == dead) copy.dropped_at = copy.arrived_at = copy.present ? 0 : never;
-    if (!copy.present) continue;
+    entry.present = mark != marks.end();
+    entry.held = false;
+    if (index == dead) entry.dropped_at = entry.arrived_at = entry.present ? 0 : never;
+    if (!entry.present) continue;
     const bool redelivered = mark->second;
-    if (!redelivered && (copy.delivered || !clean)) {
-      throw Violation{"not-marked-redelivered", describe(copy_key(index, number))};
+    if (!redelivered && (entry.delivered || !clean)) {
+      throw Violation{"not-marked-redelivered", describe(entry_key(index, number))};
     }
-    if (redelivered && clean && !copy.delivered && !copy.in_doubt) {
-      throw Violation{"marked-redelivered", describe(copy_key(index, number))};
+    if (redelivered && clean && !entry.delivered && !entry.in_doubt) {
+      throw Violation{"marked-redelivered", describe(entry_key(index, number))};
     }
-    copy.delivered = redelivered;
-    copy.in_doubt = false;
+    entry.delivered = redelivered;
+    entry.in_doubt = false;
   }
 }
 
 void ReferenceModel::recovered(const Found& found) {
   for (int index = 0; index < static_cast<int>(queue_count); ++index) {
-    for (const Found::Copy& copy : found.copies[static_cast<std::size_t>(index)]) {
-      if (!found.clean && !copy.redelivered) {
-        throw Violation{"not-marked-redelivered", describe(copy_key(index, copy.number))};
+    for (const Found::Entry& entry : found.entries[static_cast<std::size_t>(index)]) {
+      if (!found.clean && !entry.redelivered) {
+        throw Violation{"not-marked-redelivered", describe(entry_key(index, entry.number))};
       }
-      if (is_exact(index) && !copies(index).contains(copy.number)) {
-        throw Violation{"wrong-queue", describe(copy_key(index, copy.number))};
+      if (is_exact(index) && !entries(index).contains(entry.number)) {
+        throw Violation{"wrong-queue", describe(entry_key(index, entry.number))};
       }
     }
   }
   const Match match = this->match(found);
   for (int index = 0; index < static_cast<int>(queue_count); ++index) {
-    const auto& copies = found.copies[static_cast<std::size_t>(index)];
+    const auto& entries = found.entries[static_cast<std::size_t>(index)];
     if (!is_exact(index)) continue;
-    check_order(index, copies);
+    check_order(index, entries);
   }
   check_letters(found, match);
   for (int index = 0; index < static_cast<int>(queue_count); ++index) {
     if (is_exact(index))
-      take_over(index, found.copies[static_cast<std::size_t>(index)], found.clean);
+      take_over(index, found.entries[static_cast<std::size_t>(index)], found.clean);
   }
   check_wanderers(found, match);
   base_ = live_ = found.definitions;
   for (int index = 0; index < static_cast<int>(queue_count); ++index) {
     if (!is_exact(index)) continue;
-    for (const Found::Copy& copy : found.copies[static_cast<std::size_t>(index)])
-      base_.insert(copy_key(index, copy.number));
+    for (const Found::Entry& entry : found.entries[static_cast<std::size_t>(index)])
+      base_.insert(entry_key(index, entry.number));
   }
   toggles_.clear();
   ends_.clear();

@@ -31,9 +31,9 @@ class Both final : public engine::Recovery {
     second_.backlog(queue, priority, backlog);
   }
   void message(engine::LogPosition position, const engine::MessageView& message,
-               std::span<const engine::RecoveredRef> copies) override {
-    first_.message(position, message, copies);
-    second_.message(position, message, copies);
+               std::span<const engine::RecoveredRef> refs) override {
+    first_.message(position, message, refs);
+    second_.message(position, message, refs);
   }
 
  private:

@@ -88,29 +88,29 @@ class CheckedJournal final : public engine::Journal {
     messages_[end_] = {std::string(message.body), ids};
     return end_;
   }
-  void ack(const engine::QueuedRef& copy) override {
+  void ack(const engine::QueuedRef& ref) override {
     ++end_;
-    expect_held(copy, "ack");
-    expect_stored(copy);
-    const engine::LogPosition position = position_of(copy);
-    messages_[position].queues.erase(copy.queue);
+    expect_held(ref, "ack");
+    expect_stored(ref);
+    const engine::LogPosition position = position_of(ref);
+    messages_[position].queues.erase(ref.queue);
     if (messages_[position].queues.empty()) messages_.erase(position);
-    kept_.erase(copy.stored);
+    kept_.erase(ref.stored);
   }
-  void release(const engine::QueuedRef& copy) override {
-    const auto found = to_release_.find(position_of(copy));
+  void release(const engine::QueuedRef& ref) override {
+    const auto found = to_release_.find(position_of(ref));
     if (found == to_release_.end()) return expect(false, "release of what is not there");
     if (--found->second == 0) to_release_.erase(found);
   }
-  void mark_delivered(const engine::QueuedRef& copy) override {
+  void mark_delivered(const engine::QueuedRef& ref) override {
     append();
-    expect_held(copy, "mark_delivered");
-    expect_stored(copy);
+    expect_held(ref, "mark_delivered");
+    expect_stored(ref);
   }
-  void set_delivery_count(const engine::QueuedRef& copy, std::uint32_t) override {
+  void set_delivery_count(const engine::QueuedRef& ref, std::uint32_t) override {
     ++end_;
-    expect_held(copy, "set_delivery_count");
-    expect_stored(copy);
+    expect_held(ref, "set_delivery_count");
+    expect_stored(ref);
   }
   void set_unused_since(engine::QueueId queue, engine::TimeMs) override {
     append();
@@ -123,19 +123,19 @@ class CheckedJournal final : public engine::Journal {
     expect(!in_group_ && boundary == boundary_, "a move within a group, or not what was wanted");
     expect(!std::exchange(is_moving_, true), "two moves at once");
   }
-  // Takes a few copies in a turn, so that much happens in the middle of a move.
+  // Takes a few entries in a turn, so that much happens in the middle of a move.
   bool takes_more() const override { return portion_size_ < 4; }
   bool keeps_up() const override { return true; }
-  engine::StoredId store(const engine::MessageToStore& copy) override {
+  engine::StoredId store(const engine::MessageToStore& entry) override {
     ++end_;
     ++portion_size_;
     expect(is_moving_ && portion_size_ <= 4, "a message is moved in no move, or too many are");
-    expect_held({copy.queue, copy.position}, "store");
-    expect(copy.position < boundary_, "a message is moved that need not be");
-    const auto [place, is_new] = stored_.emplace(std::pair(copy.queue, copy.position), end_);
+    expect_held({entry.queue, entry.position}, "store");
+    expect(entry.position < boundary_, "a message is moved that need not be");
+    const auto [place, is_new] = stored_.emplace(std::pair(entry.queue, entry.position), end_);
     expect(is_new, "a message is moved twice");
-    backlog_of(copy.queue, copy.priority).add(copy, end_);
-    kept_.emplace(end_, KeptCopy(copy, end_));
+    backlog_of(entry.queue, entry.priority).add(entry, end_);
+    kept_.emplace(end_, KeptEntry(entry, end_));
     return end_;
   }
   void end_portion() override {
@@ -176,23 +176,23 @@ class CheckedJournal final : public engine::Journal {
   void expect(bool well, const char* complaint) const {
     if (!well) complain_(complaint);
   }
-  // A copy that has left memory is known by its id only.
-  engine::LogPosition position_of(const engine::QueuedRef& copy) const {
-    if (copy.message != 0) return copy.message;
-    const auto found = kept_.find(copy.stored);
-    expect(found != kept_.end() && found->second.queue() == copy.queue, "an unknown id");
+  // An entry that has left memory is known by its id only.
+  engine::LogPosition position_of(const engine::QueuedRef& ref) const {
+    if (ref.message != 0) return ref.message;
+    const auto found = kept_.find(ref.stored);
+    expect(found != kept_.end() && found->second.queue() == ref.queue, "an unknown id");
     return found == kept_.end() ? 0 : found->second.position();
   }
-  void expect_held(const engine::QueuedRef& copy, const char* what) {
-    const auto found = messages_.find(position_of(copy));
-    if (found != messages_.end() && found->second.queues.contains(copy.queue)) return;
+  void expect_held(const engine::QueuedRef& ref, const char* what) {
+    const auto found = messages_.find(position_of(ref));
+    if (found != messages_.end() && found->second.queues.contains(ref.queue)) return;
     complain_(std::string(what) + " of a message that is not in queue " +
-              std::to_string(copy.queue) + ": " + std::to_string(copy.message));
+              std::to_string(ref.queue) + ": " + std::to_string(ref.message));
   }
-  // The id must be the one that the copy got when it was moved, or 0.
-  void expect_stored(const engine::QueuedRef& copy) {
-    const auto found = stored_.find({copy.queue, position_of(copy)});
-    expect((found == stored_.end() ? 0 : found->second) == copy.stored, "a wrong id");
+  // The id must be the one that the entry got when it was moved, or 0.
+  void expect_stored(const engine::QueuedRef& ref) {
+    const auto found = stored_.find({ref.queue, position_of(ref)});
+    expect((found == stored_.end() ? 0 : found->second) == ref.stored, "a wrong id");
   }
   MemBacklog& backlog_of(engine::QueueId queue, std::uint8_t priority) {
     const auto drop = [this, queue](engine::LogPosition message) {
@@ -217,12 +217,12 @@ class CheckedJournal final : public engine::Journal {
   std::set<std::string> exchanges_;
   std::map<engine::QueueId, std::string> queues_;
   std::map<engine::LogPosition, Message> messages_;  // includes the queues that hold them
-  std::map<engine::LogPosition, int> to_release_;    // copies in deleted queues
+  std::map<engine::LogPosition, int> to_release_;    // entries of deleted queues
   engine::LogPosition boundary_ = 0;
   bool is_moving_ = false;
   std::size_t portion_size_ = 0;
   std::map<std::pair<engine::QueueId, engine::LogPosition>, engine::StoredId> stored_;
-  std::map<engine::StoredId, KeptCopy> kept_;
+  std::map<engine::StoredId, KeptEntry> kept_;
   std::map<std::pair<engine::QueueId, std::uint8_t>, MemBacklog> backlogs_;
 };
 

@@ -33,6 +33,15 @@ struct LogFixture {
     log.emplace(files, "log", directory_id, options);
     return log->recover(recovered);
   }
+  // The text with which a start is refused; empty if it succeeds.
+  std::string refusal() {
+    try {
+      open();
+    } catch (const log::IoError& error) {
+      return error.what();
+    }
+    return "";
+  }
   // Opens the log as after a kill: what was written is there, synced or not.
   log::RecoveryReport reopen() { return open(); }
   log::RecoveryReport close_and_open() {

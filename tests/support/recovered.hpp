@@ -39,11 +39,10 @@ class Recovered final : public engine::Recovery {
     });
   }
   void message(engine::LogPosition position, const engine::MessageView& message,
-               std::span<const engine::RecoveredRef> copies) override {
-    for (const engine::RecoveredRef& copy : copies) {
-      messages.at(copy.queue)
-          .push_back({position, std::string(message.body), copy.redelivered, copy.delivery_count,
-                      message.published_at, 0});
+               std::span<const engine::RecoveredRef> refs) override {
+    for (const engine::RecoveredRef& ref : refs) {
+      messages.at(ref.queue).push_back({position, std::string(message.body), ref.redelivered,
+                                        ref.delivery_count, message.published_at, 0});
     }
     last = {std::string(message.exchange), std::string(message.routing_key),
             std::string(message.properties)};
