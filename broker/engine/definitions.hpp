@@ -78,6 +78,11 @@ struct MessageView {
   std::string_view body;
   // When the message came to its queues; 0: not known.
   TimeMs published_at = 0;
+
+  // The bytes of all its strings.
+  std::size_t size() const {
+    return exchange.size() + routing_key.size() + properties.size() + body.size();
+  }
 };
 
 }  // namespace haypile::engine

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,19 +34,34 @@ class Appender {
   // Continues at `offset` of the last segment. All batches of this run have `epoch`.
   void start(std::uint32_t epoch, std::uint64_t offset);
 
-  // To append a record, call make_room() with its size or more: this may end the batch, and begins
-  // the group's records if a group is open. Then append the record to batch(), at next_position().
+  // Makes room for records of that size together, so that those that follow are in one batch: this
+  // may end the batch. Begins the group's records if a group is open.
   void make_room(std::size_t size);
-  std::string& batch() { return batch_; }
-  LogPosition next_position() const { return segments_.last_begin() + offset_ + batch_.size(); }
-  void append_mark(RecordType type) {
+  // Each function appends one record, after it has made room for it.
+  // Returns the position of the record.
+  LogPosition append_mark(RecordType type) {
     make_room(1);
+    const LogPosition position = next_position();
     log::append_mark(batch_, type);
+    return position;
   }
-  // Appends a record of that type about a queue and a message.
+  // The record of that type about a queue and a message.
   void append_message_record(RecordType type, engine::QueueId queue, LogPosition message) {
     make_room(message_record_size_max);
     log::append_message_record(batch_, type, queue, message, next_position());
+  }
+  void append_delivery_count(engine::QueueId queue, LogPosition message, std::uint32_t count) {
+    make_room(delivery_count_size_max);
+    log::append_delivery_count(batch_, queue, message, count, next_position());
+  }
+  void append_note_stored(LogPosition pile, std::uint32_t index, std::uint32_t count) {
+    make_room(stored_size_max);
+    log::append_note_stored(batch_, pile, index, count, next_position());
+  }
+  void append_drop_stored(LogPosition pile, std::uint32_t first, std::uint32_t count,
+                          std::optional<std::uint64_t> body_bytes) {
+    make_room(stored_size_max);
+    log::append_drop_stored(batch_, pile, first, count, body_bytes, next_position());
   }
   // Appends a record of any size. If no segment has room for it, it is written in fragments.
   void append(const std::string& record);
@@ -97,6 +113,7 @@ class Appender {
     std::size_t offset = 0;  // in the batch
   };
 
+  LogPosition next_position() const { return segments_.last_begin() + offset_ + batch_.size(); }
   void start_batch();
   bool has_room(std::size_t size) const;
   void begin_with_ack(engine::QueueId queue, LogPosition message);

@@ -74,16 +74,6 @@ std::string encode_checkpoint(const CheckpointHead& head, std::string_view defin
   return bytes;
 }
 
-std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& directory,
-                                          const DirectoryId& id) {
-  const std::string path = directory + "/" + checkpoint_name;
-  if (!files.exists(path)) return std::nullopt;
-  const auto file = files.open(path);
-  file->sync();
-  if (file->size() > checkpoint_size_max) throw DamageError("'" + path + "' is impossibly large");
-  return decode_checkpoint(file->read(0, file->size()), path, id);
-}
-
 Checkpoint decode_checkpoint(std::string_view bytes, const std::string& path,
                              const DirectoryId& id) {
   const auto refuse = [&](const std::string& why) { throw DamageError("'" + path + "' " + why); };

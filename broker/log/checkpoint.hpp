@@ -37,9 +37,6 @@ std::string encode_piles(Piles& piles);
 // The largest size of a checkpoint that is believed.
 inline constexpr std::uint64_t checkpoint_size_max = std::uint64_t{4} << 30;
 
-// Returns nothing if the file does not exist. Throws IoError if it cannot be read or is damaged.
-std::optional<Checkpoint> read_checkpoint(FileSystem& files, const std::string& directory,
-                                          const DirectoryId& id);
 // Decodes the bytes of a checkpoint. Throws DamageError, with `path` in its text.
 Checkpoint decode_checkpoint(std::string_view bytes, const std::string& path,
                              const DirectoryId& id);

@@ -42,7 +42,7 @@ RecoveryReport Log::recover(engine::Recovery& recovery, const OnClock& on_clock)
 RecoveryReport Log::start(engine::Recovery& recovery, const OnClock& on_clock) {
   files_.sync_directory(directory_);
   RecoveryReport report;
-  LogState state = replay(files_, directory_, id_, options_.segment_size, newest_, recovery, report,
+  LogState state = replay(files_, directory_, id_, options_.segment_size, recovery, report,
                           {.on_clock = on_clock, .before_messages = [&](LogState& found) {
                              mover_.set_moved(found.moved);
                              piles_.restore(std::move(found.piles), found.catalog, recovery);
@@ -86,9 +86,10 @@ void Log::complete_files(const LogState& state) {
   }
   if (!state.newest) {
     worker_.reserve().with_reserve([&] { newest_.create(last); });
-  } else if (last > *state.newest) {
-    newest_.set(last);
+    return;
   }
+  newest_.open();
+  if (last > *state.newest) newest_.set(last);
 }
 
 void Log::declare_exchange(const engine::ExchangeDefinition& exchange) {
@@ -169,9 +170,7 @@ void Log::mark_delivered(const engine::QueuedRef& message) {
 
 void Log::set_delivery_count(const engine::QueuedRef& message, std::uint32_t count) {
   if (message.stored != 0) return piles_.set_delivery_count(message, count);
-  appender_.make_room(delivery_count_size_max);
-  append_delivery_count(appender_.batch(), message.queue, message.message, count,
-                        appender_.next_position());
+  appender_.append_delivery_count(message.queue, message.message, count);
 }
 
 // There are three reasons for a move: what is in the ring would soon not fit into the reserve as

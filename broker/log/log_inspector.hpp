@@ -16,21 +16,14 @@
 #include "log/catalog.hpp"
 #include "log/damage.hpp"
 #include "log/file_system.hpp"
-#include "log/live_messages.hpp"
+#include "log/log_reader.hpp"
 #include "log/pile.hpp"
 #include "log/piles.hpp"
-#include "log/records.hpp"
-#include "log/segment.hpp"
 
 namespace haypile::log {
 
 // What an inspection has found.
 struct InspectionReport {
-  struct Segment {
-    std::uint64_t number = 0;
-    std::uint64_t used_bytes = 0;
-    std::uint32_t version = 0;  // 0: its header is damaged
-  };
   struct StoredPile {
     LogPosition file = 0;
     std::uint64_t bytes = 0;
@@ -43,7 +36,7 @@ struct InspectionReport {
     std::uint64_t in_log = 0;
     std::uint64_t in_piles = 0;
   };
-  std::vector<Segment> segments;
+  std::vector<LogReader::Segment> segments;
   std::vector<StoredPile> piles;
   std::map<std::string, QueueCounts> queues;
   std::uint64_t record_count = 0;
@@ -63,44 +56,32 @@ class LogInspector {
  public:
   using TakeStored =
       std::function<void(engine::QueueId, std::uint8_t priority, const engine::StoredMessage&)>;
-  using TakeLogged = std::function<void(const engine::MessageView& message,
-                                        std::span<const engine::RecoveredRef> copies)>;
 
   // `files` must outlive the object.
   LogInspector(FileSystem& files, std::string directory, const DirectoryId& id)
-      : files_(files), directory_(std::move(directory)), id_(id) {}
+      : id_(id), reader_(files, std::move(directory), id, DamagePolicy::note) {}
 
   // Call this once, before anything else. Throws IoError only if a file has a version that is not
   // known yet.
   void run();
 
   const InspectionReport& report() const { return report_; }
-  bool is_empty() const { return numbers_.empty() && !has_checkpoint_ && report_.piles.empty(); }
+  bool is_empty() const {
+    return reader_.segments().empty() && !reader_.has_checkpoint() && report_.piles.empty();
+  }
   // The definitions that are left, and the piles that exist, with what the log says of them.
-  Catalog& catalog() { return catalog_; }
-  Piles& piles() { return piles_; }
+  Catalog& catalog() { return reader_.checkpoint().catalog; }
+  Piles& piles() { return reader_.checkpoint().piles; }
   bool is_damaged(const Pile& pile) const { return damaged_piles_.contains(pile.file); }
   // The size of each segment, 0 if it is not known, and the highest number that a segment has.
-  std::uint64_t segment_size() const { return segment_size_; }
-  std::uint64_t last_segment() const { return last_segment_; }
+  std::uint64_t segment_size() const { return reader_.segment_size(); }
+  std::uint64_t last_segment() const { return reader_.last_segment(); }
   // Calls `take` for the messages of a pile that can be read and are in a queue, by rising index.
   void each_stored(const Pile& pile, const TakeStored& take);
   // Calls `take` for the messages of the log that are in queues, by rising position.
-  void each_logged(const TakeLogged& take);
+  void each_logged(const LogReader::TakeMessage& take);
 
  private:
-  // The first bytes of a file, and its size.
-  struct FileStart {
-    std::string bytes;
-    std::uint64_t size = 0;
-  };
-  // A segment's file, and what its header says.
-  struct SegmentHead {
-    std::uint64_t number = 0;
-    std::uint64_t file_size = 0;
-    bool is_read = false;
-    SegmentHeaderResult result{};
-  };
   // A part of a pile's file: a block whose header is undamaged, or what is between two such blocks.
   struct Part {
     std::uint64_t offset = 0;
@@ -111,28 +92,7 @@ class LogInspector {
     std::uint64_t end = 0;
   };
 
-  std::string path(const std::string& name) const { return directory_ + "/" + name; }
-  void add_damage(Damage damage) {
-    if (is_noting_) report_.damages.push_back(std::move(damage));
-  }
-  // Returns nothing if the file cannot be read, which is damage.
-  std::optional<FileStart> read_file(const std::string& name, std::uint64_t size_max);
-  void read_head();
-  void read_newest();
-  void find_segments();
-  SegmentHead read_segment_head(std::uint64_t number);
-  std::uint64_t size_of_segments(const std::vector<SegmentHead>& heads);
-  bool add_segment(const SegmentHead& head);
-  void note_missing(std::uint64_t first, std::uint64_t end);
-  std::string_view read_segment(std::uint64_t number);
-  void each_record(const Records::Visit& visit);
-  void read_batch(std::uint64_t number, const Batch& batch, Records& records,
-                  const Records::Visit& visit);
-  bool skip_damage(std::uint64_t number, SegmentReader& reader, Records& records);
-  void interrupt(Records& records);
-  void check_whole(std::uint64_t offset, bool is_sealed);
-  bool is_end_lost(LogPosition end) const;
-  void hand_over(LogPosition position, const Record& record, const TakeLogged& take);
+  bool has_damage() const { return !reader_.damages().all().empty(); }
   bool knows_queue(engine::QueueId queue, const engine::MessageView& message);
   void count_logged();
   void check_leftovers();
@@ -141,7 +101,7 @@ class LogInspector {
   void check_pile(Pile& pile);
   bool has_pile(LogPosition file);
   LogPosition pile_in(LogPosition file);
-  std::optional<FileStart> read_pile_file(const Pile& pile);
+  std::optional<LogReader::FileStart> read_pile_file(const Pile& pile);
   std::vector<Part> parts_of(const Pile& pile, std::string_view bytes) const;
   std::uint64_t live_between(const Pile& pile, std::uint64_t first, std::uint64_t end) const;
   void compare(const Pile& pile, std::string_view bytes);
@@ -156,31 +116,13 @@ class LogInspector {
                                           std::string_view bytes, HomeFinder& homes,
                                           const TakeStored& take);
 
-  FileSystem& files_;
-  const std::string directory_;
   const DirectoryId id_;
-  bool is_noting_ = true;  // only in the first pass; the second one finds the same
-  bool has_checkpoint_ = false;
-  std::optional<std::uint64_t> newest_;
-  bool has_newest_ = false;
-  bool is_newest_lost_ = false;
-  bool is_head_lost_ = false;  // there must be a checkpoint, but it cannot be read
-  std::uint64_t first_segment_ = 1;
-  LogPosition position_ = 0;  // of the checkpoint
-  LogPosition moved_ = 0;
+  LogReader reader_;
   // Messages in a pile that may be incomplete, by position and queue. The log may have them too,
   // and others that the pile should have.
   std::set<std::pair<LogPosition, engine::QueueId>> in_open_pile_;
-  std::vector<std::string> names_;  // of all files in the directory
-  Catalog catalog_;
-  Piles piles_;
   std::set<LogPosition> damaged_piles_;
-  std::vector<std::uint64_t> numbers_;
-  std::uint64_t last_segment_ = 0;
-  std::uint64_t segment_size_ = 0;
-  std::optional<LiveMessages> copies_;
   std::set<engine::QueueId> deleted_;
-  std::string segment_bytes_;  // of the segment that is being read
   InspectionReport report_;
 };
 

@@ -16,32 +16,28 @@ constexpr std::uint64_t file_size_max = std::uint64_t{4} << 30;
 // If only a block says so, a longer run of indices without messages is not believed.
 constexpr std::uint64_t gap_max = std::uint64_t{1} << 26;
 
-std::uint64_t size_of(const engine::MessageView& message) {
-  return message.exchange.size() + message.routing_key.size() + message.properties.size() +
-         message.body.size();
-}
-
 }  // namespace
 
 void LogInspector::add_pile_damage(LogPosition file, Damage damage) {
-  damage.file = path(pile_name(file));
-  add_damage(std::move(damage));
+  damage.file = reader_.path(pile_name(file));
+  reader_.damages().add(std::move(damage));
   damaged_piles_.insert(file);
 }
 
 bool LogInspector::has_pile(LogPosition file) {
   bool is_known = false;
-  piles_.each([&](Piles::Slot, const Pile& pile) { is_known = is_known || pile.file == file; });
+  piles().each([&](Piles::Slot, const Pile& pile) { is_known = is_known || pile.file == file; });
   return is_known;
 }
 
 // Without a checkpoint, all piles that exist count: there was a checkpoint, unless the log still
 // has its first segment.
 void LogInspector::find_piles() {
-  const bool has_beginning = !numbers_.empty() && numbers_.front() == 1;
-  if (!is_head_lost_ && (has_checkpoint_ || has_beginning)) return;
+  const auto& segments = reader_.segments();
+  const bool has_beginning = !segments.empty() && segments.front().number == 1;
+  if (!reader_.is_head_lost() && (reader_.has_checkpoint() || has_beginning)) return;
   std::vector<LogPosition> numbers;
-  for (const std::string& name : names_) {
+  for (const std::string& name : reader_.names()) {
     const auto number = pile_number(name);
     if (!number) continue;
     if (*number <= position_max) {
@@ -49,9 +45,6 @@ void LogInspector::find_piles() {
     } else {
       add_pile_damage(*number, {.what = "has an impossible number"});
     }
-  }
-  if (numbers_.empty() && !numbers.empty() && !has_checkpoint_ && !has_newest_) {
-    add_damage({.file = path(checkpoint_name), .what = "is missing"});
   }
   std::ranges::sort(numbers);
   // A pile that was being thinned has two files, and only the older one is certain to be complete.
@@ -65,15 +58,14 @@ void LogInspector::find_piles() {
 // The number of the pile, as the file's header says; the file's own number if the header cannot be
 // read.
 LogPosition LogInspector::pile_in(LogPosition file) {
-  const bool was_noting = std::exchange(is_noting_, false);
-  const auto header = read_file(pile_name(file), pile_header_size);
-  is_noting_ = was_noting;
+  const Damages::Known known(reader_.damages());
+  const auto header = reader_.read_file(pile_name(file), pile_header_size);
   if (!header || !check_pile_header(header->bytes, file, id_).empty()) return file;
   return std::min(pile_of(header->bytes), file);
 }
 
-std::optional<LogInspector::FileStart> LogInspector::read_pile_file(const Pile& pile) {
-  return read_file(pile_name(pile.file), pile.size != 0 ? pile.size : file_size_max);
+std::optional<LogReader::FileStart> LogInspector::read_pile_file(const Pile& pile) {
+  return reader_.read_file(pile_name(pile.file), pile.size != 0 ? pile.size : file_size_max);
 }
 
 // Blocks come by rising index. A header that would go back to a lower index is not a block.
@@ -131,7 +123,7 @@ void LogInspector::rebuild(LogPosition number, LogPosition file, bool may_be_ope
   }
   pile.gone_count = pile.gone.count(0, pile.count);
   damaged_piles_.insert(file);
-  piles_.add(std::move(pile));
+  piles().add(std::move(pile));
 }
 
 // Makes an extent of one block. If the block cannot be read, each of its messages counts as one
@@ -176,7 +168,8 @@ void LogInspector::note_moved(const Part& part, std::string_view bytes, const Pi
       if (HAYPILE_CANARY(open_pile_taken_twice)) continue;
       in_open_pile_.emplace(record.message.position, part.block->queue);
     } else {
-      moved_ = std::max(moved_, record.message.position + 1);
+      LogPosition& moved = reader_.checkpoint().moved;
+      moved = std::max(moved, record.message.position + 1);
     }
   }
 }
@@ -185,20 +178,20 @@ void LogInspector::check_pile(Pile& pile) {
   InspectionReport::StoredPile found{.file = pile.file, .count = pile.count};
   for (const Extent& extent : pile.extents) {
     // A deleted queue has no messages left in piles.
-    const bool is_there = catalog_.has_queue(extent.queue) ||
-                          (!report_.damages.empty() && !deleted_.contains(extent.queue));
+    const bool is_there =
+        catalog().has_queue(extent.queue) || (has_damage() && !deleted_.contains(extent.queue));
     for (std::uint64_t i = 0; i < extent.count && !is_there; ++i)
       pile.drop(static_cast<std::uint32_t>(extent.first + i));
   }
   const std::string name = pile_name(pile.file);
-  if (!std::ranges::binary_search(names_, name)) {
+  if (!reader_.has_file(name)) {
     if (HAYPILE_CANARY(missing_pile_not_listed)) return;
     add_pile_damage(pile.file, {.what = "is missing", .message_count = pile.live_count()});
   } else if (const auto read = read_pile_file(pile)) {
     found.bytes = read->size;
     const std::string error = check_pile_header(read->bytes, pile.file, id_);
     if (!error.empty()) add_pile_damage(pile.file, {.what = error, .message_count = 0});
-    const std::size_t before = report_.damages.size();
+    const std::size_t before = reader_.damages().all().size();
     each_stored(pile, read->bytes, {});
     if (read->size != pile.size) {
       add_pile_damage(pile.file, {.offset = std::min(read->size, pile.size),
@@ -206,10 +199,10 @@ void LogInspector::check_pile(Pile& pile) {
                                           " bytes, expected " + std::to_string(pile.size),
                                   .message_count = 0});
     }
-    if (report_.damages.size() == before && !is_damaged(pile)) compare(pile, read->bytes);
+    if (reader_.damages().all().size() == before && !is_damaged(pile)) compare(pile, read->bytes);
     count_stored(pile, read->bytes);
   } else {
-    report_.damages.back().message_count = pile.live_count();
+    reader_.damages().all().back().message_count = pile.live_count();
     damaged_piles_.insert(pile.file);
   }
   found.live_count = pile.live_count();
@@ -220,13 +213,12 @@ void LogInspector::check_pile(Pile& pile) {
 // Called when all damage is known: only then it is known whether declarations of queues may be
 // lost.
 void LogInspector::count_stored(const Pile& pile, std::string_view bytes) {
-  const bool was_noting = std::exchange(is_noting_, false);
+  const Damages::Known known(reader_.damages());
   each_stored(pile, bytes,
               [this](engine::QueueId queue, std::uint8_t, const engine::StoredMessage& message) {
-                ++report_.queues[catalog_.queue(queue).name].in_piles;
-                report_.live_bytes += size_of(message.message);
+                ++report_.queues[catalog().queue(queue).name].in_piles;
+                report_.live_bytes += message.message.size();
               });
-  is_noting_ = was_noting;
 }
 
 namespace {
@@ -364,7 +356,8 @@ void LogInspector::each_stored(const Pile& pile, std::string_view bytes, const T
 }
 
 void LogInspector::each_stored(const Pile& pile, const TakeStored& take) {
-  if (!std::ranges::binary_search(names_, pile_name(pile.file))) return;
+  const Damages::Known known(reader_.damages());
+  if (!reader_.has_file(pile_name(pile.file))) return;
   if (const auto read = read_pile_file(pile)) each_stored(pile, read->bytes, take);
 }
 

@@ -58,19 +58,13 @@ std::optional<std::uint64_t> decode_newest(std::string_view bytes, const Directo
 Newest::Newest(FileSystem& files, std::string directory, const DirectoryId& id)
     : files_(files), directory_(std::move(directory)), id_(id) {}
 
-std::optional<std::uint64_t> Newest::read() {
-  const std::string path = directory_ + "/" + newest_name;
-  if (!files_.exists(path)) return std::nullopt;
-  file_ = files_.open(path);
-  file_->sync();
-  const auto number = decode_newest(file_->read(0, file_size), id_);
-  if (!number) throw DamageError("'" + path + "' is damaged: no slot of it is whole");
-  return number;
+void Newest::open() {
+  file_ = files_.open(directory_ + "/" + newest_name);
 }
 
 void Newest::create(std::uint64_t number) {
   replace_file(files_, directory_, newest_name, encode_newest(number, id_));
-  file_ = files_.open(directory_ + "/" + newest_name);
+  open();
 }
 
 void Newest::set(std::uint64_t number) {

@@ -21,12 +21,11 @@ class Newest {
   // `files` must outlive the object.
   Newest(FileSystem& files, std::string directory, const DirectoryId& id);
 
-  // Returns nothing if the file does not exist: there is no log, or one of version 4 or older.
-  // Throws IoError if it cannot be read or is damaged.
-  std::optional<std::uint64_t> read();
+  // Uses the file that exists.
+  void open();
   // Replaces the file. The new one is on disk, with its name, when this returns.
   void create(std::uint64_t number);
-  // The segment exists now. The change is on disk when this returns. Call read() or create()
+  // The segment exists now. The change is on disk when this returns. Call open() or create()
   // before.
   void set(std::uint64_t number);
 

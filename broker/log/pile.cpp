@@ -2,21 +2,19 @@
 
 #include <algorithm>
 #include <cassert>
-#include <charconv>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <utility>
 
 #include "engine/canary.hpp"
 #include "log/bytes.hpp"
+#include "log/numbered_name.hpp"
 
 namespace haypile::log {
 
 namespace {
 
 constexpr std::string_view suffix = ".pile";
-constexpr std::size_t digit_count = 16;
 
 // The flags of a record.
 constexpr std::uint8_t redelivered_flag = 1;
@@ -33,22 +31,15 @@ constexpr std::uint8_t reference_flag = 32;
 
 std::size_t weight_of(const engine::MessageView& message) {
   constexpr std::size_t overhead = 32;
-  return overhead + message.exchange.size() + message.routing_key.size() +
-         message.properties.size() + message.body.size();
+  return overhead + message.size();
 }
 
 std::string pile_name(LogPosition file) {
-  char digits[digit_count + 1];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(file));
-  return digits + std::string(suffix);
+  return numbered_name(file, suffix);
 }
 
 std::optional<LogPosition> pile_number(std::string_view name) {
-  if (name.size() != digit_count + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
-  LogPosition number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + digit_count, number, 16);
-  if (error != std::errc() || end != name.data() + digit_count) return std::nullopt;
-  return number;
+  return number_in(name, suffix);
 }
 
 PileBuilder::PileBuilder(LogPosition pile, LogPosition file, const DirectoryId& id,
@@ -64,44 +55,44 @@ PileBuilder::PileBuilder(LogPosition pile, LogPosition file, const DirectoryId& 
   put_u64(bytes_, checksum(bytes_, id_, 0));
 }
 
-bool PileBuilder::continues_extent(const engine::MessageToStore& copy) const {
-  return !extents_.empty() && extents_.back().queue == copy.queue &&
-         extents_.back().priority == copy.priority && copy.place > last_place_;
+bool PileBuilder::continues_extent(const engine::MessageToStore& entry) const {
+  return !extents_.empty() && extents_.back().queue == entry.queue &&
+         extents_.back().priority == entry.priority && entry.place > last_place_;
 }
 
 // A block is closed when the queue or priority changes, when places stop rising, or when it is
 // full. The first message with a position that may be shared becomes the home for that position:
 // its record is complete and has shared_flag. Later messages with the same position in other blocks
 // only refer to it; in the same block they are complete, too.
-std::uint32_t PileBuilder::add(const engine::MessageToStore& copy) {
-  const auto& message = copy.message;
+std::uint32_t PileBuilder::add(const engine::MessageToStore& entry) {
+  const auto& message = entry.message;
   const std::size_t weight = weight_of(message);
-  if (block_ == 0 || !continues_extent(copy) || block_weight_ + weight > block_size) {
-    open_block(copy);
+  if (block_ == 0 || !continues_extent(entry) || block_weight_ + weight > block_size) {
+    open_block(entry);
   }
   const std::size_t at = bytes_.size();
-  const Home* home = home_of(copy);
+  const Home* home = home_of(entry);
   std::uint8_t flags = 0;
-  if (copy.redelivered) flags |= redelivered_flag;
+  if (entry.redelivered) flags |= redelivered_flag;
   const bool has_time = !home && message.published_at != 0;
-  if (has_time) flags |= copy.is_timed ? time_flag : untimed_flag;
-  if (copy.delivery_count != 0 && !HAYPILE_CANARY(delivery_count_lost)) flags |= count_flag;
+  if (has_time) flags |= entry.is_timed ? time_flag : untimed_flag;
+  if (entry.delivery_count != 0 && !HAYPILE_CANARY(delivery_count_lost)) flags |= count_flag;
   if (block_count_ != 0 && count_ != next_) flags |= gap_flag;
   if (home) {
     flags |= reference_flag;
-  } else if (copy.is_shared) {
+  } else if (entry.is_shared) {
     flags |= shared_flag;
   }
-  append(copy, flags, home);
+  append(entry, flags, home);
   Extent& extent = extents_.back();
-  if (copy.is_shared || home) ++extent.shared;
-  if (copy.is_shared && !home) {
-    homes_[copy.position] = {block_, taken_ + at - block_ - block_header_size};
+  if (entry.is_shared || home) ++extent.shared;
+  if (entry.is_shared && !home) {
+    homes_[entry.position] = {block_, taken_ + at - block_ - block_header_size};
     ++extent.homes;
     extent.home_bytes += bytes_.size() - at;
   }
-  last_place_ = extent.last_place = copy.place;
-  extent.is_timed = extent.is_timed || copy.is_timed;
+  last_place_ = extent.last_place = entry.place;
+  extent.is_timed = extent.is_timed || entry.is_timed;
   extent.body_bytes += message.body.size();
   ++extent.stored;
   ++block_count_;
@@ -113,23 +104,24 @@ std::uint32_t PileBuilder::add(const engine::MessageToStore& copy) {
 
 // A message that only one queue still has in memory is not marked as shared, so positions are
 // always looked up. A block does not refer to itself.
-const Home* PileBuilder::home_of(const engine::MessageToStore& copy) const {
+const Home* PileBuilder::home_of(const engine::MessageToStore& entry) const {
   if (homes_.empty()) return nullptr;
-  auto found = homes_.find(copy.position);
+  auto found = homes_.find(entry.position);
   if (found != homes_.end() && HAYPILE_CANARY(wrong_home)) found = homes_.begin();
   return found == homes_.end() || found->second.block == block_ ? nullptr : &found->second;
 }
 
 // The body is appended separately, since extend() would first fill its room with zeros.
-void PileBuilder::append(const engine::MessageToStore& copy, std::uint8_t flags, const Home* home) {
-  const auto& message = copy.message;
+void PileBuilder::append(const engine::MessageToStore& entry, std::uint8_t flags,
+                         const Home* home) {
+  const auto& message = entry.message;
   char* to = extend(bytes_, 1 + 5 * varint_size_max + strings_size_max(message));
   *to++ = static_cast<char>(flags);
-  to = put_varint(to, copy.place - last_place_);
-  if (!home) to = put_varint(to, file_ - copy.position);
+  to = put_varint(to, entry.place - last_place_);
+  if (!home) to = put_varint(to, file_ - entry.position);
   if (flags & gap_flag) to = put_varint(to, count_ - next_);
   if (flags & time_flags) to = put_varint(to, message.published_at);
-  if (flags & count_flag) to = put_varint(to, copy.delivery_count);
+  if (flags & count_flag) to = put_varint(to, entry.delivery_count);
   if (home) {
     to = put_varint(to, block_ - home->block);
     return cut(bytes_, put_varint(to, home->at));
@@ -138,18 +130,18 @@ void PileBuilder::append(const engine::MessageToStore& copy, std::uint8_t flags,
   bytes_ += message.body;
 }
 
-void PileBuilder::open_block(const engine::MessageToStore& copy) {
+void PileBuilder::open_block(const engine::MessageToStore& entry) {
   close_block();
   block_ = size();
   bytes_.append(block_header_size, '\0');
-  if (!continues_extent(copy)) {
-    extents_.push_back({.queue = copy.queue,
-                        .priority = copy.priority,
+  if (!continues_extent(entry)) {
+    extents_.push_back({.queue = entry.queue,
+                        .priority = entry.priority,
                         .first = count_,
                         .offset = block_,
-                        .first_place = copy.place});
+                        .first_place = entry.place});
   }
-  first_place_ = last_place_ = copy.place;
+  first_place_ = last_place_ = entry.place;
   block_first_ = count_;
 }
 

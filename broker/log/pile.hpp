@@ -63,7 +63,7 @@ class PileBuilder {
   PileBuilder(LogPosition pile, LogPosition file, const DirectoryId& id, std::string buffer = {});
 
   // Adds a message and returns its index.
-  std::uint32_t add(const engine::MessageToStore& copy);
+  std::uint32_t add(const engine::MessageToStore& entry);
   // Gives the next message that index, which must not be below count().
   void pass_to(std::uint32_t index) { count_ = index; }
   // The number of indices so far.
@@ -79,11 +79,11 @@ class PileBuilder {
   const std::vector<Extent>& extents() const { return extents_; }
 
  private:
-  bool continues_extent(const engine::MessageToStore& copy) const;
-  void open_block(const engine::MessageToStore& copy);
+  bool continues_extent(const engine::MessageToStore& entry) const;
+  void open_block(const engine::MessageToStore& entry);
   void close_block();
-  const Home* home_of(const engine::MessageToStore& copy) const;
-  void append(const engine::MessageToStore& copy, std::uint8_t flags, const Home* home);
+  const Home* home_of(const engine::MessageToStore& entry) const;
+  void append(const engine::MessageToStore& entry, std::uint8_t flags, const Home* home);
 
   const LogPosition file_;
   const DirectoryId id_;

@@ -23,9 +23,7 @@ bool PileMover::may_begin() const {
 // The position of the record becomes the pile's number: no other pile will ever have it.
 void PileMover::begin(LogPosition boundary) {
   assert(!appender_.is_group_open() && !builder_);
-  appender_.make_room(1);
-  const LogPosition number = appender_.next_position();
-  append_mark(appender_.batch(), RecordType::move);
+  const LogPosition number = appender_.append_mark(RecordType::move);
   std::string buffer;
   buffer.reserve(part_size_ + part_size_slack);
   builder_.emplace(number, number, id_, std::move(buffer));

@@ -45,9 +45,7 @@ void PileStore::drop(Piles::Slot slot, std::uint32_t first, std::uint32_t end, s
 
 void PileStore::drop_logged(Piles::Slot slot, std::uint32_t first, std::uint32_t end,
                             std::size_t size, std::optional<std::uint64_t> body_bytes) {
-  appender_.make_room(stored_size_max);
-  append_drop_stored(appender_.batch(), piles_.at(slot).number, first, end - first, body_bytes,
-                     appender_.next_position());
+  appender_.append_drop_stored(piles_.at(slot).number, first, end - first, body_bytes);
   drop(slot, first, end, size, body_bytes);
 }
 
@@ -97,8 +95,7 @@ void PileStore::ack(const engine::QueuedRef& message) {
   const Piles::Slot slot = Piles::slot_of(message.stored);
   appender_.make_room(stored_size_max + message_record_size_max);
   if (piles_.at(slot).is_young && !HAYPILE_CANARY(young_ack_left_out)) {
-    append_message_record(appender_.batch(), RecordType::ack, message.queue, position_of(message),
-                          appender_.next_position());
+    appender_.append_message_record(RecordType::ack, message.queue, position_of(message));
   }
   const std::uint32_t index = Piles::index_of(message.stored);
   drop_logged(slot, index, index + 1, message.size, message.body_size);
@@ -109,14 +106,13 @@ void PileStore::set_delivery_count(const engine::QueuedRef& message, std::uint32
   const std::uint32_t index = Piles::index_of(message.stored);
   pile.delivery_counts[index] = count;
   appender_.make_room(stored_size_max + delivery_count_size_max);
-  append_note_stored(appender_.batch(), pile.number, index, count, appender_.next_position());
+  appender_.append_note_stored(pile.number, index, count);
   if (!pile.is_young) return;
   if (count == 0) {
-    append_message_record(appender_.batch(), RecordType::mark_delivered, message.queue,
-                          position_of(message), appender_.next_position());
+    appender_.append_message_record(RecordType::mark_delivered, message.queue,
+                                    position_of(message));
   } else {
-    append_delivery_count(appender_.batch(), message.queue, position_of(message), count,
-                          appender_.next_position());
+    appender_.append_delivery_count(message.queue, position_of(message), count);
   }
 }
 

@@ -34,16 +34,15 @@ void PileThinner::run() {
 // The position of the record becomes the number of the new file: no other file will ever have it.
 void PileThinner::begin(Piles::Slot slot) {
   const Pile& pile = store_.piles().at(slot);
-  appender_.make_room(1);
-  thinning_ = std::make_shared<Thinning>(Thinning{.slot = slot,
-                                                  .pile = pile.number,
-                                                  .old_file = pile.file,
-                                                  .new_file = appender_.next_position(),
-                                                  .old_size = pile.size,
-                                                  .gone = pile.gone,
-                                                  .live_count = pile.live_count(),
-                                                  .size_max = pile.size - pile.size / 8});
-  append_mark(appender_.batch(), RecordType::move);
+  thinning_ =
+      std::make_shared<Thinning>(Thinning{.slot = slot,
+                                          .pile = pile.number,
+                                          .old_file = pile.file,
+                                          .new_file = appender_.append_mark(RecordType::move),
+                                          .old_size = pile.size,
+                                          .gone = pile.gone,
+                                          .live_count = pile.live_count(),
+                                          .size_max = pile.size - pile.size / 8});
   ++thinning_count_;
   worker_.perform({thinning_, 0});
 }

@@ -104,8 +104,7 @@ void append_publish(std::string& out, const engine::MessageView& message,
 }
 
 std::size_t publish_size_max(const engine::MessageView& message, std::size_t queue_count) {
-  return 1 + varint_size_max * (6 + queue_count) + message.exchange.size() +
-         message.routing_key.size() + message.properties.size() + message.body.size();
+  return 1 + varint_size_max * (6 + queue_count) + message.size();
 }
 
 void append_message_record(std::string& out, RecordType type, engine::QueueId queue,

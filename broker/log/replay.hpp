@@ -14,7 +14,6 @@
 #include "log/catalog.hpp"
 #include "log/file_system.hpp"
 #include "log/format.hpp"
-#include "log/newest.hpp"
 #include "log/piles.hpp"
 #include "log/segments.hpp"
 
@@ -58,12 +57,11 @@ struct ReplayCalls {
   std::function<void(LogState&)> before_messages{};
 };
 
-// Reads the segments in two passes, with one segment in memory at a time: the first pass finds out
-// what is left, the second one hands it to `recovery`. Only the headers of piles are read. Changes
-// nothing on disk. Throws IoError, with file, place and reason, for anything that a crash cannot
-// have caused. `segment_size` is for a new log; an old one keeps its own.
+// Hands what the log has to `recovery`. Only the headers of piles are read. Changes nothing on
+// disk. Throws IoError, with file, place and reason, for anything that a crash cannot have caused.
+// `segment_size` is for a new log; an old one keeps its own.
 LogState replay(FileSystem& files, const std::string& directory, const DirectoryId& id,
-                std::uint64_t segment_size, Newest& newest, engine::Recovery& recovery,
-                RecoveryReport& report, const ReplayCalls& calls);
+                std::uint64_t segment_size, engine::Recovery& recovery, RecoveryReport& report,
+                const ReplayCalls& calls);
 
 }  // namespace haypile::log

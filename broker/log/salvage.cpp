@@ -155,18 +155,18 @@ class Salvage {
       log.step();
       if (!failure.empty()) throw IoError(failure);
     };
-    inspector_.each_logged(
-        [&](const engine::MessageView& message, std::span<const engine::RecoveredRef> copies) {
-          std::vector<engine::QueueId> queues;
-          for (const engine::RecoveredRef& copy : copies)
-            queues.push_back(copy.queue);
-          const LogPosition position = log.publish(message, queues);
-          for (const engine::RecoveredRef& copy : copies) {
-            if (copy.delivery_count == 0) continue;
-            log.set_delivery_count({.queue = copy.queue, .message = position}, copy.delivery_count);
-          }
-          if (log.pending_bytes() > pending_max_bytes) write();
-        });
+    inspector_.each_logged([&](LogPosition, const engine::MessageView& message,
+                               std::span<const engine::RecoveredRef> refs) {
+      std::vector<engine::QueueId> queues;
+      for (const engine::RecoveredRef& ref : refs)
+        queues.push_back(ref.queue);
+      const LogPosition position = log.publish(message, queues);
+      for (const engine::RecoveredRef& ref : refs) {
+        if (ref.delivery_count == 0) continue;
+        log.set_delivery_count({.queue = ref.queue, .message = position}, ref.delivery_count);
+      }
+      if (log.pending_bytes() > pending_max_bytes) write();
+    });
     write();
   }
 

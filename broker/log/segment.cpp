@@ -1,31 +1,23 @@
 #include "log/segment.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
 #include <cstring>
 
 #include "engine/canary.hpp"
+#include "log/numbered_name.hpp"
 
 namespace haypile::log {
 
 namespace {
 constexpr std::string_view suffix = ".seg";
-constexpr std::size_t digit_count = 16;
 }  // namespace
 
 std::string segment_name(std::uint64_t number) {
-  char digits[digit_count + 1];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(number));
-  return digits + std::string(suffix);
+  return numbered_name(number, suffix);
 }
 
 std::optional<std::uint64_t> segment_number(std::string_view name) {
-  if (name.size() != digit_count + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + digit_count, number, 16);
-  if (error != std::errc() || end != name.data() + digit_count) return std::nullopt;
-  return number;
+  return number_in(name, suffix);
 }
 
 SegmentReader::SegmentReader(std::string_view bytes, std::uint64_t number,

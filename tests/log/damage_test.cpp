@@ -32,15 +32,6 @@ void fill_segments(LogFixture& fixture) {
   }
 }
 
-std::string refusal(LogFixture& fixture) {
-  try {
-    fixture.open();
-  } catch (const log::IoError& error) {
-    return error.what();
-  }
-  return "";
-}
-
 bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
@@ -64,7 +55,7 @@ TEST_CASE("a flipped bit in what was synced refuses the start, or is without eff
       bad[at] = static_cast<char>(bad[at] ^ (1 << bit));
       fixture.files.put(path, bad);
       CAPTURE(at);
-      const std::string refused = refusal(fixture);
+      const std::string refused = fixture.refusal();
       if (refused.empty()) {
         // The change is between two batches, or in the mark of the clean stop.
         const bool clean = at < last_batch;
@@ -84,7 +75,7 @@ TEST_CASE("a flipped bit right before a restart refuses the next start") {
   fixture.open();
   std::string& bytes = fixture.files.bytes(fixture.segment_path(1));
   bytes[bytes.find("three")] ^= 1;
-  CHECK(contains(refusal(fixture), "all before it was durable"));
+  CHECK(contains(fixture.refusal(), "all before it was durable"));
 }
 
 TEST_CASE("a log that ends before its checkpoint refuses the start") {
@@ -99,7 +90,7 @@ TEST_CASE("a log that ends before its checkpoint refuses the start") {
   fixture.log.reset();
   const std::string path = fixture.segment_path(2);
   fixture.files.put(path, fixture.files.bytes(path).substr(0, log::segment_header_size));
-  CHECK(contains(refusal(fixture), "the checkpoint says"));
+  CHECK(contains(fixture.refusal(), "the checkpoint says"));
 }
 
 // A log cannot get there by itself.
@@ -125,7 +116,7 @@ TEST_CASE("a segment whose positions are beyond all numbers refuses the start") 
   fixture.files.put("log/checkpoint",
                     log::encode_checkpoint({.first_segment = number, .position = log::position_max},
                                            {}, none, test::directory_id));
-  CHECK(contains(refusal(fixture), ".seg' has an impossible number"));
+  CHECK(contains(fixture.refusal(), ".seg' has an impossible number"));
 }
 
 // A log does not leave such bytes by itself.
@@ -183,7 +174,7 @@ TEST_CASE("a segment cut short at any sector loses its end only") {
   std::size_t before = 0;
   for (std::size_t size = 512; size < good.size(); size += 512) {
     fixture.files.put(path, good.substr(0, size));
-    CHECK(refusal(fixture) == "");
+    CHECK(fixture.refusal() == "");
     const std::size_t count = fixture.recovered.messages.at(1).size();
     CHECK(count >= before);
     before = count;
@@ -214,15 +205,15 @@ TEST_CASE("missing, doubled and foreign segments refuse the start by name") {
   const std::string second = fixture.segment_path(2);
   SUBCASE("missing in the middle") {
     fixture.files.drop(second);
-    CHECK(contains(refusal(fixture), "0000000000000002.seg' is missing"));
+    CHECK(contains(fixture.refusal(), "0000000000000002.seg' is missing"));
   }
   SUBCASE("missing at the front") {
     fixture.files.drop(fixture.segment_path(1));
-    CHECK(contains(refusal(fixture), "0000000000000001.seg' is missing"));
+    CHECK(contains(fixture.refusal(), "0000000000000001.seg' is missing"));
   }
   SUBCASE("doubled") {
     fixture.files.put(second, fixture.files.bytes(fixture.segment_path(3)));
-    CHECK(contains(refusal(fixture), "0000000000000002.seg' is 0000000000000003.seg under"));
+    CHECK(contains(fixture.refusal(), "0000000000000002.seg' is 0000000000000003.seg under"));
   }
   SUBCASE("foreign") {
     LogFixture other;
@@ -231,17 +222,17 @@ TEST_CASE("missing, doubled and foreign segments refuse the start by name") {
     std::string bytes = other.files.bytes(second);
     bytes[20] = 'x';
     fixture.files.put(second, bytes);
-    CHECK(contains(refusal(fixture), "belongs to another data directory"));
+    CHECK(contains(fixture.refusal(), "belongs to another data directory"));
   }
   SUBCASE("of another version") {
     std::string bytes = fixture.files.bytes(second);
     bytes[8] = 99;
     fixture.files.put(second, bytes);
-    CHECK(contains(refusal(fixture), "format version 99, expected 1 to 5"));
+    CHECK(contains(fixture.refusal(), "format version 99, expected 1 to 5"));
   }
   SUBCASE("no segment at all") {
     fixture.files.put(second, "something else");
-    CHECK(contains(refusal(fixture), "0000000000000002.seg'"));
+    CHECK(contains(fixture.refusal(), "0000000000000002.seg'"));
   }
 }
 
@@ -273,7 +264,7 @@ TEST_CASE("a checkpoint that knows more than was logged refuses the start") {
     expected = "malformed record";
   }
   fixture.files.put("log/checkpoint", log::encode_checkpoint(head, {}, piles, test::directory_id));
-  CHECK(contains(refusal(fixture), expected));
+  CHECK(contains(fixture.refusal(), expected));
 }
 
 TEST_CASE("a damaged end of a segment that is not the last refuses the start") {
@@ -283,7 +274,7 @@ TEST_CASE("a damaged end of a segment that is not the last refuses the start") {
   std::string bytes = fixture.files.bytes(fixture.segment_path(2));
   bytes[bytes.find_last_not_of('\0')] ^= 1;
   fixture.files.put(fixture.segment_path(2), bytes);
-  CHECK(contains(refusal(fixture), "the next segment goes on behind it"));
+  CHECK(contains(fixture.refusal(), "the next segment goes on behind it"));
 }
 
 TEST_CASE("a damaged checkpoint refuses the start") {
@@ -300,7 +291,7 @@ TEST_CASE("a damaged checkpoint refuses the start") {
     std::string bad = good;
     bad[at] = static_cast<char>(bad[at] ^ 1);
     fixture.files.put("log/checkpoint", bad);
-    CHECK(contains(refusal(fixture), "log/checkpoint"));
+    CHECK(contains(fixture.refusal(), "log/checkpoint"));
   }
 }
 

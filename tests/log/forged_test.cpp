@@ -30,18 +30,9 @@ void fill(LogFixture& fixture) {
   }
 }
 
-std::string refusal(LogFixture& fixture) {
-  try {
-    fixture.open();
-  } catch (const log::IoError& error) {
-    return error.what();
-  }
-  return "";
-}
-
 // Checks that the file which refuses the start is listed, and that a salvage succeeds.
 void check_damaged(LogFixture& fixture, const std::string& file) {
-  CHECK(refusal(fixture).find(file) != std::string::npos);
+  CHECK(fixture.refusal().find(file) != std::string::npos);
   log::LogInspector inspector(fixture.files, "log", test::directory_id);
   inspector.run();
   REQUIRE_FALSE(inspector.report().damages.empty());

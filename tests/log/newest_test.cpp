@@ -22,15 +22,6 @@ void fill(LogFixture& fixture, int count = 60) {
   }
 }
 
-std::string refusal(LogFixture& fixture) {
-  try {
-    fixture.open();
-  } catch (const log::DamageError& error) {
-    return error.what();
-  }
-  return "";
-}
-
 // Returns the first damage that an inspection lists; empty if there is none.
 std::string listed(LogFixture& fixture) {
   log::LogInspector inspector(fixture.files, "log", test::directory_id);
@@ -59,7 +50,7 @@ TEST_CASE("a newest segment that is missing refuses the start by name") {
       fixture.log.reset();
       for (std::uint64_t i = 0; i < missing; ++i)
         fixture.files.drop(fixture.segment_path(last - i));
-      CHECK(contains(refusal(fixture), fixture.segment_path(last) + "' is missing"));
+      CHECK(contains(fixture.refusal(), fixture.segment_path(last) + "' is missing"));
       CHECK(contains(listed(fixture), "is missing"));
     }
   }
@@ -72,7 +63,7 @@ TEST_CASE("a newest segment of which nothing is left refuses the start by name")
   fixture.log.reset();
   for (const std::string& bytes : {std::string(), std::string(4096, '\0')}) {
     fixture.files.put(path, bytes);
-    CHECK(contains(refusal(fixture), path + "' has no header"));
+    CHECK(contains(fixture.refusal(), path + "' has no header"));
     CHECK(contains(listed(fixture), path + "' has no header"));
   }
 }
@@ -84,7 +75,7 @@ TEST_CASE("the file that tells the newest segment, and the checkpoint, are misse
       fill(fixture, count);
       fixture.log.reset();
       fixture.files.drop(path);
-      CHECK(contains(refusal(fixture), "'" + path + "' is missing"));
+      CHECK(contains(fixture.refusal(), "'" + path + "' is missing"));
       CHECK(contains(listed(fixture), "'" + path + "' is missing"));
     }
   }
@@ -100,11 +91,11 @@ TEST_CASE("one slot that is torn is made up for, and two are damage") {
     bad[at] = static_cast<char>(bad[at] ^ 1);
     fixture.files.put("log/newest", bad);
     CHECK(listed(fixture) == "");
-    CHECK(refusal(fixture) == "");
+    CHECK(fixture.refusal() == "");
     fixture.log.reset();
   }
   fixture.files.put("log/newest", std::string(good.size(), '\0'));
-  CHECK(contains(refusal(fixture), "no slot of it is whole"));
+  CHECK(contains(fixture.refusal(), "no slot of it is whole"));
   CHECK(contains(listed(fixture), "no slot of it is whole"));
 }
 
@@ -126,7 +117,7 @@ TEST_CASE("the last batch counts as durable once that was written down") {
       damaged.files.put(each, fixture.files.bytes(each));
     std::string& bytes = damaged.files.bytes(path);
     bytes[bytes.find("one")] ^= 1;
-    return contains(refusal(damaged), "all before it was durable");
+    return contains(damaged.refusal(), "all before it was durable");
   };
   CHECK_FALSE(is_refused());
   fixture.log->mark_durable();
