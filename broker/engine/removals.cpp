@@ -16,12 +16,14 @@ constexpr std::uint64_t units_at_once = 1000;
 constexpr std::uint64_t unbind_units = 2;
 constexpr std::uint64_t release_units = 3;
 
-// A binding from or to what has been deleted; null if none is left.
+Binding* last_of(const std::vector<Binding*>& bindings) {
+  return bindings.empty() ? nullptr : bindings.back();
+}
+
+// A binding from or to what has been deleted, which is one of the two; null if none is left.
 Binding* next_binding(Queue* queue, Exchange* exchange) {
-  if (exchange && exchange->in_use()) return &exchange->first_binding();
-  const Destination& destination = queue ? static_cast<Destination&>(*queue) : *exchange;
-  // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): one of the two is given.
-  return destination.incoming().empty() ? nullptr : destination.incoming().back();
+  if (queue) return last_of(queue->incoming());
+  return exchange->in_use() ? &exchange->first_binding() : last_of(exchange->incoming());
 }
 
 }  // namespace

@@ -26,6 +26,10 @@ namespace {
 
 constexpr std::uint64_t text_size_max = std::uint64_t{64} << 20;
 
+std::string joined(const std::string& directory, const std::string& name) {
+  return directory + "/" + name;
+}
+
 std::vector<std::string> list_if_there(FileSystem& files, const std::string& directory) {
   return files.exists(directory) ? files.list(directory) : std::vector<std::string>{};
 }
@@ -41,7 +45,7 @@ std::optional<DirectoryId> id_in_header(FileSystem& files, const std::string& di
                                         const std::string& name) {
   if (!segment_number(name) && !pile_number(name)) return std::nullopt;
   try {
-    const std::string header = files.open(directory + "/" + name)->read(0, segment_header_size);
+    const std::string header = files.open(joined(directory, name))->read(0, segment_header_size);
     static_assert(segment_header_size == pile_header_size);
     DirectoryId id{};
     if (header.size() < segment_header_size) return std::nullopt;
@@ -139,10 +143,11 @@ void DataDirectory::read() {
   }
   contents_.id = *id;
   const std::string vhosts = path_ + "/" + vhosts_name;
-  for (const std::string& entry : list_if_there(files_, vhosts)) {
-    if (files_.exists(vhosts + "/" + entry + "/" + newest_name)) {
-      throw DamageError("'" + path + "' is missing, but there is data in '" + vhosts + "'");
-    }
+  const auto has_data = [&](const std::string& entry) {
+    return files_.exists(joined(joined(vhosts, entry), newest_name));
+  };
+  if (std::ranges::any_of(list_if_there(files_, vhosts), has_data)) {
+    throw DamageError("'" + path + "' is missing, but there is data in '" + vhosts + "'");
   }
   write_contents();
 }
@@ -175,7 +180,7 @@ void DataDirectory::write_contents() {
 }
 
 std::string DataDirectory::vhost_directory(const std::string& name) {
-  const std::string path = path_of(name);
+  std::string path = path_of(name);
   create_directories(files_, path);
   return path;
 }
@@ -241,7 +246,7 @@ void ExistingDirectory::find_vhosts() {
   try {
     for (const std::string& entry : list_if_there(files_, vhosts)) {
       // Shortened names are only known from `contents`.
-      if (const auto name = vhost_name(entry)) vhosts_.push_back({*name, vhosts + "/" + entry});
+      if (const auto name = vhost_name(entry)) vhosts_.push_back({*name, joined(vhosts, entry)});
     }
   } catch (const IoError&) {
     add_damage(vhosts_name, "cannot be listed");
@@ -261,7 +266,7 @@ void ExistingDirectory::find_vhosts() {
       add_damage(relative + "/" + newest_name, "is missing");
     }
     if (!vhost_name(directory)) {
-      vhosts_.push_back({name, vhosts + "/" + directory});
+      vhosts_.push_back({name, joined(vhosts, directory)});
     }
   }
   std::ranges::sort(vhosts_, {}, &VhostPath::name);

@@ -158,6 +158,7 @@ void LogReader::find_segments() {
   // Segments before the first needed one are left by a recycling that a crash has interrupted.
   std::erase_if(found, [first](std::uint64_t number) { return number < first; });
   std::vector<SegmentHead> heads;
+  heads.reserve(found.size());
   for (const std::uint64_t number : found)
     heads.push_back(read_segment_head(number));
   if (!heads.empty() && heads.back().is_read && heads.back().result.blank &&
