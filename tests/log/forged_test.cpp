@@ -75,14 +75,15 @@ TEST_CASE("a checkpoint that no log can have written refuses the start") {
       {{.first_segment = 1, .position = 0}, queue},
   };
   for (const bool has_segments : {false, true}) {
-    for (const auto& [head, definitions] : heads) {
+    for (const auto& forged : heads) {
+      const log::CheckpointHead& head = forged.first;
       CAPTURE(head.first_segment);
       CAPTURE(head.position);
       LogFixture fixture;
       if (has_segments) fill(fixture);
       fixture.log.reset();
       fixture.files.put("log/checkpoint",
-                        log::encode_checkpoint(head, definitions, "", test::directory_id));
+                        log::encode_checkpoint(head, forged.second, "", test::directory_id));
       check_damaged(fixture, "log/checkpoint");
     }
   }

@@ -295,7 +295,7 @@ TEST_CASE("a group is told by its mark in each segment, whatever has been given 
     }
     log::Checkpoint checkpoint;
     checkpoint.first_segment = 2;
-    checkpoint.position = 2 * 4096;
+    checkpoint.position = std::uint64_t{2} * 4096;
     checkpoint.catalog.declare_queue(test::queue_definition(2));
     fixture.files.drop(fixture.segment_path(1));
     fixture.files.put("log/checkpoint",

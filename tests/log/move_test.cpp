@@ -329,7 +329,7 @@ TEST_CASE("a loss of power while it stops forgets nobody who was given a message
     CAPTURE(seed);
     std::mt19937 random(seed);
     VhostFixture fixture;
-    fixture.options.ring_size = 64 * 4096;
+    fixture.options.ring_size = std::uint64_t{64} * 4096;
     fixture.options.reserve_size = 0;
     fixture.open();
     fixture.declare("q");

@@ -68,7 +68,7 @@ TEST_CASE_FIXTURE(Fixture, "what is withheld leaves memory, and comes back in it
   }
   SUBCASE("when more of it is withheld") {
     withhold();
-    CHECK(engine().memory_bytes() <= 6 * engine::MessagePtr::entry_bytes + 5 * 1000);
+    CHECK(engine().memory_bytes() <= 6 * engine::MessagePtr::entry_bytes + 5000);
     CHECK(all_from(channel()) == "0 1 2 3 4 5 6 7 8 9");
   }
   SUBCASE("and again, for one after the other") {

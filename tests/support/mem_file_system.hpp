@@ -201,7 +201,8 @@ class MemFileSystem final : public log::FileSystem {
 
   class MemFile final : public log::File {
    public:
-    MemFile(MemFileSystem& files, std::shared_ptr<Node> node) : files_(files), node_(node) {}
+    MemFile(MemFileSystem& files, std::shared_ptr<Node> node)
+        : files_(files), node_(std::move(node)) {}
     void write(std::uint64_t offset, std::string_view bytes) override {
       files_.count();
       files_.claim(*node_, offset + bytes.size());

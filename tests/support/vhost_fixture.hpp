@@ -28,8 +28,8 @@ struct VhostFixture {
   VhostFixture() {
     options.threaded = false;
     options.segment_size = 4096;
-    options.ring_size = 16 * 4096;
-    options.reserve_size = 20 * 4096;
+    options.ring_size = std::uint64_t{16} * 4096;
+    options.reserve_size = std::uint64_t{20} * 4096;
     options.on_failure = [this](const std::string& line) { failure = line; };
   }
 
