@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 namespace haypile::engine {
@@ -21,7 +20,11 @@ class Destination {
   bool closed() const { return closed_; }
   // Returns whether this routing finds it for the first time. Each routing has a number that no
   // other one of the virtual host has.
-  bool is_new_in(std::uint64_t routing) { return std::exchange(routing_, routing) != routing; }
+  bool is_new_in(std::uint64_t routing) {
+    if (routing_ == routing) return false;
+    routing_ = routing;
+    return true;
+  }
 
   // The bindings to it, which their sources own.
   const std::vector<Binding*>& incoming() const { return incoming_; }

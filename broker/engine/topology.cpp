@@ -335,8 +335,7 @@ void Topology::restore_exchange(const ExchangeDefinition& definition) {
                                               definition, std::move(alternate), exchange_context_));
 }
 
-// A queue that was accepted once is accepted again. If this version cannot read one of its
-// arguments, the queue has the options that were read before it.
+// A queue that was accepted once is accepted again. It has all options that this version can read.
 Queue& Topology::restore_queue(const QueueDefinition& definition, TimeMs unused_since) {
   QueueOptions options;
   static_cast<void>(read_queue_options(context_.property_codec, definition, false, "", options));

@@ -29,7 +29,7 @@ constexpr const char* new_directory = "new";
 constexpr std::uint32_t segment_size_if_unknown = 4096;
 
 // Queues and bodies; each body is there once.
-using Entries = std::set<std::pair<engine::QueueId, std::string>>;
+using Bodies = std::set<std::pair<engine::QueueId, std::string>>;
 
 // A part of a file that is read completely or not at all: a batch or a block.
 struct Unit {
@@ -121,22 +121,22 @@ class Before {
   std::map<std::string, std::string> bytes_;
 };
 
-Entries entries_of(const test::Recovered& recovered) {
-  Entries entries;
+Bodies bodies_of(const test::Recovered& recovered) {
+  Bodies bodies;
   for (const auto& [queue, entries] : recovered.messages) {
     for (const auto& entry : entries)
-      entries.insert({queue, entry.body});
+      bodies.insert({queue, entry.body});
   }
-  return entries;
+  return bodies;
 }
 
-Entries entries_of(const fuzz::Holdings& holdings) {
-  Entries entries;
+Bodies bodies_of(const fuzz::Holdings& holdings) {
+  Bodies bodies;
   for (const auto& [position, message] : holdings) {
     for (const engine::QueueId queue : message.second)
-      entries.insert({queue, message.first});
+      bodies.insert({queue, message.first});
   }
-  return entries;
+  return bodies;
 }
 
 std::uint64_t count_of(const log::InspectionReport& report) {
@@ -155,14 +155,13 @@ std::uint64_t count_of(const test::Recovered& recovered) {
 
 // Nothing is lost except messages where something was changed, and no more of them than was
 // reported.
-void expect_least_loss(const Before& before, test::MemFileSystem& files, const Entries& were,
-                       const Entries& are, const log::InspectionReport& report) {
+void expect_least_loss(const Before& before, test::MemFileSystem& files, const Bodies& were,
+                       const Bodies& are, const log::InspectionReport& report) {
   std::uint64_t lost = 0;
-  for (const auto& entry : were) {
-    if (are.contains(entry)) continue;
+  for (const auto& body : were) {
+    if (are.contains(body)) continue;
     ++lost;
-    expect(before.is_touched(files, entry.first, entry.second),
-           "what nobody touched is not dropped");
+    expect(before.is_touched(files, body.first, body.second), "what nobody touched is not dropped");
   }
   if (!before.is_changed_in_piles_only(files)) return;
   std::uint64_t said = 0;
@@ -200,9 +199,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   expect(count_of(opened->recovered) == count_of(inspector.report()), "with all that was said");
   // Nothing behind a torn end counts, changed or not, because it was never confirmed.
   if (!may_repair && inspector.report().torn_bytes == 0) {
-    const Entries left = entries_of(opened->recovered);
+    const Bodies left = bodies_of(opened->recovered);
     expect(left.size() == count_of(opened->recovered), "nothing is there twice");
-    expect_least_loss(before, files, entries_of(program.holdings()), left, inspector.report());
+    expect_least_loss(before, files, bodies_of(program.holdings()), left, inspector.report());
   }
   return 0;
 }
