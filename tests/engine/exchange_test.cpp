@@ -37,8 +37,7 @@ struct Fixture {
     binding->definition = definition(i);
     const auto headers = engine::HeadersMatch::from_arguments(wire, binding->definition.arguments);
     REQUIRE(headers);
-    const engine::HeadersMatch asked = *headers;
-    CHECK(source.bind(std::move(binding), asked));
+    CHECK(source.bind(std::move(binding), *headers));
   }
 };
 

@@ -30,6 +30,7 @@ struct Asked {
 
 std::vector<TableField> table(const Fields& fields) {
   std::vector<TableField> table;
+  table.reserve(fields.size());
   for (const auto& [name, value] : fields)
     table.push_back({name, value});
   return table;

@@ -137,6 +137,7 @@ TEST_CASE_FIXTURE(test::EngineFixture, "a message with too many keys for its exc
   }
   bind("e999", "q", "first");
   std::vector<std::string> keys;
+  keys.reserve(3000);
   for (int i = 0; i < 3000; ++i)
     keys.push_back("k" + text(i));
   const std::vector<std::string_view> more_keys(keys.begin(), keys.end());
