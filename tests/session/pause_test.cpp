@@ -189,7 +189,7 @@ TEST_CASE_FIXTURE(Fixture, "when much waits in all, each connection gets a littl
   other.open();
   peer.start_consuming("q", "c");
   other.start_consuming("q", "c");
-  const std::size_t one = 3 * 200'000;  // half a MiB, in messages
+  const std::size_t one = std::size_t{3} * 200'000;  // half a MiB, in messages
   CHECK(peer.session.output_size() >= one);
   CHECK(other.session.output_size() >= one);
   SessionPeer third(broker);

@@ -97,9 +97,9 @@ class Stress {
     for (auto& client : clients_) {
       if (client && !client->stalled) client->read();
     }
-    for (const auto& [body, message] : broker_.plain) {
-      INFO(body);
-      CHECK(message.holders <= 1);
+    for (const auto& published : broker_.plain) {
+      INFO(published.first);
+      CHECK(published.second.holders <= 1);
     }
   }
   void make_durable() {

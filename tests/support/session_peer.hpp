@@ -286,7 +286,7 @@ class SessionPeer : private session::SessionHost {
     amqp::Frame frame;
     std::size_t size = 0;
     REQUIRE(amqp::parse_frame(bytes, 0, frame, size) == amqp::FrameStatus::complete);
-    const std::string first = bytes.substr(0, size);
+    std::string first = bytes.substr(0, size);
     bytes.erase(0, size);
     return first;
   }
