@@ -46,6 +46,7 @@ std::string joined(const std::vector<std::string>& words) {
 std::vector<std::string> random_words(Random& random) {
   const std::array<std::size_t, 6> counts = {10, 100, 10, 10'000, 10, 10};
   std::vector<std::string> words;
+  words.reserve(counts.size());
   for (std::size_t i = 0; i < counts.size(); ++i)
     words.push_back(std::string(1, "rsldke"[i]) + std::to_string(random.below(counts[i])));
   return words;
@@ -199,6 +200,7 @@ void live(benchmark::State& state, Vhost& vhost, std::size_t count, engine::Owne
   std::vector<std::unique_ptr<engine::Subscriptions>> channels;
   std::vector<std::uint64_t> tags(count);
   std::vector<std::string> names;
+  names.reserve(count);
   for (std::size_t i = 0; i < count; ++i)
     names.push_back("queue." + std::to_string(i));
   for (std::size_t i = 0; i < count; i += 100)

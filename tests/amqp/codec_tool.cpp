@@ -199,9 +199,7 @@ Json answer(const Json& request) {
   return {{"properties", describe_all(std::as_const(properties).fields())}};
 }
 
-}  // namespace
-
-int main() {
+void answer_all() {
   for (std::string line; std::getline(std::cin, line);) {
     Json json;
     try {
@@ -210,5 +208,16 @@ int main() {
       json = {{"error", error.what()}};
     }
     std::cout << json.dump() << std::endl;
+  }
+}
+
+}  // namespace
+
+int main() {
+  try {
+    answer_all();
+  } catch (const std::exception& error) {
+    std::cerr << "codec_tool: " << error.what() << '\n';
+    return 1;
   }
 }

@@ -21,7 +21,7 @@ inline std::unique_ptr<Opened> open(test::MemFileSystem& files,
   auto opened = std::make_unique<Opened>();
   log::LogOptions options;
   options.segment_size = 4096;
-  options.ring_size = 16 * 4096;
+  options.ring_size = std::uint64_t{16} * 4096;
   options.threaded = false;
   options.on_failure = [](const std::string&) { expect(false, "the log can be written to"); };
   opened->log = std::make_unique<log::Log>(files, path, directory_id, options);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "engine/invariant.hpp"
@@ -248,9 +249,8 @@ void Simulation::audit() {
     }
   };
   pump();
-  std::vector<int> order;
-  for (int index = 0; index < static_cast<int>(queue_count); ++index)
-    order.push_back(index);
+  std::vector<int> order(queue_count);
+  std::iota(order.begin(), order.end(), 0);
   order.push_back(fdead);
   for (const int index : order) {
     engine::Queue* found = nullptr;

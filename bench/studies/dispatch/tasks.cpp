@@ -53,11 +53,13 @@ std::vector<std::uint64_t> make_tasks(Lengths lengths, std::size_t count, std::u
                                       std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::vector<double> weights;
+  weights.reserve(count);
   for (std::size_t number = 0; number < count; ++number)
     weights.push_back(weight(lengths, number, random));
   const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
   const double scale = static_cast<double>(count) * static_cast<double>(mean_ns) / sum;
   std::vector<std::uint64_t> tasks;
+  tasks.reserve(weights.size());
   for (const double each : weights)
     tasks.push_back(static_cast<std::uint64_t>(std::llround(each * scale)));
   return tasks;

@@ -16,7 +16,7 @@ namespace haypile::bench::baseline {
 
 inline constexpr std::uint32_t frame_max = 131072;
 inline constexpr std::uint16_t channel_max = 2047;
-inline constexpr std::size_t receive_size_max = 256 * 1024;
+inline constexpr std::size_t receive_size_max = 256u << 10;
 
 struct Connection;
 struct Channel;
