@@ -1,5 +1,8 @@
 // Clients that do anything at random, in any order: nothing is lost, duplicated or left behind.
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -91,6 +94,10 @@ class Stress {
   std::size_t below(std::size_t end) { return random_() % end; }
   bool one_in(std::size_t number) { return below(number) == 0; }
   const std::string& any(const std::vector<std::string>& all) { return all[below(all.size())]; }
+  template <typename Key, typename Value>
+  const Key& any_key(const std::map<Key, Value>& all) {
+    return std::next(all.begin(), static_cast<std::ptrdiff_t>(below(all.size())))->first;
+  }
   std::string any_queue() { return one_in(2) ? any(plain_queues) : any(queues); }
 
   void read_all() {
@@ -210,7 +217,7 @@ class Stress {
   void cancel(StressClient& client, std::uint16_t number) {
     const auto& consumers = client.channel(number).consumers;
     if (consumers.empty()) return;
-    const std::string tag = std::next(consumers.begin(), below(consumers.size()))->first;
+    const std::string tag = any_key(consumers);
     client.send(number, amqp::basic::Cancel{.consumer_tag = tag});
   }
   void settle(StressClient& client, std::uint16_t number, bool all) {
@@ -218,7 +225,7 @@ class Stress {
     const int how = static_cast<int>(below(3));
     if (all) return client.settle(number, 0, true, how);
     if (unacked.empty()) return;
-    const std::uint64_t tag = std::next(unacked.begin(), below(unacked.size()))->first;
+    const std::uint64_t tag = any_key(unacked);
     client.settle(number, tag, one_in(4), how);
   }
   void change_mode(StressClient& client, std::uint16_t number) {

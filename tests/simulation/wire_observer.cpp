@@ -211,9 +211,10 @@ void WireObserver::settle(Channel& its_channel, std::uint64_t tag, bool multiple
     it = unacked.erase(it);
   }
   // Dead letters leave when all messages are settled.
-  std::ranges::stable_partition(held.messages, [&](const auto& message) {
+  const auto leaves_nothing = [&](const auto& message) {
     return how != How::drop || queue(message.second.queue).dead_to == nowhere;
-  });
+  };
+  std::stable_partition(held.messages.begin(), held.messages.end(), leaves_nothing);
   if (its_channel.tx) return its_channel.held.push_back(std::move(held));
   for (const auto& [its_tag, given] : held.messages)
     settle_now(its_channel, given, how);

@@ -17,7 +17,7 @@ struct Fixture {
   }
   // A participant that has work for more than a turn, in shares.
   std::shared_ptr<TestParticipant> busy(const std::string& name) {
-    const auto made = participant(name);
+    auto made = participant(name);
     made->on_read = [this, self = made.get(), weak = std::weak_ptr(made)] {
       while (!engine.work().is_share_used_up())
         engine.work().spend(10);
