@@ -23,7 +23,7 @@ std::string nested(std::size_t depth) {
     for (int shift = 24; shift >= 0; shift -= 8) {
       outer += static_cast<char>(bytes.size() >> shift);
     }
-    bytes = outer + bytes;
+    bytes.insert(0, outer);
   }
   return bytes;
 }

@@ -3,7 +3,6 @@
 //
 // The input must begin with two bytes for the target, followed by what is sent.
 #include <array>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -179,9 +178,7 @@ void mutate(Conversation& conversation, fuzz::Random& random) {
 }
 
 std::size_t put(const std::string& bytes, std::uint8_t* data, std::size_t size_max) {
-  const std::size_t size = std::min(bytes.size(), size_max);
-  std::memcpy(data, bytes.data(), size);
-  return size;
+  return bytes.copy(reinterpret_cast<char*>(data), size_max);
 }
 
 std::string_view view(const std::uint8_t* data, std::size_t size) {

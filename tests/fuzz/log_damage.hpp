@@ -23,7 +23,7 @@ class LogDamage {
     for (int count = 0; count < change_count_max && !input_.empty(); ++count) {
       const std::vector<std::string> paths = files_.paths();
       if (paths.empty()) return;
-      const std::string path = paths[input_.below(paths.size())];
+      const std::string& path = paths[input_.below(paths.size())];
       const std::uint8_t choice = input_.byte();
       change(choice % 16, path);
       // Sometimes the damage is left without correcting the checksums.

@@ -211,10 +211,10 @@ void seed_logs() {
   for (unsigned number = 0; number < 40; ++number) {
     fuzz::Random random(number + 1);
     std::string bytes = byte(static_cast<int>(number % 8));
-    for (std::size_t i = 0; i < 20 + number * 5; ++i)
+    for (unsigned i = 0; i < 20 + number * 5; ++i)
       bytes += byte(static_cast<int>(random.below(255)));
     bytes += byte(0xFF);
-    for (std::size_t i = 0; i < number % 4 * 6; ++i)
+    for (unsigned i = 0; i < number % 4 * 6; ++i)
       bytes += byte(static_cast<int>(random.below(256)));
     seed("", bytes);
   }

@@ -131,6 +131,7 @@ TEST_CASE("publishers go on with a backlog, each in its order") {
   channel.queue_declare("q", {.durable = true});
   std::atomic<int> confirmed = 0;
   std::vector<std::thread> threads;
+  threads.reserve(publishers);
   for (int publisher = 0; publisher < publishers; ++publisher) {
     threads.emplace_back([&, publisher] {
       Connection own = connect(broker);
@@ -155,6 +156,7 @@ TEST_CASE("publishers go on with a backlog, each in its order") {
 }
 
 TEST_CASE("calls may come from many threads, and every task is done once") {
+  constexpr int consumers = 4;
   constexpr int producers = 4;
   constexpr int tasks_each = 200;
   Broker broker;
@@ -166,7 +168,8 @@ TEST_CASE("calls may come from many threads, and every task is done once") {
   std::multiset<std::string> done;
   std::atomic<int> done_count = 0;
   std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
+  threads.reserve(consumers + producers);
+  for (int i = 0; i < consumers; ++i) {
     threads.emplace_back([&] {
       Connection connection = connect(broker);
       Channel channel = connection.channel();
