@@ -147,7 +147,11 @@ class Blocked(BrokerTest):
     def test_what_was_there_before_the_start_counts(self):
         self.queue(durable=True)
         with RawConnection(self.broker) as connection:
-            self.flood(connection)
+            channel, _ = self.flood(connection)
+            # The kill loses what waits for the disk, which can be most of what there is.
+            enough = LIMIT // 2 // len(BODY) + 1
+            connection.send_bytes(publish_bytes(channel, "", "q", BODY, delivery_mode=2) * enough)
+            channel.confirms(enough)
             self.broker.kill()
         self.broker = self.start_broker("--memory-limit", str(LIMIT), "--log-level", "off")
         # What waited for the disk counted as well, so that it may be less than the limit.

@@ -35,6 +35,24 @@ def parameters(cls):
     return list(inspect.signature(cls.__init__).parameters.values())[1:]
 
 
+def decoded_by_pika(frame):
+    """The values of its arguments."""
+    method = pika.frame.decode_frame(frame)[1].method
+    values = [getattr(method, p.name) for p in parameters(type(method))]
+    return [v.decode() if isinstance(v, bytes) else v for v in values]
+
+
+def decodes_update_secret():
+    """pika 1.2 does not have the method, and pika 1.3.2 can only encode it: its decode_frame()
+    makes an empty method first, but this one's constructor demands the arguments. And its
+    decode() keeps the secret as "mechanisms", not as "new_secret"."""
+    frame = pika.frame.Method(0, spec.Connection.UpdateSecret("new", "why")).marshal()
+    try:
+        return decoded_by_pika(frame) == ["new", "why"]
+    except TypeError:
+        return False
+
+
 class Random:
     def __init__(self, seed):
         self.dice = random.Random(seed)
@@ -91,7 +109,7 @@ class CodecAgainstPika(unittest.TestCase):
             name, default = parameter.name, parameter.default
             if name in ("arguments", "server_properties", "client_properties"):
                 values.append(dice.table())
-            elif name in ("mechanisms", "locales", "response", "challenge"):
+            elif name in ("mechanisms", "locales", "response", "challenge", "new_secret"):
                 values.append(dice.text(2000))
             elif isinstance(default, bool) or name in ("active",):
                 values.append(dice.dice.random() < 0.5)
@@ -133,10 +151,8 @@ class CodecAgainstPika(unittest.TestCase):
         self.assertEqual(bytes.fromhex(answer["frame"]), theirs)
         answer = self.ask(decode=theirs.hex())
         self.assertEqual(answer, {"method": name, "channel": channel, "fields": values})
-        _, frame = pika.frame.decode_frame(theirs)
-        decoded = [getattr(frame.method, p.name) for p in parameters(cls)]
-        decoded = [v.decode() if isinstance(v, bytes) else v for v in decoded]
-        self.assertEqual(decoded, values)
+        if name != "connection.update-secret" or decodes_update_secret():
+            self.assertEqual(decoded_by_pika(theirs), values)
 
     def test_what_pika_does_not_know(self):
         for name, payload, fields in (
