@@ -21,7 +21,7 @@ void parse_publish(benchmark::State& state) {
   amqp::append_message(bytes, 1, amqp::basic::Publish{.routing_key = "task_queue"}, raw_properties,
                        body, 131072);
   const bench::CountAllocations count(state);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     std::string_view rest = bytes;
     amqp::Frame frame;
     std::size_t size = 0;
@@ -46,7 +46,7 @@ void parse_ack(benchmark::State& state) {
   std::string bytes;
   amqp::append_method(bytes, 1, amqp::basic::Ack{.delivery_tag = 7});
   const bench::CountAllocations count(state);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     amqp::Frame frame;
     std::size_t size = 0;
     amqp::parse_frame(bytes, 131072, frame, size);
@@ -61,7 +61,7 @@ void write_deliver(benchmark::State& state) {
   std::string out;
   std::uint64_t delivery_tag = 0;
   const bench::CountAllocations count(state);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     if (out.size() > 1u << 16) out.clear();
     amqp::append_message(out, 1,
                          amqp::basic::Deliver{.consumer_tag = "amq.ctag-0123456789",
@@ -78,7 +78,7 @@ void validate_table(benchmark::State& state) {
   const amqp::Table table{
       {"x-queue-type", "classic"}, {"n", 1}, {"nested", amqp::Table{{"a", true}, {"b", "text"}}}};
   const bench::CountAllocations count(state);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     amqp::TableView view;
     benchmark::DoNotOptimize(amqp::TableView::parse(table.bytes(), view));
   }

@@ -23,7 +23,7 @@ void publish_deliver_ack(benchmark::State& state) {
   static_cast<void>(channel.consume("q", {.tag = "c"}));
   channel.start_consumer("c");
   const bench::CountAllocations count(state);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(vhost.publish("", "q", body));
     benchmark::DoNotOptimize(channel.settle(sink.last_tag, false, engine::Settlement::ack));
   }
@@ -40,7 +40,7 @@ void through_a_backlog(benchmark::State& state) {
   for (int i = 0; i < state.range(0); ++i)
     vhost.publish("", "q", body);
   const bench::CountAllocations count(state);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     vhost.publish("", "q", body);
     engine::GetResult got;
     static_cast<void>(channel.get("q", true, got));
@@ -61,7 +61,7 @@ void fanout(benchmark::State& state) {
     channel.start_consumer(name);
   }
   const bench::CountAllocations count(state, static_cast<std::uint64_t>(state.range(0)));
-  for (auto _ : state)
+  for ([[maybe_unused]] auto _ : state)
     vhost.publish("amq.fanout", "", body);
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
@@ -78,7 +78,7 @@ void topic(benchmark::State& state) {
     vhost.bind("amq.topic", "q", "*.region" + std::to_string(i) + ".#");
   }
   const bench::CountAllocations count(state);
-  for (auto _ : state)
+  for ([[maybe_unused]] auto _ : state)
     vhost.publish("amq.topic", "jobs.region0.images.resize", body);
   state.SetItemsProcessed(state.iterations());
 }

@@ -38,7 +38,7 @@ void publish_sync_ack(benchmark::State& state) {
   const engine::QueueId queue = 1;
   std::vector<engine::LogPosition> positions;
   const bench::CountAllocations count(state, static_cast<std::uint64_t>(state.range(1)));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (const engine::LogPosition position : positions)
       log.ack({queue, position});
     positions.clear();

@@ -35,7 +35,7 @@ struct Routing : bench::Vhost {
                std::string_view headers = {}, std::span<const std::string_view> more_keys = {}) {
     std::size_t found = 0;
     const std::uint64_t before = engine.work().spent();
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
       const engine::PublishResult result = engine.publish(
           {.message = {.exchange = exchange, .routing_key = key, .properties = {}, .body = "m"},
            .traits = {},
@@ -141,7 +141,7 @@ BENCHMARK(fanout)->Arg(10'000)->Iterations(200);
 
 // A queue with `state.range(0)` bindings is deleted.
 void delete_queue(benchmark::State& state, const char* exchange) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     Routing routing;
     for (std::int64_t i = 0; i < state.range(0); ++i) {
       const std::string number = std::to_string(i);

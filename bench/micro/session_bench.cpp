@@ -18,7 +18,7 @@ using bench::Clock;
 void whole_way(benchmark::State& state, const bench::Work& work) {
   bench::Run run(work);
   const bench::CountAllocations count(state, bench::chunk_size);
-  for (auto _ : state)
+  for ([[maybe_unused]] auto _ : state)
     run.step();
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(bench::chunk_size));
 }
@@ -35,7 +35,7 @@ void steps(benchmark::State& state) {
   }};
   bench::Run run(bench::works[0]);
   std::array<Clock::duration, all.size()> spent{};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     Clock::time_point last = Clock::now();
     for (std::size_t i = 0; i < all.size(); ++i) {
       (run.*all[i].second)();

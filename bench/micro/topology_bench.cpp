@@ -121,7 +121,7 @@ void topic(benchmark::State& state, MakeText make_pattern, MakeText make_key) {
   std::shuffle(keys.begin(), keys.end(), std::mt19937(2));
   std::size_t target_count = 0;
   std::size_t next = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     target_count += vhost.publish("amq.topic", keys[next], body);
     next = (next + 1) % keys.size();
   }
@@ -153,7 +153,7 @@ void bind_unbind(benchmark::State& state) {
   binding.source = "amq.topic";
   binding.destination = "q";
   binding.routing_key = "one.more.*.of.them.#";
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     static_cast<void>(vhost.engine.bind(binding, 1));
     static_cast<void>(vhost.engine.unbind(binding, 1));
   }
@@ -240,7 +240,7 @@ void live(benchmark::State& state, Vhost& vhost, std::size_t count, engine::Owne
 }
 
 void queues(benchmark::State& state, engine::OwnerId owner) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     Vhost vhost;
     live(state, vhost, static_cast<std::size_t>(state.range(0)), owner, [] {});
   }
@@ -276,7 +276,7 @@ struct Disk {
 };
 
 void queues_with_log(benchmark::State& state) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     Disk disk;
     Vhost vhost(disk.log);
     live(state, vhost, static_cast<std::size_t>(state.range(0)), 0, [&] { disk.sync(); });
@@ -298,7 +298,7 @@ void publish_among(benchmark::State& state) {
   }
   vhost.declare("busy");
   bench::consume(channel, "busy", false);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     vhost.publish("", "busy", body);
     benchmark::DoNotOptimize(channel.settle(sink.last_tag, false, engine::Settlement::ack));
   }
@@ -367,7 +367,7 @@ void log_advanced(benchmark::State& state) {
   Client client(vhost.engine, static_cast<std::uint16_t>(state.range(0)));
   client.publish(1, "q");
   if (!client.session.awaits_log()) state.SkipWithError("nobody waits");
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     client.session.log_advanced();
     client.take_output();
   }

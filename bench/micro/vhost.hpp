@@ -24,12 +24,13 @@ class Sink final : public engine::DeliverySink {
 
 struct Vhost {
   // Makes a virtual host without a disk.
-  Vhost() : Vhost(nothing) {}
-  explicit Vhost(engine::Journal& journal) : engine("/", journal, reader) {}
+  Vhost() : journal(nothing) {}
+  explicit Vhost(engine::Journal& disk) : journal(disk) {}
 
   session::AmqpPropertyCodec reader;
   engine::NullJournal nothing;
-  engine::Engine engine;
+  engine::Journal& journal;
+  engine::Engine engine{"/", journal, reader};
 
   void declare(const std::string& name) {
     engine::Queue* queue = nullptr;

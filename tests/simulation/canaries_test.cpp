@@ -61,7 +61,7 @@ Catch catch_by_fuzz_target(const Canary& canary) {
 
 Catch catch_by_simulation(const Canary& canary) {
   active_canary = canary.name;
-  const Catch found = first_catch();
+  Catch found = first_catch();
   active_canary = {};
   return found;
 }

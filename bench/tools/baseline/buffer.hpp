@@ -30,6 +30,10 @@ inline std::uint64_t load64(const char* from) {
   std::memcpy(&value, from, sizeof value);
   return __builtin_bswap64(value);
 }
+inline void store32(char* to, std::uint32_t value) {
+  value = __builtin_bswap32(value);
+  std::memcpy(to, &value, sizeof value);
+}
 inline void store64(char* to, std::uint64_t value) {
   value = __builtin_bswap64(value);
   std::memcpy(to, &value, sizeof value);

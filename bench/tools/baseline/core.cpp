@@ -9,8 +9,9 @@ namespace haypile::bench::baseline {
 
 namespace {
 
-constexpr std::uint32_t publish_id = (60U << 16) | 40;
-constexpr std::uint32_t ack_id = (60U << 16) | 80;
+constexpr std::uint32_t basic_class = 60U << 16;
+constexpr std::uint32_t publish_id = basic_class | 40;
+constexpr std::uint32_t ack_id = basic_class | 80;
 constexpr std::size_t ack_size = 13;
 constexpr std::size_t content_header_size_min = 14;
 constexpr std::uint64_t body_size_max = std::uint64_t{128} << 20;
@@ -225,7 +226,7 @@ void Core::deliver(Queue& queue, std::string_view properties, std::string_view b
   char* to = put(begin, consumer.deliver);
   store64(begin + consumer.delivery_tag_offset, ++consumer.channel->delivery_count);
   to = put_frame_header(to, amqp::FrameType::header, channel, 12 + properties.size());
-  std::memcpy(to, "\x00\x3C\x00\x00", 4);
+  store32(to, basic_class);  // and a weight of 0
   store64(to + 4, body.size());
   to = put(to + 12, properties);
   *to++ = amqp::frame_end;
@@ -263,7 +264,7 @@ void Core::confirm(std::uint64_t batch_number) {
     if (confirm.connection == nullptr) continue;
     char* to = confirm.connection->outbox.room(frame_size);
     to = put_frame_header(to, amqp::FrameType::method, confirm.channel->number, ack_size);
-    std::memcpy(to, "\x00\x3C\x00\x50", 4);
+    store32(to, ack_id);
     store64(to + 4, confirm.publish_count);
     to[12] = 1;
     to[13] = amqp::frame_end;
