@@ -60,10 +60,10 @@ class Tree:
                 left += self.includes[path]
         return seen
 
-    def source_for(self, header, among):
+    def source_for(self, header):
         """The source to look at a header with: its own, or else the shortest that includes it."""
-        sources = [path for path in among if path in self.texts and
-                   path.endswith(".cpp") and header in self.closure(path)]
+        sources = [path for path in self.texts
+                   if path.endswith(".cpp") and header in self.closure(path)]
         own = os.path.splitext(header)[0] + ".cpp"
         return min(sources, key=lambda path: (path != own, len(self.texts[path])), default=None)
 
@@ -73,13 +73,10 @@ class Passed:
 
     def __init__(self, tree, is_empty):
         self.tree, self.paths = tree, set()
-        # Those that it had nothing against at some time.
-        self.ever = set()
         facts = set()
         if not is_empty and os.path.exists(PASSED):
             with open(PASSED) as file:
                 facts = {tuple(line.split()) for line in file}
-        self.ever = {path for _, path in facts}
         # Other checks would see other things.
         if (tree.digests[CONFIG], CONFIG) in facts:
             self.paths = {path for path in tree.texts if (tree.digests[path], path) in facts}
@@ -119,26 +116,21 @@ def check(build, jobs, deadline, sources, passed):
     return is_wrong
 
 
-def run(build, jobs, seconds, is_for_change):
-    """Looks at all there is, or at what it has not seen as it is, for so many seconds. For a change
-    what has never passed is left out: the change is not to blame for it. What there is no time for
-    is told, and is no complaint: a run has to end in time. """
+def run(build, jobs, seconds):
+    """Looks at all there is, or at what it has not seen as it is, for so many seconds. What there
+    is no time for is told, and is no complaint: a run has to end in time. """
     tree = Tree()
     passed = Passed(tree, is_empty=seconds is None)
     deadline = time.monotonic() + (float("inf") if seconds is None else seconds)
 
     def unseen(ending):
         return sorted(path for path in tree.texts
-                      if path.endswith(ending) and path not in passed.paths and
-                      (not is_for_change or path in passed.ever))
+                      if path.endswith(ending) and path not in passed.paths)
 
     print(f"clang-tidy: {len(unseen('.cpp'))} sources and {len(unseen('.hpp'))} headers to look at")
-    if is_for_change:
-        print(f"clang-tidy: {len(set(tree.texts) - passed.ever)} others have never passed")
     is_wrong = check(build, jobs, deadline, unseen(".cpp"), passed)
     # Most headers have been seen with a source by now.
-    among = passed.ever if is_for_change else tree.texts
-    others = {tree.source_for(header, among) for header in unseen(".hpp")} - {None}
+    others = {tree.source_for(header) for header in unseen(".hpp")} - {None}
     if not is_wrong:
         is_wrong = check(build, jobs, deadline, sorted(others), passed)
     left = unseen((".cpp", ".hpp"))

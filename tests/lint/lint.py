@@ -3,12 +3,13 @@ be silent.
 
     lint.py BUILD [--all] [--seconds N]      BUILD: has compile_commands.json
 
-clang-tidy needs more than an hour for everything, so it looks at what has changed since it passed,
-and at the rest when it is told to. PASSED has a
-line "HASH PATH" for each file that it had nothing against: clang_tidy.py says what is in the hash,
-and what that leaves for --all. A run of ./dev lint adds what it has seen, and that belongs into the
-commit. A clean checkout then has nothing to do. The file is a set of facts: one about a file that
-has changed does no harm, and git merges it by taking the lines of both sides (.gitattributes). """
+clang-tidy needs more than an hour for everything, so it looks at what has changed since it passed.
+.lint-passed has a line "HASH PATH" for each file that it had nothing against: clang_tidy.py says
+what is in the hash, and what that leaves for --all. A run of ./dev lint adds what it has seen, and
+that belongs into the commit. A clean checkout then has nothing to do. The file is a set of facts:
+one about a file that has changed does no harm, and git merges it by taking the lines of both sides
+(.gitattributes).
+"""
 import argparse
 import glob
 import os
@@ -49,9 +50,7 @@ def main():
     parser.add_argument("build", help=argparse.SUPPRESS)
     parser.add_argument("--all", action="store_true", help="clang-tidy over all files")
     parser.add_argument("--seconds", type=float, metavar="N",
-                        help="clang-tidy over all that it has not seen as it is; it begins no file "
-                        f"after N seconds (if not said: {SECONDS}, and only files that have passed "
-                        "before)")
+                        help=f"begin no file with clang-tidy after N seconds (default {SECONDS})")
     options = parser.parse_args()
     parts = [
         ("flake8", lambda: silent("flake8", ".")),
@@ -59,8 +58,7 @@ def main():
         ("cppcheck", lambda: silent(*CPPCHECK)),
         ("clang-tidy", lambda: clang_tidy.run(
             os.path.abspath(options.build), CORES,
-            None if options.all else options.seconds or SECONDS,
-            not options.all and options.seconds is None)),
+            None if options.all else options.seconds or SECONDS)),
     ]
     failed = []
     for name, part in parts:
