@@ -6,6 +6,7 @@ FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 500
 COLUMNS_MAX = 100
 README_LINES_MAX = 150
+SOURCES = (".hpp", ".cpp", ".py", ".js", ".go")
 DOCUMENT_COLUMNS_MAX = 120
 
 # A comment that begins like this only makes sense together with the code beside it.
@@ -118,10 +119,21 @@ def check_comments(path, lines):
         continues = comment is not None
 
 
+def source_folders(root):
+    """The folders of the tree that have sources, without those of public headers."""
+    for folder in ("broker", "client", "bench", "tests"):
+        for directory, _, names in os.walk(os.path.join(root, folder)):
+            path = os.path.relpath(directory, root)
+            if "/include" not in path and any(name.endswith(SOURCES) for name in names):
+                yield path
+
+
 def documents(root):
     pages = [f"docs/{name}" for name in sorted(os.listdir(os.path.join(root, "docs")))
              if name.endswith(".md")]
-    for path in ["README.md", *pages]:
+    of_folders = [f"{path}/README.md" for path in source_folders(root)
+                  if os.path.exists(os.path.join(root, path, "README.md"))]
+    for path in ["README.md", *pages, *sorted(of_folders)]:
         with open(os.path.join(root, path), encoding="utf-8") as file:
             yield path, file.read()
 
@@ -141,6 +153,9 @@ def check_tree(root):
         for path, text in files(root):
             for number, complaint in check(path, text):
                 yield f"{path}:{number}: {complaint}"
+    for path in source_folders(root):
+        if path != "tests" and not os.path.exists(os.path.join(root, path, "README.md")):
+            yield f"{path}: no README.md that says what lives there and what may not"
     for name in sorted(os.listdir(root)):
         if not name.startswith(".") and name not in TOP_LEVEL:
             yield f"{name}: not a name for the top of the tree"

@@ -1,5 +1,6 @@
 """The sources and the documents keep the rules, and the checker sees it when they do not."""
 import os
+import tempfile
 import unittest
 
 import style
@@ -41,6 +42,17 @@ class Style(unittest.TestCase):
         ):
             with self.subTest(path=path, part=part):
                 self.assertTrue(any(part in complaint for complaint in complaints(path, text)))
+
+    def test_a_folder_of_sources_has_a_readme(self):
+        with tempfile.TemporaryDirectory() as root:
+            for path in ("docs", "broker/engine", "broker/include/haypile"):
+                os.makedirs(os.path.join(root, path))
+            for path in ("README.md", "broker/engine/a.py", "broker/include/haypile/a.py"):
+                open(os.path.join(root, path), "w").close()
+            said = list(style.check_tree(root))
+            self.assertEqual([line.split(":")[0] for line in said], ["broker/engine"])
+            open(os.path.join(root, "broker/engine/README.md"), "w").close()
+            self.assertEqual(list(style.check_tree(root)), [])
 
     def test_the_checker_has_nothing_against_this(self):
         text = "namespace n {\n" + "void f() {\n  g();\n}\n" * 100 + "}\n"
