@@ -12,7 +12,7 @@ constexpr std::size_t digit_count = 16;
 std::string numbered_name(std::uint64_t number, std::string_view suffix) {
   char digits[digit_count + 1];
   std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(number));
-  return std::string(digits).append(suffix);
+  return digits + std::string(suffix);
 }
 
 // Other digits than numbered_name() writes would give two files the same number.
