@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/damage_text.hpp"
 #include "daemon/shown.hpp"
 #include "log/data_directory.hpp"
 #include "log/log_inspector.hpp"
@@ -74,10 +75,6 @@ void print_json(const log::ExistingDirectory& directory, const std::vector<Check
   std::cout << json.dump(2, ' ', true, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
-std::string number_of(std::uint64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
 void print_files(const log::InspectionReport& report) {
   std::uint64_t used = 0;
   std::set<std::uint32_t> versions;
@@ -103,11 +100,7 @@ void print_files(const log::InspectionReport& report) {
 }
 
 void print_damage(const log::Damage& damage, const char* indent) {
-  std::cout << indent << "DAMAGE '" << shown(damage.file) << "' at offset " << damage.offset << ": "
-            << shown(damage.what);
-  if (damage.bytes != 0) std::cout << "; " << number_of(damage.bytes, "byte");
-  if (damage.message_count) std::cout << "; " << number_of(*damage.message_count, "message");
-  std::cout << '\n';
+  std::cout << indent << "DAMAGE " << damage_text(damage) << '\n';
 }
 
 void print_text(const CheckedVhost& vhost) {

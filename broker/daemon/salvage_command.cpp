@@ -11,6 +11,7 @@
 #include <fcntl.h>
 
 #include "daemon/check_command.hpp"
+#include "daemon/damage_text.hpp"
 #include "daemon/shown.hpp"
 #include "log/data_directory.hpp"
 #include "log/salvage.hpp"
@@ -41,14 +42,9 @@ void print_losses(const VhostPath& vhost, const log::InspectionReport& report, b
   std::uint64_t known_count = 0;
   bool is_all_known = true;
   bool is_log_damaged = false;
-  std::cout << "vhost " << shown(vhost.name) << ": " << (apply ? "dropping" : "would drop")
-            << '\n';
+  std::cout << "vhost " << shown(vhost.name) << ": " << (apply ? "dropping" : "would drop") << '\n';
   for (const log::Damage& damage : report.damages) {
-    std::cout << "  '" << shown(damage.file) << "' at offset " << damage.offset << ": "
-              << shown(damage.what);
-    if (damage.bytes != 0) std::cout << "; " << damage.bytes << " bytes";
-    if (damage.message_count) std::cout << "; " << *damage.message_count << " messages";
-    std::cout << '\n';
+    std::cout << "  " << damage_text(damage) << '\n';
     known_count += damage.message_count.value_or(0);
     is_all_known = is_all_known && damage.message_count.has_value();
     is_log_damaged = is_log_damaged || is_in_segment(damage) || !damage.message_count;
@@ -123,7 +119,7 @@ void repair(log::FileSystem& files, const log::ExistingDirectory& directory, con
 
 // Repairs the top of the directory. Nothing is lost by that except vhosts that are missing.
 void repair_top(log::FileSystem& files, log::ExistingDirectory& directory,
-                   const std::string& kept) {
+                const std::string& kept) {
   log::create_directories(files, kept);
   for (const char* name : {log::id_name, log::contents_name}) {
     const std::string path = directory.path() + "/" + name;
