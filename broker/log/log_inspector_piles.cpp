@@ -307,12 +307,7 @@ std::optional<std::uint64_t> LogInspector::read_block(const Pile& pile, const Pa
       continue;
     }
     engine::StoredMessage& message = record.message;
-    message.redelivered = message.redelivered || pile.redelivered;
-    const auto count = pile.delivery_counts.find(record.index);
-    if (count != pile.delivery_counts.end()) {
-      message.redelivered = true;
-      if (count->second != 0) message.delivery_count = count->second;
-    }
+    pile.complete(record.index, message);
     if (take && knows_queue(part.block->queue, message.message)) {
       take(part.block->queue, part.block->priority, message);
     }

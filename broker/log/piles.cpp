@@ -332,6 +332,12 @@ bool read_pile(Reader& in, std::uint32_t version, Pile& pile) {
   return true;
 }
 
+void Pile::complete(std::uint32_t index, engine::StoredMessage& message) const {
+  const auto found = delivery_counts.find(index);
+  message.redelivered = message.redelivered || redelivered || found != delivery_counts.end();
+  if (found != delivery_counts.end() && found->second != 0) message.delivery_count = found->second;
+}
+
 Pile* Piles::find(LogPosition number) {
   if (last_found_ && last_found_->number == number) return last_found_;
   const auto found = std::ranges::find_if(

@@ -93,6 +93,9 @@ struct Pile {
   // worth it.
   std::uint32_t thin_below = std::numeric_limits<std::uint32_t>::max();
 
+  // Adds to a message that was read from the file what happened since it was stored.
+  void complete(std::uint32_t index, engine::StoredMessage& message) const;
+
   std::uint32_t live_count() const { return count - gone_count; }
   std::uint32_t live_count_in(std::size_t extent) const { return left[extent].count; }
   // The number of the extent that has the index, or else of the last extent before it. Nothing if

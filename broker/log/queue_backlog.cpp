@@ -189,12 +189,7 @@ std::uint64_t QueueBacklog::each_unread(const Part& part, Visit visit) {
           return goes_on = false;
         }
         message.id = Piles::id(part.slot, index);
-        message.redelivered = message.redelivered || pile.redelivered;
-        const auto count = pile.delivery_counts.find(index);
-        if (count != pile.delivery_counts.end()) {
-          message.redelivered = true;
-          if (count->second != 0) message.delivery_count = count->second;
-        }
+        pile.complete(index, message);
         return goes_on = visit(message);
       });
   return goes_on ? part.offset + block.size() : part.offset;
