@@ -6,7 +6,7 @@
 
 namespace haypile::log {
 
-std::string text_of(const Damage& damage) {
+std::string refusal_text(const Damage& damage) {
   constexpr std::string_view begin = "is damaged";
   std::string what = damage.what;
   if (damage.offset != 0) {
@@ -17,7 +17,7 @@ std::string text_of(const Damage& damage) {
 }
 
 void Damages::add(Damage damage) {
-  if (are_refused()) throw DamageError(text_of(damage));
+  if (are_refused()) throw DamageError(refusal_text(damage));
   if (!is_known_) all_.push_back(std::move(damage));
 }
 

@@ -19,8 +19,8 @@ struct Damage {
   std::optional<std::uint64_t> message_count{};
 };
 
-// One line with file, place and reason.
-std::string text_of(const Damage& damage);
+// The line with which damage is refused: file, place and reason.
+std::string refusal_text(const Damage& damage);
 
 // What happens at damage.
 enum class DamagePolicy {

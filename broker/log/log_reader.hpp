@@ -78,7 +78,6 @@ class LogReader {
   const std::vector<std::string>& names() const { return names_; }  // of all files, sorted
   bool has_file(const std::string& name) const;
   bool has_checkpoint() const { return has_checkpoint_; }
-  bool has_newest() const { return has_newest_; }
   // There must be a checkpoint, but it cannot be read.
   bool is_head_lost() const { return is_head_lost_; }
   std::optional<std::uint64_t> newest() const { return newest_; }

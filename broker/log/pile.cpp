@@ -181,8 +181,7 @@ std::string PileBuilder::take(std::string buffer) {
 std::size_t pile_size_max(const engine::MessageView& message, std::size_t queue_count) {
   constexpr std::size_t record_size_max = 1 + 6 * 4;
   constexpr std::size_t header_share = block_header_size + batch_alignment;
-  const std::size_t strings = message.exchange.size() + message.routing_key.size() +
-                              message.properties.size() + message.body.size();
+  const std::size_t strings = message.size();
   const std::size_t headers = header_share * std::min(strings, block_size) / block_size;
   return (record_size_max + headers) * queue_count + 4 * varint_size_max + strings;
 }

@@ -34,15 +34,15 @@ void PileThinner::run() {
 // The position of the record becomes the number of the new file: no other file will ever have it.
 void PileThinner::begin(Piles::Slot slot) {
   const Pile& pile = store_.piles().at(slot);
-  thinning_ =
-      std::make_shared<Thinning>(Thinning{.slot = slot,
-                                          .pile = pile.number,
-                                          .old_file = pile.file,
-                                          .new_file = appender_.append_mark(RecordType::move),
-                                          .old_size = pile.size,
-                                          .gone = pile.gone,
-                                          .live_count = pile.live_count(),
-                                          .size_max = pile.size - pile.size / 8});
+  const LogPosition new_file = appender_.append_mark(RecordType::move);
+  thinning_ = std::make_shared<Thinning>(Thinning{.slot = slot,
+                                                  .pile = pile.number,
+                                                  .old_file = pile.file,
+                                                  .new_file = new_file,
+                                                  .old_size = pile.size,
+                                                  .gone = pile.gone,
+                                                  .live_count = pile.live_count(),
+                                                  .size_max = pile.size - pile.size / 8});
   ++thinning_count_;
   worker_.perform({thinning_, 0});
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/canary.hpp"
+#include "log/damage.hpp"
 
 namespace haypile::log {
 
@@ -19,8 +20,9 @@ std::string_view PileReader::read(const Pile& pile, std::uint64_t offset, std::s
 }
 
 void PileReader::refuse(const Pile& pile, std::uint64_t offset, const char* why) const {
-  throw DamageError("'" + directory_ + "/" + pile_name(pile.file) + "' is damaged at offset " +
-                    std::to_string(offset) + ": " + why);
+  throw DamageError(refusal_text({.file = directory_ + "/" + pile_name(pile.file),
+                                  .offset = offset,
+                                  .what = std::string("is damaged: ") + why}));
 }
 
 Block PileReader::block(const Pile& pile, std::uint64_t offset, std::string_view& bytes) {

@@ -120,8 +120,6 @@ LogState Replay::run(std::uint64_t segment_size, const ReplayCalls& calls) {
   state_.first_segment = checkpoint.first_segment;
   if (HAYPILE_CANARY(moved_ignored)) checkpoint.moved = 0;
   if (reader_.segments().empty()) {
-    state_.catalog = std::move(checkpoint.catalog);
-    state_.piles = std::move(checkpoint.piles);
     state_.segment_size = segment_size;
     state_.is_new = true;
     state_.segments = {{}};

@@ -3,7 +3,7 @@ be silent.
 
     lint.py BUILD [--all] [--seconds N]      BUILD: has compile_commands.json
 
-clang-tidy needs more than an hour for everything, so it looks at what has changed since it passed.
+clang-tidy takes long for everything, so it looks at what has changed since it passed.
 .lint-passed has a line "HASH PATH" for each file that it had nothing against: clang_tidy.py says
 what is in the hash, and what that leaves for --all. A run of ./dev lint adds what it has seen, and
 that belongs into the commit. A clean checkout then has nothing to do. The file is a set of facts:

@@ -122,14 +122,19 @@ TEST_CASE("what no segment has room for is written in fragments, and named by th
 }
 
 TEST_CASE("room for two records keeps them in one batch") {
-  AppenderFixture fixture;
-  fixture.publish(std::string(3900, 'x'));
-  fixture.appender.make_room(log::message_record_size_max + log::stored_size_max);
-  fixture.appender.append_message_record(RecordType::ack, 1, 100);
-  fixture.appender.append_drop_stored(100, 0, 1, std::nullopt);
-  fixture.write();
-  CHECK(fixture.text(1) == "publish seal |");
-  CHECK(fixture.text(2) == "ack other |");
+  for (const bool is_together : {false, true}) {
+    AppenderFixture fixture;
+    // The segment has room left for one of them.
+    fixture.publish(std::string(3895, 'x'));
+    if (is_together) {
+      fixture.appender.make_room(log::message_record_size_max + log::stored_size_max);
+    }
+    fixture.appender.append_message_record(RecordType::ack, 1, 100);
+    fixture.appender.append_drop_stored(100, 0, 1, std::nullopt);
+    fixture.write();
+    CHECK(fixture.text(1) == (is_together ? "publish seal |" : "publish ack seal |"));
+    CHECK(fixture.text(2) == (is_together ? "ack other |" : "other |"));
+  }
 }
 
 TEST_CASE("a group has marks, unless it is empty or a single acknowledgement") {

@@ -48,7 +48,7 @@ TEST_CASE("what one policy refuses, the other notes first") {
     CHECK(first.offset == expected.offset);
     CHECK(first.what.find(expected.what) != std::string::npos);
     LogReader refusing = reader_of(vhost, DamagePolicy::refuse);
-    const std::string text = log::text_of(first);
+    const std::string text = log::refusal_text(first);
     CHECK_THROWS_WITH_AS(read(refusing), text.c_str(), log::DamageError);
   }
 }
@@ -86,7 +86,7 @@ TEST_CASE("a checkpoint that is impossibly large is damage, and is not read") {
   vhost.files().make_sparse("log/checkpoint", log::checkpoint_size_max + 1);
   LogReader noting = reader_of(vhost, DamagePolicy::note);
   read(noting);
-  CHECK(log::text_of(noting.damages().all().at(0)) == "'log/checkpoint' is impossibly large");
+  CHECK(log::refusal_text(noting.damages().all().at(0)) == "'log/checkpoint' is impossibly large");
   LogReader refusing = reader_of(vhost, DamagePolicy::refuse);
   CHECK_THROWS_WITH_AS(read(refusing), "'log/checkpoint' is impossibly large", log::DamageError);
 }
