@@ -1,119 +1,267 @@
+// What a channel does for the program; the events of the channel are in channel_events.cpp.
 #include "channel_impl.hpp"
 
-#include <utility>
+#include <tuple>
 
 namespace haypile {
 
+namespace {
+
+std::uint64_t next_id() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+// Null for no callback.
+template <class Callback>
+std::shared_ptr<const Callback> shared(Callback callback) {
+  return callback ? std::make_shared<const Callback>(std::move(callback)) : nullptr;
+}
+
+}  // namespace
+
+std::shared_ptr<ChannelImpl> ChannelImpl::open(std::shared_ptr<ConnectionImpl> connection) {
+  ConnectionImpl& owner = *connection;
+  Lock lock = owner.lock();
+  owner.look();
+  owner.check_open();
+  auto [number, request] = owner.protocol().open_channel(Clock::now());
+  if (number == 0) {
+    // The broker may not have answered the end of another channel yet.
+    owner.wait(
+        lock, [&owner] { return !owner.protocol().channel_is_closing(); }, std::nullopt);
+    owner.check_in_time();
+    std::tie(number, request) = owner.protocol().open_channel(Clock::now());
+  }
+  if (number == 0) throw Error("no channel number is free: all are open");
+  auto channel = std::make_shared<ChannelImpl>(std::move(connection), number);
+  owner.add_channel(number, *channel);
+  try {
+    channel->wait_for_answer(lock, request);
+  } catch (...) {
+    owner.remove_channel(number);
+    throw;
+  }
+  return channel;
+}
+
 ChannelImpl::ChannelImpl(std::shared_ptr<ConnectionImpl> connection, std::uint16_t number)
-    : connection_(std::move(connection)), number_(number) {}
+    : connection_(std::move(connection)), number_(number), id_(next_id()) {}
 
-ChannelImpl::~ChannelImpl() {
-  connection_->protocol().close_channel(number_);
-  if (connection_->protocol().state() == Protocol::State::open) connection_->send_soon();
+void ChannelImpl::release() {
+  const Lock lock = connection_->lock();
+  if (closed_) return;
+  connection_->remove_channel(number_);
+  if (protocol().state() != Protocol::State::open) return;
+  protocol().close_channel(number_, Clock::now());
+  connection_->send_soon();
 }
 
-ProtocolChannel& ChannelImpl::state() {
+void ChannelImpl::check_open() {
   connection_->check_open();
-  ProtocolChannel* channel = connection_->protocol().channel(number_);
-  if (!channel || channel->closing) throw ChannelClosed(0, "the channel has been closed", "");
-  if (channel->closed) {
-    throw ChannelClosed(channel->closed->code, channel->closed->text, channel->closed->method);
+  if (!closed_) return;
+  throw ChannelClosed(closed_->code, closed_->text, closed_->method);
+}
+
+bool ChannelImpl::is_open() {
+  const Lock lock = connection_->lock();
+  return connection_->is_open() && !closed_;
+}
+
+ChannelImpl::Answer ChannelImpl::wait_for_answer(Lock& lock, RequestId request) {
+  // The protocol ends the connection if the answer is overdue.
+  connection_->wait(
+      lock, [&] { return answers_.contains(request) || closed_.has_value(); }, std::nullopt);
+  const auto found = answers_.find(request);
+  if (found == answers_.end()) {
+    connection_->check_in_time();
+    check_open();
   }
-  return *channel;
+  Answer answer = std::move(found->second);
+  answers_.erase(found);
+  return answer;
 }
 
-bool ChannelImpl::is_open() const {
-  const ProtocolChannel* channel = connection_->protocol().channel(number_);
-  return connection_->protocol().state() == Protocol::State::open && channel && !channel->closed &&
-         !channel->closing;
+std::optional<Message> ChannelImpl::get(const amqp::basic::Get& method) {
+  const auto self = shared_from_this();
+  Lock lock = connection_->lock();
+  connection_->look();
+  check_open();
+  const RequestId request = protocol().get(number_, method, Clock::now());
+  if (request == 0) throw Error("basic.get: a name is longer than 255 bytes");
+  std::optional<Message> message = std::move(wait_for_answer(lock, request).message);
+  tell(lock);
+  return message;
 }
 
-Reply ChannelImpl::answer(amqp::MethodId id, amqp::MethodId other) {
-  ProtocolChannel& channel = state();
-  connection_->wait_for_answer(
-      [&channel] { return channel.reply.has_value() || channel.closed.has_value(); });
-  if (!channel.reply) state();
-  Reply reply = std::move(*channel.reply);
-  channel.reply.reset();
-  if (reply.id != id && reply.id != other) {
-    connection_->protocol().lost("broken protocol: unexpected " +
-                                 std::string(amqp::method_name(reply.id)));
-    connection_->check_open();
+std::uint64_t ChannelImpl::publish(const amqp::basic::Publish& method,
+                                   std::string_view raw_properties, std::string_view body) {
+  Lock lock = connection_->lock();
+  check_open();
+  connection_->make_room(lock);
+  check_open();
+  const auto number = protocol().publish(number_, method, raw_properties, body);
+  if (!number) {
+    throw Error("a name is longer than 255 bytes, or the properties do not fit into a frame of " +
+                std::to_string(protocol().frame_max_bytes()) + " bytes");
   }
-  dispatch_returns();
-  return reply;
+  if (*number != 0) unconfirmed_.add();
+  connection_->send_soon();
+  return *number;
 }
 
-// Keeps the consumer alive while its callback runs, because the callback may cancel it.
-void ChannelImpl::consume(std::optional<Clock::time_point> until) {
+bool ChannelImpl::wait_for_confirms(std::size_t unconfirmed_max, std::optional<TimePoint> until) {
+  const auto self = shared_from_this();
+  Lock lock = connection_->lock();
+  check_open();
+  if (!confirms_) throw Error("wait_for_confirms() without confirm_select()");
+  const bool done = connection_->wait(
+      lock, [&] { return unconfirmed_.count() <= unconfirmed_max || closed_.has_value(); }, until);
+  if (unconfirmed_.count() > unconfirmed_max) check_open();
+  const std::size_t count = unconfirmed_.count();
+  tell(lock);
+  if (!done) throw StillUnconfirmed(std::to_string(count) + " messages are still unconfirmed");
+  return !std::exchange(refused_, false);
+}
+
+std::size_t ChannelImpl::unconfirmed_count() {
+  const Lock lock = connection_->lock();
+  connection_->look();
+  return unconfirmed_.count();
+}
+
+void ChannelImpl::qos(std::uint16_t prefetch_count, bool global) {
+  call<amqp::basic::QosOk>(amqp::basic::Qos{.prefetch_count = prefetch_count, .global = global},
+                           [this](const amqp::basic::QosOk&) { return has_qos_ = true; });
+}
+
+std::string ChannelImpl::consume(const amqp::basic::Consume& method, DeliveryCallback callback) {
+  const auto self = shared_from_this();
+  const std::uint16_t prefetch_count = connection_->options().default_prefetch_count;
+  Lock lock = connection_->lock();
+  if (!has_qos_ && !method.no_ack && prefetch_count != 0) {
+    lock.unlock();
+    qos(prefetch_count, false);
+    lock.lock();
+  }
+  check_open();
+  const RequestId request =
+      protocol().request<amqp::basic::ConsumeOk>(number_, method, Clock::now());
+  if (request == 0) {
+    throw Error(
+        "basic.consume: a name is longer than 255 bytes, or the arguments are too long for a "
+        "frame");
+  }
+  // The consumer has to be there before its first delivery, which comes right behind the answer.
+  starting_consumers_[request] =
+      std::make_shared<Consumer>(Consumer{std::move(callback), method.no_ack});
+  const Answer answer = wait_for_answer(lock, request);
+  amqp::basic::ConsumeOk ok;
+  static_cast<void>(amqp::decode_arguments(answer.arguments, ok));
+  std::string consumer_tag(ok.consumer_tag);
+  tell(lock);
+  return consumer_tag;
+}
+
+void ChannelImpl::cancel(std::string_view consumer_tag) {
+  call<amqp::basic::CancelOk>(amqp::basic::Cancel{.consumer_tag = consumer_tag},
+                              [&](const amqp::basic::CancelOk&) {
+                                drop_consumer(consumer_tag);
+                                return true;
+                              });
+}
+
+void ChannelImpl::drop_consumer(std::string_view consumer_tag) {
+  const auto found = consumers_.find(consumer_tag);
+  if (found == consumers_.end()) return;
+  const bool no_ack = found->second->no_ack;
+  consumers_.erase(found);
+  const bool gives_back = !no_ack && !closed_ && protocol().state() == Protocol::State::open;
+  std::erase_if(deliveries_, [&](const Message& message) {
+    if (message.consumer_tag() != consumer_tag) return false;
+    if (gives_back) {
+      protocol().send(number_,
+                      amqp::basic::Nack{.delivery_tag = message.delivery_tag, .requeue = true});
+    }
+    return true;
+  });
+  if (gives_back) connection_->send_soon();
+}
+
+bool ChannelImpl::run(std::optional<TimePoint> until) {
+  const auto self = shared_from_this();
+  Lock lock = connection_->lock();
   while (!stopped_.exchange(false)) {
-    dispatch_returns();
-    ProtocolChannel& channel = state();
-    forget_cancelled(channel);
-    if (!channel.deliveries.empty()) {
-      const Message message = std::move(channel.deliveries.front());
-      channel.deliveries.pop_front();
-      const auto found = callbacks_.find(message.consumer_tag);
-      if (found == callbacks_.end()) continue;
-      const std::shared_ptr<Consumer> consumer = found->second;
-      consumer->callback(message);
+    connection_->tell_blocked(lock);
+    if (is_busy()) {
+      handle_one(lock);
+      if (until && Clock::now() >= *until) break;
       continue;
     }
-    if (callbacks_.empty()) return;
-    // The event is cleared before wait() looks at stopped_, and stop() sets it after stopped_, so
-    // that no stop is missed.
-    connection_->event().clear();
+    check_open();
+    if (!has_consumers()) break;
     const bool woken = connection_->wait(
-        [&] {
-          return stopped_ || !channel.deliveries.empty() || !channel.returned.empty() ||
-                 !channel.cancelled.empty() || channel.closed;
-        },
-        until);
-    if (!woken && connection_->protocol().state() == Protocol::State::open) return;
+        lock, [this] { return stopped_ || is_busy() || closed_.has_value(); }, until);
+    if (!woken && protocol().state() == Protocol::State::open) break;
   }
-}
-
-void ChannelImpl::forget_cancelled(ProtocolChannel& channel) {
-  for (const std::string& tag : channel.cancelled)
-    callbacks_.erase(tag);
-  channel.cancelled.clear();
-}
-
-// Deliveries that came before the cancel-ok and were not handled return to the queue.
-void ChannelImpl::cancel(std::string_view consumer_tag) {
-  call<amqp::basic::CancelOk>(amqp::basic::Cancel{.consumer_tag = consumer_tag});
-  const auto found = callbacks_.find(consumer_tag);
-  if (found == callbacks_.end()) return;
-  const bool no_ack = found->second->no_ack;
-  callbacks_.erase(found);
-  std::deque<Message>& deliveries = state().deliveries;
-  for (const Message& message : deliveries) {
-    if (no_ack || message.consumer_tag != consumer_tag) continue;
-    send(amqp::basic::Nack{.delivery_tag = message.delivery_tag, .requeue = true});
-  }
-  std::erase_if(deliveries,
-                [&](const Message& message) { return message.consumer_tag == consumer_tag; });
-}
-
-void ChannelImpl::dispatch_returns() {
-  ProtocolChannel* channel = connection_->protocol().channel(number_);
-  while (channel && !channel->returned.empty()) {
-    const Message message = std::move(channel->returned.front());
-    channel->returned.pop_front();
-    if (on_return_) on_return_(message);
-    channel = connection_->protocol().channel(number_);
-  }
+  return has_consumers();
 }
 
 void ChannelImpl::stop() noexcept {
   stopped_ = true;
-  connection_->event().set();
+  connection_->wake();
+}
+
+// Keeps the consumer alive while its callback runs, because the callback may cancel it.
+void ChannelImpl::handle_one(Lock& lock) {
+  tell(lock);
+  connection_->check_open();
+  if (closed_) {
+    deliveries_.clear();
+    consumers_.clear();
+    check_open();
+  }
+  if (deliveries_.empty()) return;
+  Message message = std::move(deliveries_.front());
+  deliveries_.pop_front();
+  connection_->join_line(*this);
+  const auto found = consumers_.find(message.consumer_tag());
+  if (found == consumers_.end()) return;
+  const std::shared_ptr<Consumer> consumer = found->second;
+  lock.unlock();
+  consumer->callback(std::move(message));
+  lock.lock();
+}
+
+void ChannelImpl::check_origin(const Message& message) const {
+  if (message.channel_id_ == id_) return;
+  throw Error(
+      "the message came from another channel, or from the channel of an earlier connection: its "
+      "delivery tag means nothing here");
 }
 
 void ChannelImpl::close() {
-  if (!is_open()) return;
-  connection_->protocol().close_channel(number_);
-  connection_->wait_for_answer([this] { return !connection_->protocol().channel(number_); });
+  Lock lock = connection_->lock();
+  if (closed_ || protocol().state() != Protocol::State::open) return;
+  protocol().close_channel(number_, Clock::now());
+  connection_->wait(
+      lock, [this] { return closed_.has_value(); }, std::nullopt);
+  if (!closed_) connection_->check_in_time();
+}
+
+void ChannelImpl::set_return_callback(DeliveryCallback callback) {
+  const Lock lock = connection_->lock();
+  on_return_ = shared(std::move(callback));
+}
+
+void ChannelImpl::set_confirm_callback(ConfirmCallback callback) {
+  const Lock lock = connection_->lock();
+  on_confirm_ = shared(std::move(callback));
+}
+
+void ChannelImpl::set_cancel_callback(CancelCallback callback) {
+  const Lock lock = connection_->lock();
+  on_cancel_ = shared(std::move(callback));
 }
 
 }  // namespace haypile

@@ -13,47 +13,88 @@ Properties Message::properties() const {
   return properties;
 }
 
+namespace {
+
+std::shared_ptr<ConnectionImpl> connect(const ConnectionOptions& options) {
+  const TimePoint started = Clock::now();
+  return std::make_shared<ConnectionImpl>(
+      Socket::connect(options, started + options.connection_timeout), options, started);
+}
+
+}  // namespace
+
 Connection::Connection(std::string_view uri) : Connection(ConnectionOptions::from_uri(uri)) {}
 
-Connection::Connection(const ConnectionOptions& options)
-    : impl_(std::make_shared<ConnectionImpl>(Socket::connect(options), options)) {}
+Connection::Connection(const ConnectionOptions& options) : impl_(connect(options)) {}
 
 Connection::Connection(std::shared_ptr<ConnectionImpl> impl) : impl_(std::move(impl)) {}
 
 Connection Connection::over_socket(int descriptor, const ConnectionOptions& options) {
-  return Connection(std::make_shared<ConnectionImpl>(Socket(descriptor), options));
+  return Connection(std::make_shared<ConnectionImpl>(Socket(descriptor), options, Clock::now()));
 }
 
 Connection::~Connection() {
+  if (!impl_) return;
   try {
-    if (impl_) impl_->close();
+    close();
   } catch (const Error&) {
     // Nobody is left who could be told.
   }
 }
 
 Connection::Connection(Connection&&) noexcept = default;
-Connection& Connection::operator=(Connection&&) noexcept = default;
+
+Connection& Connection::operator=(Connection&& other) noexcept {
+  Connection old(std::move(*this));
+  impl_ = std::move(other.impl_);
+  return *this;
+}
+
+ConnectionImpl& Connection::impl() const {
+  if (!impl_) throw Error("this Connection was moved from");
+  return *impl_;
+}
 
 Channel Connection::channel() {
-  impl_->check_open();
-  const std::uint16_t number = impl_->protocol().open_channel();
-  if (number == 0) throw Error("no channel number is free: all are open");
-  auto channel = std::make_unique<ChannelImpl>(impl_, number);
-  channel->answer(amqp::channel::OpenOk::id);
-  return Channel(std::move(channel));
+  impl();
+  return Channel(ChannelImpl::open(impl_));
+}
+
+void Connection::run() {
+  impl();
+  const auto kept = impl_;
+  kept->run(std::nullopt);
+}
+
+bool Connection::run_for(std::chrono::milliseconds duration) {
+  impl();
+  const auto kept = impl_;
+  return kept->run(Clock::now() + duration);
+}
+
+void Connection::stop() noexcept {
+  if (impl_) impl_->stop();
 }
 
 void Connection::close() {
-  impl_->close();
+  ConnectionImpl::Lock lock = impl().lock();
+  impl_->close(lock);
 }
 
 bool Connection::is_open() const {
-  return impl_->protocol().state() == Protocol::State::open;
+  if (!impl_) return false;
+  const ConnectionImpl::Lock lock = impl_->lock();
+  return impl_->is_open();
 }
 
 bool Connection::is_blocked() const {
-  return impl_->protocol().blocked();
+  const ConnectionImpl::Lock lock = impl().lock();
+  return impl_->is_blocked();
+}
+
+void Connection::on_blocked(BlockedCallback callback) {
+  const ConnectionImpl::Lock lock = impl().lock();
+  impl_->set_blocked_callback(std::move(callback));
 }
 
 }  // namespace haypile

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <system_error>
 #include <utility>
 
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -17,6 +15,8 @@
 
 #include <haypile/error.hpp>
 
+#include "resolve.hpp"
+
 namespace haypile {
 
 namespace {
@@ -25,30 +25,15 @@ std::string text(int error) {
   return std::generic_category().message(error);
 }
 
-int poll_timeout(std::optional<Clock::time_point> until) {
+int poll_timeout(std::optional<TimePoint> until) {
   if (!until) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - Clock::now()).count();
   return static_cast<int>(std::clamp<long long>(left, 0, 3'600'000));
 }
 
-using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
-
-Addresses resolve(const ConnectionOptions& options) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int error =
-      ::getaddrinfo(options.host.c_str(), std::to_string(options.port).c_str(), &hints, &found);
-  if (error != 0) {
-    throw ConnectionFailed("cannot find host '" + options.host + "': " + ::gai_strerror(error));
-  }
-  return Addresses(found, &::freeaddrinfo);
-}
-
 // Returns 0 or an error number.
-int try_connect(int descriptor, const addrinfo& address, Clock::time_point until) {
-  if (::connect(descriptor, address.ai_addr, address.ai_addrlen) == 0) return 0;
+int try_connect(int descriptor, const Address& address, TimePoint until) {
+  if (::connect(descriptor, address.get(), address.size) == 0) return 0;
   if (errno != EINPROGRESS) return errno;
   pollfd poll{descriptor, POLLOUT, 0};
   int count = 0;
@@ -77,18 +62,18 @@ int Descriptor::release() {
   return std::exchange(value_, -1);
 }
 
-Event::Event() : descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+Waker::Waker() : descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (descriptor_.get() < 0) throw ConnectionFailed("no event descriptor: " + text(errno));
 }
 
-void Event::set() noexcept {
+void Waker::wake() noexcept {
   const std::uint64_t one = 1;
   const int saved = errno;
   [[maybe_unused]] const ssize_t count = ::write(descriptor_.get(), &one, sizeof one);
   errno = saved;
 }
 
-void Event::clear() {
+void Waker::clear() {
   std::uint64_t value = 0;
   [[maybe_unused]] const ssize_t count = ::read(descriptor_.get(), &value, sizeof value);
 }
@@ -99,22 +84,17 @@ Socket::Socket(int descriptor) : descriptor_(descriptor) {
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails in-process
 }
 
-Socket Socket::connect(const ConnectionOptions& options) {
-  const Addresses addresses = resolve(options);
-  const Clock::time_point until = Clock::now() + options.connection_timeout;
+Socket Socket::connect(const ConnectionOptions& options, TimePoint until) {
   int error = 0;
-  for (const addrinfo* address = addresses.get(); address; address = address->ai_next) {
-    Descriptor descriptor(::socket(address->ai_family,
-                                   address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                                   address->ai_protocol));
+  for (const Address& address : resolve(options.host, options.port, until)) {
+    Descriptor descriptor(
+        ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (descriptor.get() < 0) {
       error = errno;
       continue;
     }
-    error = try_connect(descriptor.get(), *address, until);
-    if (error == 0) {
-      return Socket(descriptor.release());
-    }
+    error = try_connect(descriptor.get(), address, until);
+    if (error == 0) return Socket(descriptor.release());
   }
   throw ConnectionFailed("cannot connect to " + options.host + ":" + std::to_string(options.port) +
                          ": " + text(error));
@@ -140,14 +120,19 @@ bool Socket::receive(std::string& into, std::size_t size_max, std::string& error
   return false;
 }
 
-Socket::Ready Socket::wait(bool want_writable, const Event* event,
-                           std::optional<Clock::time_point> until) const {
+Socket::Ready Socket::wait(bool want_writable, const Waker& waker,
+                           std::optional<TimePoint> until) const {
   pollfd polls[2] = {
       {descriptor_.get(), static_cast<short>(want_writable ? POLLIN | POLLOUT : POLLIN), 0},
-      {event ? event->descriptor() : -1, POLLIN, 0}};
+      {waker.descriptor(), POLLIN, 0}};
   if (::poll(polls, 2, poll_timeout(until)) <= 0) return {};
-  return {(polls[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0,
-          (polls[0].revents & POLLOUT) != 0};
+  return {(polls[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0, (polls[0].revents & POLLOUT) != 0,
+          (polls[1].revents & POLLIN) != 0};
+}
+
+void Socket::wait_writable(TimePoint until) const {
+  pollfd poll{descriptor_.get(), POLLOUT, 0};
+  ::poll(&poll, 1, poll_timeout(until));
 }
 
 }  // namespace haypile

@@ -1,4 +1,4 @@
-// A connected stream socket that never blocks, and an event that wakes a waiting thread.
+// A connected stream socket that never blocks, and what wakes a thread that waits for it.
 #pragma once
 
 #include <chrono>
@@ -12,6 +12,7 @@
 namespace haypile {
 
 using Clock = std::chrono::steady_clock;
+using TimePoint = Clock::time_point;
 
 // Owns a file descriptor.
 class Descriptor {
@@ -28,11 +29,11 @@ class Descriptor {
   int value_;
 };
 
-// A flag that wakes Socket::wait(). set() may be called from any thread and from signal handlers.
-class Event {
+// Wakes Socket::wait(). wake() may be called from any thread and from signal handlers.
+class Waker {
  public:
-  Event();
-  void set() noexcept;
+  Waker();
+  void wake() noexcept;
   void clear();
   int descriptor() const { return descriptor_.get(); }
 
@@ -40,11 +41,12 @@ class Event {
   Descriptor descriptor_;
 };
 
-// A connected stream socket. It never blocks except in connect() and wait().
+// A connected stream socket. It never blocks except in connect() and the methods that wait.
 class Socket {
  public:
-  // Throws ConnectionFailed.
-  static Socket connect(const ConnectionOptions& options);
+  // Tries all addresses of the host, until `until`, which holds for the look-up of the host as
+  // well. Throws ConnectionFailed.
+  static Socket connect(const ConnectionOptions& options, TimePoint until);
   explicit Socket(int descriptor);
 
   // Returns how many bytes were sent; 0 if the socket takes none now. Sets `error` if it will never
@@ -57,10 +59,13 @@ class Socket {
   struct Ready {
     bool readable = false;
     bool writable = false;
+    bool woken = false;
   };
-  // Waits until the socket is readable (or writable, if wanted), the event is set, or `until` has
+  // Waits until the socket is readable (or writable, if wanted), the waker wakes, or `until` has
   // come.
-  Ready wait(bool want_writable, const Event* event, std::optional<Clock::time_point> until) const;
+  Ready wait(bool want_writable, const Waker& waker, std::optional<TimePoint> until) const;
+  // Waits until the socket takes output, or `until` has come.
+  void wait_writable(TimePoint until) const;
 
  private:
   Descriptor descriptor_;

@@ -149,7 +149,7 @@ TEST_CASE("a mandatory message without a queue comes back") {
   std::vector<std::string> returned;
   session.channel.on_return([&](const Message& message) {
     CHECK(message.reply_code == 312);
-    CHECK(message.reply_text == "NO_ROUTE");
+    CHECK(message.reply_text() == "NO_ROUTE");
     CHECK(message.routing_key() == "haypile.absent");
     returned.emplace_back(message.body());
   });

@@ -7,78 +7,14 @@
 #include <haypile/amqp/frame.hpp>
 #include <haypile/amqp/methods.hpp>
 
-#include "client/src/protocol.hpp"
+#include "client/protocol_peer.hpp"
 
 using namespace haypile;
 using State = Protocol::State;
+using Peer = ProtocolPeer;
+using namespace std::chrono_literals;
 
 namespace {
-
-struct Peer {
-  explicit Peer(const ConnectionOptions& options = {}) : protocol(options) {}
-
-  void send_bytes(std::string_view bytes) {
-    pending += bytes;
-    pending.erase(0, protocol.receive(pending));
-  }
-  template <class M>
-  void send(std::uint16_t channel, const M& method) {
-    std::string bytes;
-    REQUIRE(amqp::append_method(bytes, channel, method));
-    send_bytes(bytes);
-  }
-  template <class M>
-  M expect(std::uint16_t channel) {
-    amqp::Frame frame;
-    std::size_t size = 0;
-    std::string& output = protocol.output();
-    REQUIRE(amqp::parse_frame(output, 0, frame, size) == amqp::FrameStatus::complete);
-    last = output.substr(0, size);
-    output.erase(0, size);
-    REQUIRE(amqp::parse_frame(last, 0, frame, size) == amqp::FrameStatus::complete);
-    CHECK(frame.channel == channel);
-    REQUIRE(amqp::peek_method_id(frame.payload) == M::id);
-    M method;
-    REQUIRE(amqp::decode_arguments(frame.payload.substr(4), method) == amqp::DecodeError::none);
-    return method;
-  }
-  void start() {
-    REQUIRE(protocol.output() == amqp::protocol_header);
-    protocol.output().clear();
-    send(0, amqp::connection::Start{.mechanisms = "AMQPLAIN PLAIN", .locales = "en_US"});
-  }
-  void open() {
-    start();
-    expect<amqp::connection::StartOk>(0);
-    send(0, amqp::connection::Tune{.channel_max = 5, .frame_max = 131072, .heartbeat = 60});
-    expect<amqp::connection::TuneOk>(0);
-    expect<amqp::connection::Open>(0);
-    send(0, amqp::connection::OpenOk{});
-    REQUIRE(protocol.state() == State::open);
-  }
-  ProtocolChannel& open_channel() {
-    const std::uint16_t number = protocol.open_channel();
-    REQUIRE(number != 0);
-    expect<amqp::channel::Open>(number);
-    send(number, amqp::channel::OpenOk{});
-    ProtocolChannel* channel = protocol.channel(number);
-    REQUIRE(channel);
-    REQUIRE(channel->reply);
-    channel->reply.reset();
-    return *channel;
-  }
-  // Checks that the protocol has given up, and has sent the broker this code.
-  void expect_failure(amqp::ReplyCode code) {
-    CHECK(protocol.state() == State::closed);
-    REQUIRE(protocol.reason());
-    CHECK(protocol.reason()->code == static_cast<std::uint16_t>(code));
-    CHECK(expect<amqp::connection::Close>(0).reply_code == static_cast<std::uint16_t>(code));
-  }
-
-  Protocol protocol;
-  std::string pending;
-  std::string last;
-};
 
 std::string delivery(std::string_view body, std::uint32_t frame_max = 4096) {
   std::string bytes;
@@ -127,9 +63,10 @@ TEST_CASE("a wrong password comes with the broker's reason") {
   peer.expect<amqp::connection::StartOk>(0);
   peer.send(0, amqp::connection::Close{.reply_code = 403, .reply_text = "ACCESS_REFUSED"});
   CHECK(peer.protocol.state() == State::closed);
-  REQUIRE(peer.protocol.reason());
-  CHECK(peer.protocol.reason()->code == 403);
-  CHECK(peer.protocol.reason()->text == "ACCESS_REFUSED");
+  const CloseReason reason = peer.event<event::Closed>().reason;
+  CHECK(reason.ending == Ending::broker);
+  CHECK(reason.code == 403);
+  CHECK(reason.text == "ACCESS_REFUSED");
   peer.expect<amqp::connection::CloseOk>(0);
 }
 
@@ -141,8 +78,7 @@ TEST_CASE("a peer that speaks something else is not misunderstood") {
     other_version.send_bytes(other_header.substr(0, cut));
     other_version.send_bytes(other_header.substr(cut));
     CHECK(other_version.protocol.state() == State::closed);
-    REQUIRE(other_version.protocol.reason());
-    CHECK(other_version.protocol.reason()->text == "the broker does not speak AMQP 0-9-1");
+    CHECK(other_version.protocol.reason().text == "the broker does not speak AMQP 0-9-1");
     CHECK(other_version.pending.empty());
   }
   Peer web;
@@ -152,7 +88,30 @@ TEST_CASE("a peer that speaks something else is not misunderstood") {
   Peer no_plain;
   no_plain.send(0, amqp::connection::Start{.mechanisms = "EXTERNAL", .locales = "en_US"});
   CHECK(no_plain.protocol.state() == State::closed);
-  CHECK(no_plain.protocol.reason()->text.find("PLAIN") != std::string::npos);
+  CHECK(no_plain.protocol.reason().text.find("PLAIN") != std::string::npos);
+}
+
+TEST_CASE("the handshake has an order, and is done once") {
+  for (int wrong = 0; wrong < 4; ++wrong) {
+    CAPTURE(wrong);
+    Peer peer;
+    if (wrong == 0) {
+      peer.protocol.output().clear();
+      peer.send(0, amqp::connection::OpenOk{});
+    } else {
+      peer.start();
+      peer.expect<amqp::connection::StartOk>(0);
+      if (wrong == 1) peer.send(0, amqp::connection::OpenOk{});
+      if (wrong == 2) peer.send(0, amqp::connection::Start{.mechanisms = "PLAIN"});
+      if (wrong == 3) {
+        peer.send(0, amqp::connection::Tune{});
+        peer.expect<amqp::connection::TuneOk>(0);
+        peer.expect<amqp::connection::Open>(0);
+        peer.send(0, amqp::connection::Tune{});
+      }
+    }
+    peer.expect_failure(amqp::ReplyCode::command_invalid);
+  }
 }
 
 TEST_CASE("a delivery comes whole, wherever it is cut") {
@@ -160,15 +119,15 @@ TEST_CASE("a delivery comes whole, wherever it is cut") {
   for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
     Peer peer;
     peer.open();
-    ProtocolChannel& channel = peer.open_channel();
+    peer.open_channel();
     peer.send_bytes(std::string_view(bytes).substr(0, cut));
-    CHECK(channel.deliveries.size() == (cut == bytes.size() ? 1 : 0));
+    CHECK(peer.protocol.has_events() == (cut == bytes.size()));
     peer.send_bytes(std::string_view(bytes).substr(cut));
-    REQUIRE(channel.deliveries.size() == 1);
-    const Message& message = channel.deliveries.front();
+    const auto [channel, message] = peer.event<event::Delivery>();
+    CHECK(channel == 1);
     CHECK(message.body() == "a body of two frames");
     CHECK(message.routing_key() == "q");
-    CHECK(message.consumer_tag == "c");
+    CHECK(message.consumer_tag() == "c");
     CHECK(message.delivery_tag == 7);
   }
 }
@@ -176,29 +135,45 @@ TEST_CASE("a delivery comes whole, wherever it is cut") {
 TEST_CASE("the broker closes a channel, the connection goes on") {
   Peer peer;
   peer.open();
-  ProtocolChannel& channel = peer.open_channel();
+  peer.open_channel();
   peer.send(1, amqp::channel::Close{
                    .reply_code = 404, .reply_text = "NOT_FOUND", .class_id = 50, .method_id = 10});
-  REQUIRE(channel.closed);
-  CHECK(channel.closed->code == 404);
-  CHECK(channel.closed->method == "queue.declare");
+  const auto closed = peer.event<event::ChannelClosed>();
+  CHECK(closed.channel == 1);
+  CHECK(closed.reason.ending == Ending::broker);
+  CHECK(closed.reason.code == 404);
+  CHECK(closed.reason.method == "queue.declare");
   peer.expect<amqp::channel::CloseOk>(1);
   CHECK(peer.protocol.state() == State::open);
-  peer.protocol.close_channel(1);
-  CHECK(peer.protocol.channel(1) == nullptr);
+  // Its number is free at once.
+  CHECK(peer.open_channel() == 1);
 }
 
 TEST_CASE("what comes for a channel that is being closed is dropped") {
   Peer peer;
   peer.open();
   peer.open_channel();
-  peer.protocol.close_channel(1);
+  peer.protocol.request<amqp::queue::DeclareOk>(1, amqp::queue::Declare{}, peer.now);
+  peer.expect<amqp::queue::Declare>(1);
+  peer.protocol.close_channel(1, peer.now);
+  peer.protocol.close_channel(1, peer.now);
   peer.expect<amqp::channel::Close>(1);
+  CHECK(peer.protocol.output().empty());
+  CHECK(peer.protocol.channel_is_closing());
   peer.send_bytes(delivery("late"));
-  REQUIRE(peer.protocol.channel(1));
-  CHECK(peer.protocol.channel(1)->deliveries.empty());
-  peer.send(1, amqp::channel::CloseOk{});
-  CHECK(peer.protocol.channel(1) == nullptr);
+  peer.send(1, amqp::queue::DeclareOk{});
+  CHECK_FALSE(peer.protocol.has_events());
+  SUBCASE("the broker answers") {
+    peer.send(1, amqp::channel::CloseOk{});
+  }
+  SUBCASE("both close it at the same time") {
+    peer.send(1, amqp::channel::Close{});
+    peer.expect<amqp::channel::CloseOk>(1);
+    CHECK_FALSE(peer.protocol.has_events());
+    peer.send(1, amqp::channel::CloseOk{});
+  }
+  CHECK(peer.event<event::ChannelClosed>().reason.ending == Ending::ours);
+  CHECK_FALSE(peer.protocol.channel_is_closing());
   CHECK(peer.protocol.state() == State::open);
 }
 
@@ -207,31 +182,187 @@ TEST_CASE("channel numbers are used again, and there are no more than agreed") {
   peer.open();
   for (int i = 0; i < 5; ++i)
     peer.open_channel();
-  CHECK(peer.protocol.open_channel() == 0);
-  peer.protocol.close_channel(3);
+  CHECK(peer.protocol.open_channel(peer.now).first == 0);
+  peer.protocol.close_channel(3, peer.now);
   peer.expect<amqp::channel::Close>(3);
-  CHECK(peer.protocol.open_channel() == 0);
+  CHECK(peer.protocol.open_channel(peer.now).first == 0);
   peer.send(3, amqp::channel::CloseOk{});
-  CHECK(peer.protocol.open_channel() == 3);
+  peer.event<event::ChannelClosed>();
+  CHECK(peer.protocol.open_channel(peer.now).first == 3);
 }
 
-TEST_CASE("confirms settle one or many, in any order") {
-  Unconfirmed unconfirmed;
-  for (std::uint64_t i = 1; i <= 10; ++i)
-    CHECK(unconfirmed.add() == i);
-  CHECK(unconfirmed.settle(3, false, true));
-  CHECK(unconfirmed.count() == 9);
-  CHECK(unconfirmed.settle(3, false, true));  // twice does no harm
-  CHECK(unconfirmed.count() == 9);
-  CHECK(unconfirmed.settle(5, true, true));
-  CHECK(unconfirmed.count() == 5);
-  CHECK_FALSE(unconfirmed.take_refused());
-  CHECK(unconfirmed.settle(7, false, false));
-  CHECK(unconfirmed.take_refused());
-  CHECK_FALSE(unconfirmed.take_refused());
-  CHECK_FALSE(unconfirmed.settle(11, false, true));
-  CHECK(unconfirmed.settle(0, true, true));  // all of them
-  CHECK(unconfirmed.count() == 0);
+TEST_CASE("several requests are under way on a channel, and get their answers in order") {
+  Peer peer;
+  peer.open();
+  peer.open_channel();
+  const RequestId declare =
+      peer.protocol.request<amqp::queue::DeclareOk>(1, amqp::queue::Declare{}, peer.now);
+  const RequestId empty = peer.protocol.get(1, {.queue = "q"}, peer.now);
+  const RequestId full = peer.protocol.get(1, {.queue = "q"}, peer.now);
+  CHECK(declare < empty);
+  CHECK(empty < full);
+  peer.send(1, amqp::queue::DeclareOk{.queue = "q", .message_count = 3});
+  const auto reply = peer.event<event::Reply>();
+  CHECK(reply.request == declare);
+  amqp::queue::DeclareOk ok;
+  REQUIRE(amqp::decode_arguments(reply.arguments, ok) == amqp::DecodeError::none);
+  CHECK(ok.message_count == 3);
+  peer.send(1, amqp::basic::GetEmpty{});
+  auto got = peer.event<event::Got>();
+  CHECK(got.request == empty);
+  CHECK_FALSE(got.message);
+  std::string bytes;
+  amqp::append_message(bytes, 1, amqp::basic::GetOk{.delivery_tag = 5, .message_count = 2},
+                       std::string_view("\0\0", 2), "m", 4096);
+  peer.send_bytes(bytes);
+  got = peer.event<event::Got>();
+  CHECK(got.request == full);
+  REQUIRE(got.message);
+  CHECK(got.message->delivery_tag == 5);
+  CHECK(got.message->message_count == 2);
+}
+
+TEST_CASE("published messages have numbers from confirm.select on") {
+  Peer peer;
+  peer.open();
+  peer.open_channel();
+  CHECK(peer.protocol.publish(1, {}, std::string_view("\0\0", 2), "m") == 0);
+  peer.protocol.request<amqp::confirm::SelectOk>(1, amqp::confirm::Select{}, peer.now);
+  // The broker counts it, whether its answer has come or not.
+  CHECK(peer.protocol.publish(1, {}, std::string_view("\0\0", 2), "m") == 1);
+  peer.send(1, amqp::confirm::SelectOk{});
+  peer.event<event::Reply>();
+  CHECK(peer.protocol.publish(1, {}, std::string_view("\0\0", 2), "m") == 2);
+  CHECK(peer.protocol.publish(1, {}, std::string_view("\0\0", 2), "m") == 3);
+  peer.send(1, amqp::basic::Ack{.delivery_tag = 2, .multiple = true});
+  auto confirmed = peer.event<event::Confirmed>();
+  CHECK(confirmed.number == 2);
+  CHECK(confirmed.multiple);
+  CHECK_FALSE(confirmed.refused);
+  peer.send(1, amqp::basic::Nack{.delivery_tag = 0, .multiple = true});
+  confirmed = peer.event<event::Confirmed>();
+  CHECK(confirmed.number == 3);
+  CHECK(confirmed.refused);
+  for (const std::uint64_t wrong : {std::uint64_t{0}, std::uint64_t{4}, UINT64_MAX}) {
+    CAPTURE(wrong);
+    Peer other;
+    other.open();
+    other.open_channel();
+    other.select_confirms(1);
+    other.protocol.publish(1, {}, std::string_view("\0\0", 2), "m");
+    other.protocol.output().clear();
+    other.send(1, amqp::basic::Ack{.delivery_tag = wrong});
+    other.expect_failure(amqp::ReplyCode::precondition_failed);
+  }
+}
+
+TEST_CASE("what does not fit on the wire is not sent") {
+  Peer peer({.frame_max_bytes = 4096});
+  peer.open();
+  peer.open_channel();
+  const std::string long_name(256, 'n');
+  const amqp::Table large{{"k", std::string(5000, 'v')}};
+  CHECK_FALSE(peer.protocol.publish(1, {.routing_key = long_name}, "", "m"));
+  CHECK_FALSE(peer.protocol.publish(1, {}, std::string(4090, 'p'), "m"));
+  CHECK(peer.protocol.get(1, {.queue = long_name}, peer.now) == 0);
+  CHECK_FALSE(peer.protocol.send(1, amqp::basic::Cancel{.consumer_tag = long_name}));
+  CHECK(peer.protocol.request<amqp::queue::DeclareOk>(
+            1, amqp::queue::Declare{.queue = "q", .arguments = large}, peer.now) == 0);
+  CHECK(peer.protocol.output().empty());
+}
+
+TEST_CASE("the broker says when it takes no messages, and why") {
+  Peer peer;
+  peer.open();
+  peer.send(0, amqp::connection::Blocked{.reason = "low on memory"});
+  CHECK(peer.protocol.blocked());
+  CHECK(peer.event<event::Blocked>().reason == "low on memory");
+  peer.send(0, amqp::connection::Unblocked{});
+  CHECK_FALSE(peer.protocol.blocked());
+  CHECK_FALSE(peer.event<event::Blocked>().blocked);
+}
+
+TEST_CASE("a handshake that is not done in time ends") {
+  Peer peer({.connection_timeout = 500ms});
+  peer.start();
+  CHECK(peer.protocol.deadline() == peer.now + 500ms);
+  peer.protocol.tick(peer.now + 499ms);
+  CHECK(peer.protocol.state() == State::handshake);
+  peer.protocol.tick(peer.now + 500ms);
+  CHECK(peer.event<event::Closed>().reason.ending == Ending::timed_out);
+}
+
+TEST_CASE("an answer that is overdue ends the connection, whatever was answered before") {
+  Peer peer({.heartbeat_s = 0, .rpc_timeout = 30s});
+  peer.open();
+  peer.open_channel();
+  peer.open_channel();
+  CHECK_FALSE(peer.protocol.deadline());
+  peer.protocol.request<amqp::queue::DeclareOk>(1, amqp::queue::Declare{}, peer.now);
+  peer.now += 10s;
+  peer.protocol.request<amqp::queue::DeclareOk>(2, amqp::queue::Declare{}, peer.now);
+  CHECK(peer.protocol.deadline() == peer.now + 20s);
+  peer.send(1, amqp::queue::DeclareOk{});
+  CHECK(peer.protocol.deadline() == peer.now + 30s);
+  peer.protocol.close_channel(2, peer.now + 1s);  // nobody waits for the answer any more
+  CHECK(peer.protocol.deadline() == peer.now + 31s);
+  peer.protocol.tick(peer.now + 31s);
+  CHECK(peer.protocol.state() == State::closed);
+  CHECK(peer.protocol.reason().ending == Ending::timed_out);
+  CHECK_FALSE(peer.protocol.deadline());
+}
+
+TEST_CASE("a silent broker is given up after two heartbeats, one that sends is not") {
+  Peer peer({.heartbeat_s = 10});
+  peer.open();
+  for (int i = 0; i < 5; ++i) {
+    peer.now += 19s;
+    peer.send_bytes(std::string_view("\x08\0\0\0\0\0\0\xce", 8));
+    peer.protocol.tick(peer.now);
+    CHECK(peer.protocol.state() == State::open);
+  }
+  peer.protocol.tick(peer.now + 20s);
+  CHECK(peer.protocol.reason().ending == Ending::lost);
+  CHECK(peer.protocol.reason().text.find("heartbeats") != std::string::npos);
+}
+
+TEST_CASE("heartbeats go out when nothing else does, twice an interval") {
+  Peer peer({.heartbeat_s = 10});
+  peer.open();
+  peer.protocol.sent(peer.now);
+  CHECK(peer.protocol.keep_alive_deadline() == peer.now + 5s);
+  peer.protocol.keep_alive(peer.now + 4s);
+  CHECK(peer.protocol.output().empty());
+  peer.protocol.keep_alive(peer.now + 5s);
+  CHECK(peer.protocol.output() == std::string_view("\x08\0\0\0\0\0\0\xce", 8));
+  CHECK(peer.protocol.keep_alive_deadline() == peer.now + 10s);
+}
+
+TEST_CASE("close: the goodbye is answered, or its time is over") {
+  Peer peer({.heartbeat_s = 0});
+  peer.open();
+  peer.open_channel();
+  peer.protocol.close(peer.now, 5s);
+  peer.expect<amqp::connection::Close>(0);
+  CHECK(peer.protocol.state() == State::closing);
+  peer.send_bytes(delivery("late"));
+  CHECK_FALSE(peer.protocol.has_events());
+  SUBCASE("answered") {
+    peer.send(0, amqp::connection::CloseOk{});
+    CHECK(peer.event<event::Closed>().reason.ending == Ending::ours);
+  }
+  SUBCASE("the broker closes it at the same time") {
+    peer.send(0, amqp::connection::Close{.reply_code = 320, .reply_text = "CONNECTION_FORCED"});
+    peer.expect<amqp::connection::CloseOk>(0);
+    CHECK(peer.event<event::Closed>().reason.code == 320);
+  }
+  SUBCASE("in vain") {
+    peer.protocol.tick(peer.now + 5s);
+    CHECK(peer.event<event::Closed>().reason.ending == Ending::timed_out);
+  }
+  CHECK(peer.protocol.state() == State::closed);
+  peer.protocol.lost("too late");
+  CHECK_FALSE(peer.protocol.has_events());
 }
 
 TEST_CASE("a broker that breaks the protocol gets the code for it") {
@@ -250,9 +381,17 @@ TEST_CASE("a broker that breaks the protocol gets the code for it") {
     amqp::append_message(bytes, 1, amqp::basic::Publish{}, std::string_view("\0\0", 2), "x", 4096);
     peer.send_bytes(bytes);
   });
+  breaks(Code::command_invalid, [](Peer& peer) { peer.send(1, amqp::basic::GetEmpty{}); });
+  breaks(Code::command_invalid, [](Peer& peer) { peer.send(1, amqp::basic::GetOk{}); });
   breaks(Code::command_invalid, [](Peer& peer) {
-    peer.send(1, amqp::basic::GetEmpty{});
-    peer.send(1, amqp::basic::GetEmpty{});
+    peer.protocol.get(1, {}, peer.now);
+    peer.expect<amqp::basic::Get>(1);
+    peer.send(1, amqp::queue::DeclareOk{});
+  });
+  breaks(Code::syntax_error, [](Peer& peer) {
+    peer.protocol.request<amqp::queue::DeclareOk>(1, amqp::queue::Declare{}, peer.now);
+    peer.expect<amqp::queue::Declare>(1);
+    peer.send_bytes(std::string_view("\1\0\1\0\0\0\5\0\x32\0\x0b\x09\xce", 13));
   });
   breaks(Code::unexpected_frame, [](Peer& peer) {
     std::string bytes;
@@ -291,6 +430,7 @@ TEST_CASE("random damage ends a connection at worst") {
     Peer peer;
     peer.open();
     peer.open_channel();
+    peer.protocol.request<amqp::queue::DeclareOk>(1, amqp::queue::Declare{}, peer.now);
     std::string bytes = delivery("some body");
     amqp::append_method(bytes, 1, amqp::queue::DeclareOk{.queue = "q", .message_count = 3});
     bytes += delivery("");

@@ -3,11 +3,12 @@
 //
 // Input: flags, a seed for the pieces, what the broker sends.
 #include <string>
+#include <vector>
 
 #include <haypile/amqp/frame.hpp>
 #include <haypile/amqp/methods.hpp>
 
-#include "client/src/protocol.hpp"
+#include "client/core/protocol.hpp"
 #include "fuzz/support.hpp"
 
 namespace {
@@ -24,6 +25,8 @@ enum Flag : std::uint8_t {
 };
 
 constexpr std::uint64_t message_size_max = 1u << 20;
+constexpr std::uint64_t published_count = 20;
+const TimePoint start = TimePoint() + std::chrono::hours(1);
 
 std::string handshake() {
   std::string bytes;
@@ -50,7 +53,7 @@ void note(std::string& text, const Message& message) {
   expect(message.body().size() <= message_size_max, "no message is larger than allowed");
   for (const std::string_view part :
        {message.exchange(), message.routing_key(), message.raw_properties(), message.body(),
-        std::string_view(message.consumer_tag), std::string_view(message.reply_text)}) {
+        message.consumer_tag(), message.reply_text()}) {
     note(text, part);
   }
   text += std::to_string(message.delivery_tag) + (message.redelivered ? "r" : "") +
@@ -60,36 +63,86 @@ void note(std::string& text, const Message& message) {
 void note(std::string& text, const CloseReason& reason) {
   note(text, reason.text);
   note(text, reason.method);
-  text += std::to_string(reason.code);
+  text += std::to_string(reason.code) + '/' + std::to_string(static_cast<int>(reason.ending));
 }
+
+// Writes down what a user sees of an event.
+struct NoteEvent {
+  std::string& text;
+
+  void operator()(const event::Opened&) const { text += "opened"; }
+  void operator()(const event::Reply& event) const {
+    text += "reply" + std::to_string(event.channel) + '/' + std::to_string(event.request) + '/' +
+            std::to_string(event.method.class_id) + '.' + std::to_string(event.method.method_id);
+    note(text, event.arguments);
+  }
+  void operator()(const event::Got& event) const {
+    text += "got" + std::to_string(event.channel) + '/' + std::to_string(event.request);
+    if (event.message) note(text, *event.message);
+  }
+  void operator()(const event::Delivery& event) const {
+    text += "delivery" + std::to_string(event.channel);
+    note(text, event.message);
+  }
+  void operator()(const event::Returned& event) const {
+    text += "returned" + std::to_string(event.channel);
+    note(text, event.message);
+  }
+  void operator()(const event::Confirmed& event) const {
+    expect(event.number >= 1 && event.number <= published_count,
+           "what is confirmed was published before");
+    text += "confirmed" + std::to_string(event.channel) + '/' + std::to_string(event.number) +
+            (event.multiple ? "m" : "") + (event.refused ? "r" : "");
+  }
+  void operator()(const event::ConsumerCancelled& event) const {
+    text += "cancelled" + std::to_string(event.channel);
+    note(text, event.consumer_tag);
+  }
+  void operator()(const event::Blocked& event) const {
+    text += event.blocked ? "blocked" : "unblocked";
+    note(text, event.reason);
+  }
+  void operator()(const event::ChannelClosed& event) const {
+    text += "closed" + std::to_string(event.channel);
+    note(text, event.reason);
+  }
+  void operator()(const event::Closed& event) const {
+    text += "closed";
+    note(text, event.reason);
+  }
+};
 
 class Broker {
  public:
-  explicit Broker(std::uint8_t flags) : protocol_(options(flags)) {
+  explicit Broker(std::uint8_t flags) : protocol_(options(flags), start) {
     if ((flags & logged_in) == 0) return;
     static const std::string conversation = handshake();
     send_bytes(conversation);
     expect(protocol_.state() == State::open, "a good handshake opens the connection");
     for (std::uint16_t number = 1; number <= 3; ++number) {
-      expect(protocol_.open_channel() == number, "channels are numbered from 1");
+      expect(protocol_.open_channel(start).first == number, "channels are numbered from 1");
     }
     std::string bytes;
     amqp::append_method(bytes, 1, amqp::channel::OpenOk{});
+    amqp::append_method(bytes, 3, amqp::channel::OpenOk{});
     send_bytes(bytes);
-    ProtocolChannel& channel = *protocol_.channel(1);
-    channel.reply.reset();
-    channel.unconfirmed.enable();
-    for (int i = 0; i < 20; ++i)
-      channel.unconfirmed.add();
-    if ((flags & channel_closing) != 0) protocol_.close_channel(3);
-    if ((flags & connection_closing) != 0) protocol_.close();
+    // Channel 1 has published, and waits for these answers.
+    protocol_.request<amqp::confirm::SelectOk>(1, amqp::confirm::Select{}, start);
+    for (std::uint64_t i = 0; i < published_count; ++i)
+      protocol_.publish(1, {.routing_key = "q"}, std::string_view("\0\0", 2), "m");
+    protocol_.request<amqp::queue::DeclareOk>(1, amqp::queue::Declare{.queue = "q"}, start);
+    protocol_.get(1, {.queue = "q"}, start);
+    protocol_.request<amqp::basic::ConsumeOk>(1, amqp::basic::Consume{.queue = "q"}, start);
+    protocol_.get(1, {.queue = "q"}, start);
+    if ((flags & channel_closing) != 0) protocol_.close_channel(3, start);
+    if ((flags & connection_closing) != 0) protocol_.close(start, std::chrono::seconds(5));
   }
 
   void send_bytes(std::string_view bytes) {
     pending_ += bytes;
     // An exact copy lets a sanitizer find reads beyond the end.
     const std::string offered = pending_;
-    const std::size_t used = protocol_.receive(offered);
+    const std::size_t used = protocol_.receive(offered, start);
     expect(used <= pending_.size(), "no more is used than there is");
     pending_.erase(0, used);
     expect(pending_.size() < 131072, "the rest is part of a frame");
@@ -102,23 +155,38 @@ class Broker {
   std::string outcome() {
     std::string text = std::to_string(static_cast<int>(protocol_.state())) +
                        (protocol_.blocked() ? "b" : "") + pending_;
-    if (protocol_.reason()) note(text, *protocol_.reason());
-    for (std::uint16_t number = 1; number <= 10; ++number) {
-      if (ProtocolChannel* channel = protocol_.channel(number)) note_channel(text, *channel);
-    }
+    note_events(text);
     check_output();
     note(text, protocol_.output());
     return text;
   }
   void end() {
-    protocol_.close_channel(2);
-    protocol_.close();
+    const auto deadline = protocol_.deadline();
+    expect(deadline.has_value() == (protocol_.state() != State::closed) || !has_heartbeat(),
+           "what is open has a deadline");
+    if (deadline) protocol_.tick(*deadline);
+    protocol_.close_channel(2, start);
+    protocol_.close(start, std::chrono::seconds(5));
     protocol_.lost("the end");
     expect(protocol_.state() == State::closed, "what is lost is closed");
+    expect(!protocol_.deadline(), "what is closed has no deadline");
     check_output();
+    std::string text;
+    note_events(text);
+    expect(closed_count_ == 1, "the end is told once");
   }
 
  private:
+  void note_events(std::string& text) {
+    std::vector<Event> events;
+    protocol_.take_events(events);
+    for (const Event& event : events) {
+      expect(closed_count_ == 0, "nothing comes after the end");
+      if (std::holds_alternative<event::Closed>(event)) ++closed_count_;
+      std::visit(NoteEvent{text}, event);
+    }
+  }
+  bool has_heartbeat() const { return protocol_.heartbeat_s() != 0; }
   static ConnectionOptions options(std::uint8_t flags) {
     ConnectionOptions options{.message_size_max_bytes = message_size_max};
     if ((flags & unlimited) != 0) {
@@ -127,23 +195,6 @@ class Broker {
       options.heartbeat_s = 0;
     }
     return options;
-  }
-  static void note_channel(std::string& text, const ProtocolChannel& channel) {
-    if (channel.closed) note(text, *channel.closed);
-    text += channel.closing ? "closing" : "";
-    if (channel.reply) {
-      text += std::to_string(channel.reply->id.method_id);
-      note(text, channel.reply->arguments);
-      if (channel.reply->message) note(text, *channel.reply->message);
-    }
-    for (const Message& message : channel.deliveries)
-      note(text, message);
-    for (const Message& message : channel.returned)
-      note(text, message);
-    for (const std::string& tag : channel.cancelled)
-      note(text, tag);
-    text += std::to_string(channel.unconfirmed.count());
-    expect(channel.unconfirmed.count() <= 20, "no more is unconfirmed than was published");
   }
   void check_output() {
     std::string_view rest = protocol_.output();
@@ -162,6 +213,7 @@ class Broker {
 
   Protocol protocol_;
   std::string pending_;
+  int closed_count_ = 0;
 };
 
 std::string run(std::string_view bytes, std::uint8_t flags, std::uint8_t seed) {

@@ -47,16 +47,26 @@ struct ConsumeOptions {
   amqp::Table arguments{};
 };
 
-using DeliveryCallback = std::function<void(const Message&)>;
+// The callback may take the message as const Message&, or as Message to keep it without a copy.
+using DeliveryCallback = std::function<void(Message&&)>;
+// `number` is what basic_publish() has returned; false: the broker has refused the message.
+using ConfirmCallback = std::function<void(std::uint64_t number, bool confirmed)>;
+using CancelCallback = std::function<void(std::string_view consumer_tag)>;
 
-// A channel of a connection. Methods that have an answer wait for it. All methods throw
-// ChannelClosed or ConnectionClosed with the broker's reason, TimedOut, or Error if a name is
-// longer than 255 bytes. A channel can be moved, not copied. Only the connection's thread may use
-// it.
+// Waits as long as it takes.
+inline constexpr std::chrono::milliseconds forever = std::chrono::milliseconds::max();
+
+// A channel of a connection. Methods that have an answer wait for it, for at most
+// ConnectionOptions::rpc_timeout. All methods throw ChannelClosed or ConnectionClosed with the
+// broker's reason, TimedOut, or Error if a name is longer than 255 bytes. A channel can be moved,
+// not copied. It may be used on any thread, as its connection. Callbacks are called during methods
+// that wait; they may use all methods.
 class Channel {
  public:
   // Closes the channel without waiting for the broker's answer; errors are ignored.
   ~Channel();
+  // After it was moved from, an object can be assigned to and destroyed; everything else throws
+  // Error, and is_open() is false.
   Channel(Channel&&) noexcept;
   Channel& operator=(Channel&&) noexcept;
 
@@ -79,45 +89,67 @@ class Channel {
   void exchange_unbind(std::string_view destination, std::string_view source,
                        std::string_view routing_key = {}, const amqp::Table& arguments = {});
 
-  // Does not wait. After confirm_select() it returns the number of the message on this channel,
-  // beginning with 1; otherwise 0.
+  // Returns when the message is on its way; it waits only if the broker takes no more output, for
+  // at most ConnectionOptions::publish_timeout. After confirm_select() it returns the number of the
+  // message on this channel, beginning with 1; otherwise 0. TimedOut: nothing of it was sent.
   std::uint64_t basic_publish(std::string_view exchange, std::string_view routing_key,
                               std::string_view body, const Properties& properties = {},
                               bool mandatory = false);
-  // Sets the function that gets mandatory messages which no queue took. It is called during methods
-  // that wait.
+  // Sets the function that gets mandatory messages which no queue took, before they are confirmed.
   void on_return(DeliveryCallback callback);
 
   // Lets the broker confirm each message from now on when it has stored it safely.
   void confirm_select();
+  // Sets the function that is told what became of each message after confirm_select(), in the order
+  // in which the broker says so.
+  void on_confirm(ConfirmCallback callback);
   // Waits until at most `unconfirmed_max` messages are unconfirmed. Returns false if the broker has
-  // refused a message (basic.nack) since the last call. Throws TimedOut; a timeout of 0 waits for
-  // ever.
+  // refused a message (basic.nack) since the last call. Throws StillUnconfirmed when `timeout` is
+  // over; a timeout of 0 only looks.
   bool wait_for_confirms(std::size_t unconfirmed_max = 0,
-                         std::chrono::milliseconds timeout = std::chrono::milliseconds(0));
+                         std::chrono::milliseconds timeout = forever);
   std::size_t unconfirmed_count() const;
+
+  // Transactions: what is published and acknowledged takes effect with tx_commit(), or never.
+  void tx_select();
+  void tx_commit();
+  void tx_rollback();
 
   // Limits the unacknowledged messages of each consumer that starts later or, if `global`, of the
   // whole channel. 0: no limit.
   void basic_qos(std::uint16_t prefetch_count, bool global = false);
-  // `callback` is called during start_consuming(), on its thread. Returns the consumer tag.
+  // `callback` is called during start_consuming() and Connection::run(), on their thread. Returns
+  // the consumer tag. On a channel without basic_qos() it first asks for
+  // ConnectionOptions::default_prefetch_count.
   std::string basic_consume(std::string_view queue, DeliveryCallback callback,
                             const ConsumeOptions& options = {});
+  // Deliveries that were not handled yet return to the queue.
   void basic_cancel(std::string_view consumer_tag);
+  // Sets the function that is told when the broker has ended a consumer, for example because its
+  // queue was deleted. Without one, the consumer just gets no more messages.
+  void on_cancel(CancelCallback callback);
   // Returns nothing if the queue is empty.
   std::optional<Message> basic_get(std::string_view queue, bool no_ack = false);
 
-  // These methods do not wait. `multiple`: all messages up to this tag.
+  // These methods wait only as basic_publish() does. `multiple`: all messages up to this tag. The
+  // tag of a message from another channel means another message, or none, and then the broker
+  // closes the channel.
   void basic_ack(std::uint64_t delivery_tag, bool multiple = false);
   void basic_nack(std::uint64_t delivery_tag, bool multiple = false, bool requeue = true);
   void basic_reject(std::uint64_t delivery_tag, bool requeue = true);
-  // Returns all unacknowledged messages to their queues.
-  void basic_recover();
+  // These methods throw Error, and send nothing, if the message did not come from this channel, for
+  // example because it came before a reconnect.
+  void basic_ack(const Message& message, bool multiple = false);
+  void basic_nack(const Message& message, bool multiple = false, bool requeue = true);
+  void basic_reject(const Message& message, bool requeue = true);
+  // Returns all unacknowledged messages to their queues. RabbitMQ refuses requeue = false.
+  void basic_recover(bool requeue = true);
 
   // Calls the callbacks with deliveries until stop_consuming(), or until no consumer is left (all
   // were cancelled, by us or by the broker). Exceptions of a callback come out of this method.
   void start_consuming();
-  // Does the same for at most `duration`. Returns false if there is no consumer.
+  // Does the same for at most `duration`, or until the callback that runs then returns. Returns
+  // false if there is no consumer.
   bool consume_for(std::chrono::milliseconds duration);
   // May be called from a callback, any thread, or a signal handler. start_consuming() then returns
   // after the current callback; if it is not running, its next call returns at once. Deliveries
@@ -129,8 +161,9 @@ class Channel {
 
  private:
   friend class Connection;
-  explicit Channel(std::unique_ptr<class ChannelImpl> impl);
-  std::unique_ptr<class ChannelImpl> impl_;
+  explicit Channel(std::shared_ptr<class ChannelImpl> impl);
+  class ChannelImpl& impl() const;
+  std::shared_ptr<class ChannelImpl> impl_;
 };
 
 }  // namespace haypile

@@ -19,9 +19,17 @@ class ConnectionFailed : public Error {
   using Error::Error;
 };
 
-// An answer did not come in time. The connection is closed, because nobody knows what the broker
-// did.
+// A time limit has passed. For basic_publish() and the methods that acknowledge it means that
+// nothing was sent, and they can be called again; for all others, that the connection is closed,
+// because nobody knows what the broker did.
 class TimedOut : public Error {
+ public:
+  using Error::Error;
+};
+
+// wait_for_confirms() has reached the limit that it was given. Nothing has changed: the confirms
+// can be waited for again.
+class StillUnconfirmed : public Error {
  public:
   using Error::Error;
 };

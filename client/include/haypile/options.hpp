@@ -25,6 +25,14 @@ struct ConnectionOptions {
   std::chrono::milliseconds connection_timeout{10'000};
   // The time that the broker has to answer a method.
   std::chrono::milliseconds rpc_timeout{30'000};
+  // How long publishing and acknowledging wait for room when the broker takes no more output.
+  std::chrono::milliseconds publish_timeout{30'000};
+  // How long close() and the destructor of a connection wait for the broker's goodbye.
+  std::chrono::milliseconds close_timeout{5'000};
+  // The prefetch_count of a channel that has a consumer with acknowledgements and was not given
+  // one with basic_qos(). It bounds what a program holds that waits within a callback. 0: no limit,
+  // as the protocol has it.
+  std::uint16_t default_prefetch_count = 1000;
   // A larger message from the broker ends the connection.
   std::uint64_t message_size_max_bytes = 512u << 20;
   // A name for the connection in the broker's logs and tools.

@@ -1,4 +1,4 @@
-// The connection: handshake, frames, the end. Channels are in protocol_channel.cpp.
+// The connection: handshake, frames, time, the end. Channels are in protocol_channel.cpp.
 #include "protocol.hpp"
 
 #include <algorithm>
@@ -25,26 +25,32 @@ std::uint32_t lower_limit(std::uint32_t ours, std::uint32_t theirs) {
 }  // namespace
 
 // The states, and what leads from one to the next:
-// - handshake: start is answered with start-ok, tune with tune-ok and connection.open.
+// - handshake: start is answered with start-ok, tune with tune-ok and connection.open; step_ says
+//   how far it is.
 //   -> open, when open-ok comes
 // - open: methods and messages in both directions.
 //   -> closing, when close() sends connection.close
 // - closing: everything except the broker's close and close-ok is ignored.
 //   -> closed, with close-ok
-// - closed: the end. Each state leads here with the broker's close, with lost(), and with fail(),
-//   which still sends connection.close but waits for no answer. reason() says why, and is empty
-//   after close(), which needs no answer during the handshake.
-Protocol::Protocol(ConnectionOptions options)
+// - closed: the end. Each state leads here with the broker's close, with lost(), when tick() finds
+//   something overdue, and with fail(), which still sends connection.close but waits for no answer.
+//   close() leads here at once during the handshake. Closed is the last event.
+Protocol::Protocol(ConnectionOptions options, TimePoint started)
     : options_(std::move(options)),
       frame_max_(std::max(handshake_frame_max, options_.frame_max_bytes)),
+      state_deadline_(started + options_.connection_timeout),
+      last_received_(started),
+      last_sent_(started),
       output_(amqp::protocol_header) {}
 
-std::size_t Protocol::receive(std::string_view bytes) {
-  if (state_ == State::handshake && !greeted_) {
+std::size_t Protocol::receive(std::string_view bytes, TimePoint now) {
+  last_received_ = now;
+  if (step_ == Step::nothing) {
     const std::size_t size = std::min(bytes.size(), header_start.size());
-    greeted_ = bytes.substr(0, size) != header_start.substr(0, size);
-    if (!greeted_ && size < header_start.size()) return 0;
-    if (!greeted_) lost("the broker does not speak AMQP 0-9-1");
+    const bool is_header = bytes.substr(0, size) == header_start.substr(0, size);
+    if (is_header && size < header_start.size()) return 0;
+    step_ = Step::bytes;
+    if (is_header) lost("the broker does not speak AMQP 0-9-1");
   }
   std::size_t used = 0;
   while (state_ != State::closed) {
@@ -88,21 +94,29 @@ void Protocol::on_connection_method(const amqp::Frame& frame) {
       frame.payload.substr(std::min(frame.payload.size(), amqp::method_id_size));
   if (id == amqp::connection::Close::id) return on_close(arguments);
   if (id == amqp::connection::CloseOk::id && state_ == State::closing) {
-    state_ = State::closed;
-    return;
+    return end({Ending::ours, 0, "the connection has been closed", ""});
   }
   if (state_ == State::closing) return;
   if (id == amqp::connection::Blocked::id || id == amqp::connection::Unblocked::id) {
-    blocked_ = id == amqp::connection::Blocked::id;
-    return;
+    return on_blocked(id, arguments);
   }
-  if (state_ == State::handshake) {
-    if (id == amqp::connection::Start::id) return on_start(arguments);
-    if (id == amqp::connection::Tune::id) return on_tune(arguments);
-    if (id == amqp::connection::OpenOk::id) {
-      state_ = State::open;
-      return;
-    }
+  if (state_ == State::handshake) return on_handshake_method(id, arguments);
+  fail(ReplyCode::command_invalid, "unexpected " + std::string(amqp::method_name(id)));
+}
+
+void Protocol::on_handshake_method(amqp::MethodId id, std::string_view arguments) {
+  if (id == amqp::connection::Start::id && step_ == Step::bytes) {
+    step_ = Step::start;
+    return on_start(arguments);
+  }
+  if (id == amqp::connection::Tune::id && step_ == Step::start) {
+    step_ = Step::tune;
+    return on_tune(arguments);
+  }
+  if (id == amqp::connection::OpenOk::id && step_ == Step::tune) {
+    state_ = State::open;
+    events_.emplace_back(event::Opened{});
+    return;
   }
   fail(ReplyCode::command_invalid, "unexpected " + std::string(amqp::method_name(id)));
 }
@@ -110,9 +124,11 @@ void Protocol::on_connection_method(const amqp::Frame& frame) {
 void Protocol::on_start(std::string_view arguments) {
   amqp::connection::Start start;
   if (!decode(arguments, start)) return;
+  const std::string mechanism = "PLAIN";
   const std::string mechanisms = std::string(" ").append(start.mechanisms).append(" ");
-  if (mechanisms.find(" PLAIN ") == std::string::npos) {
-    return lost("the broker offers no login with PLAIN, only: " + std::string(start.mechanisms));
+  if (mechanisms.find(" " + mechanism + " ") == std::string::npos) {
+    return lost("the broker offers no login with " + mechanism +
+                ", only: " + std::string(start.mechanisms));
   }
   const amqp::Table capabilities{
       {"publisher_confirms", true}, {"exchange_exchange_bindings", true},
@@ -125,7 +141,7 @@ void Protocol::on_start(std::string_view arguments) {
   std::string response;
   response.append(1, '\0').append(options_.user).append(1, '\0').append(options_.password);
   send(0, amqp::connection::StartOk{.client_properties = properties.view(),
-                                    .mechanism = "PLAIN",
+                                    .mechanism = mechanism,
                                     .response = response,
                                     .locale = "en_US"});
 }
@@ -148,68 +164,100 @@ void Protocol::on_tune(std::string_view arguments) {
   }
 }
 
+void Protocol::on_blocked(amqp::MethodId id, std::string_view arguments) {
+  amqp::connection::Blocked blocked;
+  amqp::connection::Unblocked unblocked;
+  blocked_ = id == amqp::connection::Blocked::id;
+  if (blocked_ ? !decode(arguments, blocked) : !decode(arguments, unblocked)) return;
+  events_.emplace_back(event::Blocked{blocked_, std::string(blocked.reason)});
+}
+
 void Protocol::on_close(std::string_view arguments) {
   amqp::connection::Close close;
   if (!decode(arguments, close)) return;
   const amqp::MethodId method{close.class_id, close.method_id};
-  reason_ = CloseReason{close.reply_code, std::string(close.reply_text),
-                        method == amqp::MethodId{} ? "" : std::string(amqp::method_name(method))};
   send(0, amqp::connection::CloseOk{});
-  state_ = State::closed;
+  end({Ending::broker, close.reply_code, std::string(close.reply_text),
+       method == amqp::MethodId{} ? "" : std::string(amqp::method_name(method))});
 }
 
-void Protocol::close() {
-  if (state_ == State::handshake || state_ == State::closed) {
-    state_ = State::closed;
-    return;
+void Protocol::close(TimePoint now, Clock::duration timeout) {
+  if (state_ == State::closing || state_ == State::closed) return;
+  if (state_ == State::handshake) {
+    return end({Ending::ours, 0, "the connection has been closed", ""});
   }
-  if (state_ == State::closing) return;
   send(0, amqp::connection::Close{.reply_code = 200, .reply_text = "bye"});
   state_ = State::closing;
-}
-
-void Protocol::lost(const std::string& why) {
-  if (state_ == State::closed) return;
-  reason_ = CloseReason{0, why, ""};
-  state_ = State::closed;
+  state_deadline_ = now + timeout;
 }
 
 void Protocol::fail(ReplyCode code, const std::string& text) {
   if (state_ == State::closed) return;
   const auto number = static_cast<std::uint16_t>(code);
-  reason_ = CloseReason{number, "broken protocol: " + text, ""};
   send(0,
        amqp::connection::Close{.reply_code = number, .reply_text = amqp::clip_short_string(text)});
+  end({Ending::broken_protocol, number, "broken protocol: " + text, ""});
+}
+
+void Protocol::end(CloseReason reason) {
+  if (state_ == State::closed) return;
   state_ = State::closed;
+  reason_ = reason;
+  channels_.clear();
+  overdue_.clear();
+  events_.emplace_back(event::Closed{std::move(reason)});
 }
 
-std::uint16_t Protocol::open_channel() {
-  std::uint32_t number = 1;
-  for (const auto& [used, channel] : channels_) {
-    if (used != number) break;
-    ++number;
+std::optional<TimePoint> Protocol::deadline() {
+  if (state_ == State::closed) return std::nullopt;
+  std::optional<TimePoint> earliest = keep_alive_deadline();
+  const auto consider = [&earliest](TimePoint at) {
+    if (!earliest || at < *earliest) earliest = at;
+  };
+  if (state_ != State::open) consider(state_deadline_);
+  if (heartbeat_s_ != 0) consider(last_received_ + 2 * std::chrono::seconds(heartbeat_s_));
+  // An answer that has come makes room for the next request that waits.
+  while (!overdue_.empty()) {
+    const auto found = channels_.find(overdue_.front().channel);
+    if (found != channels_.end() && !found->second.requests.empty() &&
+        found->second.requests.front().id <= overdue_.front().request) {
+      break;
+    }
+    overdue_.pop_front();
   }
-  if (number > channel_max_) return 0;
-  const auto free = static_cast<std::uint16_t>(number);
-  channels_.try_emplace(free);
-  send(free, amqp::channel::Open{});
-  return free;
+  if (!overdue_.empty() && state_ == State::open) consider(overdue_.front().at);
+  return earliest;
 }
 
-ProtocolChannel* Protocol::channel(std::uint16_t number) {
-  const auto found = channels_.find(number);
-  return found == channels_.end() ? nullptr : &found->second;
+void Protocol::tick(TimePoint now) {
+  const auto next = deadline();
+  if (!next || now < *next) return;
+  if (state_ == State::closing && now >= state_deadline_) {
+    return end({Ending::timed_out, 0, "the broker has not answered the goodbye in time", ""});
+  }
+  if (state_ == State::handshake && now >= state_deadline_) {
+    return end({Ending::timed_out, 0, "the broker did not finish the handshake in time", ""});
+  }
+  if (heartbeat_s_ != 0 && now >= last_received_ + 2 * std::chrono::seconds(heartbeat_s_)) {
+    return lost("connection lost: two heartbeats missed");
+  }
+  if (state_ == State::open && !overdue_.empty() && now >= overdue_.front().at) {
+    return end(
+        {Ending::timed_out, 0, "the broker did not answer in time; the connection is closed", ""});
+  }
+  keep_alive(now);
 }
 
-void Protocol::close_channel(std::uint16_t number) {
-  ProtocolChannel* closed = channel(number);
-  if (!closed || closed->closed || state_ != State::open) return forget_channel(number);
-  closed->closing = true;
-  send(number, amqp::channel::Close{.reply_code = 200, .reply_text = "bye"});
+std::optional<TimePoint> Protocol::keep_alive_deadline() const {
+  if (heartbeat_s_ == 0 || state_ == State::closed) return std::nullopt;
+  return last_sent_ + std::chrono::milliseconds(heartbeat_s_ * 500);
 }
 
-void Protocol::forget_channel(std::uint16_t number) {
-  channels_.erase(number);
+void Protocol::keep_alive(TimePoint now) {
+  const auto due = keep_alive_deadline();
+  if (!due || now < *due) return;
+  amqp::append_heartbeat(output_);
+  last_sent_ = now;
 }
 
 }  // namespace haypile
