@@ -37,6 +37,16 @@ TEST_CASE("every part of a URI counts") {
   CHECK(options.connection_name == "a worker");
 }
 
+TEST_CASE("options can be written down by their names") {
+  const ConnectionOptions options{.host = "mq.example",
+                                  .port = 5671,
+                                  .password_callback = [] { return std::string("token"); },
+                                  .tls = haypile::TlsOptions{.ca_file = "ca.pem"},
+                                  .connection_name = "worker"};
+  CHECK(options.password_callback() == "token");
+  CHECK(options.tls->ca_file == "ca.pem");
+}
+
 TEST_CASE("a host in brackets is an IPv6 address") {
   CHECK(ConnectionOptions::from_uri("amqp://[::1]").host == "::1");
   const ConnectionOptions options = ConnectionOptions::from_uri("amqp://a:b@[fe80::1]:99/x");

@@ -3,19 +3,48 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace haypile {
 
+// How a connection is encrypted: TLS 1.2 or later. All files are in PEM format, and are read when
+// the connection is made: a library without TLS, or a file that is not usable, is a
+// ConnectionFailed then.
+struct TlsOptions {
+  // The certificates of those who may vouch for brokers. Empty: the authorities of the system.
+  std::string ca_file{};
+  // The certificate of the client, with those between it and its authority behind it, and its key.
+  // Empty: no certificate is shown; an empty key_file: the key is in certificate_file as well.
+  std::string certificate_file{};
+  std::string key_file{};
+  // For a key that is encrypted.
+  std::string key_password{};
+  // Whether the broker has to show a certificate that is valid, for its host, and vouched for.
+  // Without that, whoever is on the way can be the broker: read everything, and the password.
+  bool verify = true;
+  // The name that is asked for (SNI), and that the certificate has to have. Empty: the host.
+  std::string server_name{};
+};
+
 // The options of a connection, with their defaults.
 struct ConnectionOptions {
   std::string host = "localhost";
+  // With TLS it usually is 5671.
   std::uint16_t port = 5672;
   std::string user = "guest";
   std::string password = "guest";
+  // If it is set: asked for the password at each login instead, for tokens that run out. It is
+  // called on the thread that connects, and what it throws comes out there.
+  std::function<std::string()> password_callback{};
+  // Whether the broker knows the client by its certificate (SASL EXTERNAL), so that user and
+  // password do not matter.
+  bool external_login = false;
   std::string virtual_host = "/";
+  // Nothing: the connection is not encrypted.
+  std::optional<TlsOptions> tls{};
   // The heartbeat interval. Nothing: what the broker proposes; 0: no heartbeats.
   std::optional<std::uint16_t> heartbeat_s{};
   // The limits that the client asks for; the broker may allow less.
@@ -25,6 +54,8 @@ struct ConnectionOptions {
   std::chrono::milliseconds connection_timeout{10'000};
   // The time that the broker has to answer a method.
   std::chrono::milliseconds rpc_timeout{30'000};
+  // basic_publish() waits no longer than this for room.
+  std::chrono::milliseconds publish_timeout{30'000};
   // A larger message from the broker ends the connection.
   std::uint64_t message_size_max_bytes = 512u << 20;
   // A name for the connection in the broker's logs and tools.
