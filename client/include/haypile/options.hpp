@@ -32,7 +32,7 @@ struct TlsOptions {
 // The options of a connection, with their defaults.
 struct ConnectionOptions {
   std::string host = "localhost";
-  // With TLS it usually is 5671.
+  // With TLS it usually is 5671, which from_uri() knows.
   std::uint16_t port = 5672;
   std::string user = "guest";
   std::string password = "guest";
@@ -62,10 +62,16 @@ struct ConnectionOptions {
   std::string connection_name{};
 
   // Reads a URI such as
-  // amqp://user:password@host:port/vhost?heartbeat=30&connection_timeout=5000&channel_max=10
-  // &frame_max=8192&name=worker. Everything after the scheme is optional, and percent-encoded where
-  // necessary; a host in brackets is an IPv6 address, and a missing vhost is "/". The heartbeat is
-  // in seconds, connection_timeout in milliseconds. Throws ConnectionFailed.
+  // amqps://user:password@host:port/vhost?heartbeat=30&cacertfile=%2Fetc%2Fca.pem. Everything after
+  // the scheme is optional, and percent-encoded where necessary. A host in brackets is an IPv6
+  // address, a missing vhost is "/", and a missing port is 5672, or 5671 with amqps. Throws
+  // ConnectionFailed, without any part of the URI that may be a password.
+  //
+  // Parameters, as other clients of AMQP have them:
+  //   heartbeat (seconds); connection_timeout, publish_timeout (milliseconds); channel_max;
+  //   frame_max (bytes); name (connection_name); auth_mechanism=plain or external.
+  // With amqps alone: cacertfile, certfile, keyfile; verify=verify_peer or verify_none;
+  // server_name_indication (server_name).
   static ConnectionOptions from_uri(std::string_view uri);
 };
 
