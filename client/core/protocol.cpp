@@ -124,7 +124,7 @@ void Protocol::on_handshake_method(amqp::MethodId id, std::string_view arguments
 void Protocol::on_start(std::string_view arguments) {
   amqp::connection::Start start;
   if (!decode(arguments, start)) return;
-  const std::string mechanism = "PLAIN";
+  const std::string mechanism = options_.external_login ? "EXTERNAL" : "PLAIN";
   const std::string mechanisms = std::string(" ").append(start.mechanisms).append(" ");
   if (mechanisms.find(" " + mechanism + " ") == std::string::npos) {
     return lost("the broker offers no login with " + mechanism +
@@ -138,8 +138,10 @@ void Protocol::on_start(std::string_view arguments) {
   if (!options_.connection_name.empty()) {
     properties.set("connection_name", options_.connection_name);
   }
-  std::string response;
-  response.append(1, '\0').append(options_.user).append(1, '\0').append(options_.password);
+  std::string response;  // of EXTERNAL: empty, the certificate says who it is
+  if (!options_.external_login) {
+    response.append(1, '\0').append(options_.user).append(1, '\0').append(options_.password);
+  }
   send(0, amqp::connection::StartOk{.client_properties = properties.view(),
                                     .mechanism = mechanism,
                                     .response = response,

@@ -35,7 +35,6 @@ class ChannelImpl : public std::enable_shared_from_this<ChannelImpl> {
   // Closes the channel without waiting, since its owner is gone.
   void release();
 
-
   // Sends a method that has no answer.
   template <class M>
   void send(const M& method);

@@ -15,10 +15,26 @@ Properties Message::properties() const {
 
 namespace {
 
+std::optional<TlsSession> tls_session(const ConnectionOptions& options) {
+  if (!options.tls) return std::nullopt;
+  return TlsSession(TlsContext(*options.tls), options.host);
+}
+
+std::shared_ptr<ConnectionImpl> log_in(Transport transport, const ConnectionOptions& options,
+                                       TimePoint started) {
+  if (!options.password_callback) {
+    return std::make_shared<ConnectionImpl>(std::move(transport), options, started);
+  }
+  ConnectionOptions with_password = options;
+  with_password.password = options.password_callback();
+  return std::make_shared<ConnectionImpl>(std::move(transport), with_password, started);
+}
+
 std::shared_ptr<ConnectionImpl> connect(const ConnectionOptions& options) {
   const TimePoint started = Clock::now();
-  return std::make_shared<ConnectionImpl>(
-      Socket::connect(options, started + options.connection_timeout), options, started);
+  std::optional<TlsSession> tls = tls_session(options);
+  Socket socket = Socket::connect(options, started + options.connection_timeout);
+  return log_in(Transport(std::move(socket), std::move(tls)), options, started);
 }
 
 }  // namespace
@@ -30,7 +46,9 @@ Connection::Connection(const ConnectionOptions& options) : impl_(connect(options
 Connection::Connection(std::shared_ptr<ConnectionImpl> impl) : impl_(std::move(impl)) {}
 
 Connection Connection::over_socket(int descriptor, const ConnectionOptions& options) {
-  return Connection(std::make_shared<ConnectionImpl>(Socket(descriptor), options, Clock::now()));
+  Socket socket(descriptor);  // owns it, whatever is thrown
+  std::optional<TlsSession> tls = tls_session(options);
+  return Connection(log_in(Transport(std::move(socket), std::move(tls)), options, Clock::now()));
 }
 
 Connection::~Connection() {

@@ -40,19 +40,21 @@ class ConnectionImpl::Polling {
   ConnectionImpl& connection_;
 };
 
-// All state is under one mutex. Output goes from protocol_.output() to waiting_, with
-// take_output(), and from there to the socket, with flush(). It is sent
+// All state is under one mutex. Output goes from protocol_.output() through transport_ to the
+// socket, with flush(). It is sent
 // - by the thread that has made it, if nothing was sent for a while, or if there is much of it;
 // - by a thread that waits for something;
 // - by thread_, if none of them comes. It sends the heartbeats, too, also while the program's
 //   threads are busy elsewhere.
 // Input is read by the program's threads alone, and only during calls. So a program that does not
 // read does not fill its memory, and its callbacks run on its own threads.
-ConnectionImpl::ConnectionImpl(Socket socket, const ConnectionOptions& options, TimePoint started)
-    : options_(options), socket_(std::move(socket)), protocol_(options, started) {
+ConnectionImpl::ConnectionImpl(Transport transport, const ConnectionOptions& options,
+                               TimePoint started)
+    : options_(options), transport_(std::move(transport)), protocol_(options, started) {
   Lock lock = this->lock();
   wait(
       lock, [this] { return protocol_.state() == Protocol::State::open; }, std::nullopt);
+  if (!transport_.tls_error().empty()) throw ConnectionFailed(protocol_.reason().text);
   check_in_time();
   const SignalsBlocked blocked;
   thread_ = std::thread([this] { send_in_background(); });
@@ -92,31 +94,16 @@ bool ConnectionImpl::is_blocked() {
   return protocol_.blocked();
 }
 
-void ConnectionImpl::take_output() {
-  std::string& output = protocol_.output();
-  if (waiting_.empty()) {
-    waiting_.swap(output);
-  } else if (!output.empty()) {
-    waiting_.erase(0, std::exchange(sent_, 0));
-    waiting_ += output;
-    output.clear();
-  }
-}
-
 // Sends as much as the socket takes now.
 void ConnectionImpl::flush() {
-  take_output();
-  if (waiting_.empty()) return;
+  transport_.write(protocol_.output());
+  if (transport_.unsent_size() == 0) return;
   std::string error;
-  const std::size_t count = socket_.send(std::string_view(waiting_).substr(sent_), error);
+  const std::size_t count = transport_.flush(error);
   last_flush_ = Clock::now();
   if (count != 0) protocol_.sent(last_flush_);
-  sent_ += count;
-  // What the broker has said before it closed the socket tells more than the error of sending.
-  if (sent_ < waiting_.size() && error.empty()) return;
-  waiting_.clear();
-  sent_ = 0;
   if (error.empty()) return;
+  // What the broker has said before it closed the socket tells more than the error of sending.
   while (protocol_.state() != Protocol::State::closed && receive()) {
   }
   protocol_.lost("connection lost: " + error);
@@ -127,7 +114,7 @@ void ConnectionImpl::flush() {
 bool ConnectionImpl::receive() {
   const std::size_t before = received_.size();
   std::string error;
-  const bool more = socket_.receive(received_, receive_bytes, error);
+  const bool more = transport_.receive(received_, receive_bytes, error);
   const bool any = received_.size() != before;
   if (any) received_.erase(0, protocol_.receive(received_, Clock::now()));
   if (!more) protocol_.lost("connection lost" + (error.empty() ? "" : ": " + error));
@@ -166,11 +153,9 @@ void ConnectionImpl::handle(event::Blocked& event) {
 
 // A last try: the broker waits for our answer to its goodbye.
 void ConnectionImpl::handle(event::Closed&) {
-  take_output();
+  transport_.write(protocol_.output());
   std::string error;
-  if (!waiting_.empty()) socket_.send(std::string_view(waiting_).substr(sent_), error);
-  waiting_.clear();
-  sent_ = 0;
+  transport_.flush(error);
 }
 
 // One round of waiting for all threads.
@@ -180,7 +165,7 @@ void ConnectionImpl::poll(Lock& lock, std::optional<TimePoint> until) {
   const bool want_writable = has_unsent();
   const Polling polling(*this);
   lock.unlock();
-  const Socket::Ready ready = socket_.wait(want_writable, waker_, until);
+  const Socket::Ready ready = transport_.socket().wait(want_writable, waker_, until);
   lock.lock();
   // Whoever has called wake() has changed something before, which the caller looks at now.
   if (ready.woken) waker_.clear();
@@ -251,7 +236,7 @@ void ConnectionImpl::send_in_background() {
       awake_until = now + stays_awake;
       if (has_unsent()) {  // the socket is full
         lock.unlock();
-        socket_.wait_writable(now + full_socket_pause);
+        transport_.socket().wait_writable(now + full_socket_pause);
         lock.lock();
         continue;
       }

@@ -21,7 +21,7 @@
 #include <haypile/options.hpp>
 
 #include "client/core/protocol.hpp"
-#include "socket.hpp"
+#include "transport.hpp"
 
 namespace haypile {
 
@@ -35,7 +35,7 @@ class ConnectionImpl {
 
   // Logs in, until the connection_timeout after `started` is over. Throws what Connection's
   // constructor throws.
-  ConnectionImpl(Socket socket, const ConnectionOptions& options, TimePoint started);
+  ConnectionImpl(Transport transport, const ConnectionOptions& options, TimePoint started);
   ~ConnectionImpl();
   ConnectionImpl(const ConnectionImpl&) = delete;
   ConnectionImpl& operator=(const ConnectionImpl&) = delete;
@@ -82,9 +82,8 @@ class ConnectionImpl {
  private:
   class Polling;
 
-  std::size_t unsent_size() { return protocol_.output().size() + waiting_.size() - sent_; }
+  std::size_t unsent_size() { return protocol_.output().size() + transport_.unsent_size(); }
   bool has_unsent() { return unsent_size() != 0; }
-  void take_output();
   void flush();
   bool receive();
   void handle_events();
@@ -106,11 +105,9 @@ class ConnectionImpl {
   std::atomic<bool> stopped_{false};
 
   std::mutex mutex_;  // protects the members below, up to thread_
-  Socket socket_;
+  Transport transport_;
   Protocol protocol_;
   std::string received_;  // the start of a frame
-  std::string waiting_;   // output, of which sent_ bytes have gone out
-  std::size_t sent_ = 0;
   TimePoint last_flush_{};
   std::vector<Event> events_;
   std::map<std::uint16_t, ChannelImpl*> channels_;

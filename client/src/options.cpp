@@ -56,6 +56,21 @@ std::string_view cut(std::string_view& text, char separator) {
   return first;
 }
 
+// Cuts off the scheme.
+void parse_scheme(std::string_view& text, ConnectionOptions& options) {
+  constexpr std::string_view plain = "amqp://";
+  constexpr std::string_view encrypted = "amqps://";
+  if (text.starts_with(plain)) {
+    text.remove_prefix(plain.size());
+  } else if (text.starts_with(encrypted)) {
+    text.remove_prefix(encrypted.size());
+    options.tls.emplace();
+    options.port = 5671;
+  } else {
+    fail("it does not start with amqp:// or amqps://");
+  }
+}
+
 void parse_host(std::string_view text, ConnectionOptions& options) {
   if (text.starts_with('[')) {
     const std::size_t end = text.find(']');
@@ -75,36 +90,78 @@ void parse_host(std::string_view text, ConnectionOptions& options) {
   if (!text.empty()) options.port = number<std::uint16_t>(text, "port");
 }
 
+// One of two words: whether it is `yes`.
+bool choice(std::string_view text, std::string_view yes, std::string_view no,
+            const std::string& what) {
+  if (text != yes && text != no) {
+    fail(what + " has to be " + std::string(yes) + " or " + std::string(no));
+  }
+  return text == yes;
+}
+
+// Returns false if there is no such parameter, here and below.
+bool parse_parameter(const std::string& key, std::string_view value, ConnectionOptions& options) {
+  using std::chrono::milliseconds;
+  if (key == "heartbeat") {
+    options.heartbeat_s = number<std::uint16_t>(value, key);
+  } else if (key == "connection_timeout") {
+    options.connection_timeout = milliseconds(number<std::uint32_t>(value, key));
+  } else if (key == "publish_timeout") {
+    options.publish_timeout = milliseconds(number<std::uint32_t>(value, key));
+  } else if (key == "channel_max") {
+    options.channel_max = number<std::uint16_t>(value, key);
+  } else if (key == "frame_max") {
+    options.frame_max_bytes = number<std::uint32_t>(value, key);
+  } else if (key == "name") {
+    options.connection_name = percent_decode(value);
+  } else if (key == "auth_mechanism") {
+    options.external_login = choice(value, "external", "plain", key);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool parse_tls_parameter(const std::string& key, std::string_view value, TlsOptions& tls) {
+  if (key == "cacertfile") {
+    tls.ca_file = percent_decode(value);
+  } else if (key == "certfile") {
+    tls.certificate_file = percent_decode(value);
+  } else if (key == "keyfile") {
+    tls.key_file = percent_decode(value);
+  } else if (key == "verify") {
+    tls.verify = choice(value, "verify_peer", "verify_none", key);
+  } else if (key == "server_name_indication") {
+    tls.server_name = percent_decode(value);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void parse_query(std::string_view text, ConnectionOptions& options) {
+  TlsOptions tls;
   while (!text.empty()) {
     std::string_view value = cut(text, '&');
     const std::string key(cut(value, '='));
-    if (key == "heartbeat") {
-      options.heartbeat_s = number<std::uint16_t>(value, key);
-    } else if (key == "connection_timeout") {
-      options.connection_timeout = std::chrono::milliseconds(number<std::uint32_t>(value, key));
-    } else if (key == "channel_max") {
-      options.channel_max = number<std::uint16_t>(value, key);
-    } else if (key == "frame_max") {
-      options.frame_max_bytes = number<std::uint32_t>(value, key);
-    } else if (key == "name") {
-      options.connection_name = percent_decode(value);
-    } else {
+    if (parse_parameter(key, value, options)) continue;
+    if (!parse_tls_parameter(key, value, tls)) {
       fail(
-          "unknown parameter; known are heartbeat, connection_timeout, channel_max, frame_max, "
-          "name");
+          "unknown parameter; known are heartbeat, connection_timeout, publish_timeout, "
+          "channel_max, frame_max, name, auth_mechanism, and with amqps:// cacertfile, certfile, "
+          "keyfile, verify, server_name_indication");
     }
+    // Somebody who asks for it must not get a connection that everybody can read.
+    if (!options.tls) fail(key + " is for amqps://");
   }
+  if (options.tls) options.tls = tls;
 }
 
 }  // namespace
 
 ConnectionOptions ConnectionOptions::from_uri(std::string_view uri) {
-  constexpr std::string_view scheme = "amqp://";
   ConnectionOptions options;
-  if (uri.starts_with("amqps://")) fail("TLS (amqps) is not supported yet");
-  if (!uri.starts_with(scheme)) fail("it does not start with amqp://");
-  uri.remove_prefix(scheme.size());
+  parse_scheme(uri, options);
   std::string_view rest = cut(uri, '?');
   parse_query(uri, options);
   const std::string_view authority = cut(rest, '/');

@@ -32,6 +32,8 @@ LAYERS = [
     ("client/include/haypile/amqp/", [STANDARD, AMQP]),
     ("client/amqp/", [STANDARD, AMQP]),
     ("client/include/haypile/", [STANDARD, AMQP, CLIENT]),
+    ("client/core/tls", [STANDARD, AMQP, CLIENT, re.compile(r"<openssl/[a-z_0-9]+\.h>$"),
+                         re.compile(r"<arpa/inet\.h>$"), re.compile(r'"[a-z_]+\.hpp"$')]),
     ("client/core/", [STANDARD, AMQP, CLIENT, re.compile(r'"[a-z_]+\.hpp"$')]),
     ("client/src/", [STANDARD, POSIX, AMQP, CLIENT, re.compile(r'"(client/core/)?[a-z_]+\.hpp"$')]),
     ("client/cli/", [STANDARD, POSIX, CLIENT, PRINTABLE, re.compile(r"<CLI/"),

@@ -34,6 +34,8 @@ class Style(unittest.TestCase):
             ("client/src/a.cpp", "#include <haypile/broker.hpp>\n", "may not include"),
             ("client/core/a.cpp", "#include <sys/socket.h>\n", "may not include"),
             ("client/core/a.cpp", '#include "client/src/socket.hpp"\n', "may not include"),
+            ("client/core/a.cpp", "#include <openssl/ssl.h>\n", "may not include"),
+            ("client/core/tls_a.cpp", "#include <sys/socket.h>\n", "may not include"),
             ("client/amqp/a.cpp", "#include <haypile/channel.hpp>\n", "may not include"),
             ("broker/vhost/a.cpp", "int a;\n// Of the file.\nint b;\n", "begins with a fragment"),
             ("tests/a.cpp", "  // To be called last.\n", "begins with a fragment"),

@@ -3,19 +3,48 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace haypile {
 
+// How a connection is encrypted: TLS 1.2 or later. All files are in PEM format, and are read when
+// the connection is made: a library without TLS, or a file that is not usable, is a
+// ConnectionFailed then.
+struct TlsOptions {
+  // The certificates of those who may vouch for brokers. Empty: the authorities of the system.
+  std::string ca_file{};
+  // The certificate of the client, with those between it and its authority behind it, and its key.
+  // Empty: no certificate is shown; an empty key_file: the key is in certificate_file as well.
+  std::string certificate_file{};
+  std::string key_file{};
+  // For a key that is encrypted.
+  std::string key_password{};
+  // Whether the broker has to show a certificate that is valid, for its host, and vouched for.
+  // Without that, whoever is on the way can be the broker: read everything, and the password.
+  bool verify = true;
+  // The name that is asked for (SNI), and that the certificate has to have. Empty: the host.
+  std::string server_name{};
+};
+
 // The options of a connection, with their defaults.
 struct ConnectionOptions {
   std::string host = "localhost";
+  // With TLS it usually is 5671, which from_uri() knows.
   std::uint16_t port = 5672;
   std::string user = "guest";
   std::string password = "guest";
+  // If it is set: asked for the password at each login instead, for tokens that run out. It is
+  // called on the thread that connects, and what it throws comes out there.
+  std::function<std::string()> password_callback{};
+  // Whether the broker knows the client by its certificate (SASL EXTERNAL), so that user and
+  // password do not matter.
+  bool external_login = false;
   std::string virtual_host = "/";
+  // Nothing: the connection is not encrypted.
+  std::optional<TlsOptions> tls{};
   // The heartbeat interval. Nothing: what the broker proposes; 0: no heartbeats.
   std::optional<std::uint16_t> heartbeat_s{};
   // The limits that the client asks for; the broker may allow less.
@@ -39,10 +68,16 @@ struct ConnectionOptions {
   std::string connection_name{};
 
   // Reads a URI such as
-  // amqp://user:password@host:port/vhost?heartbeat=30&connection_timeout=5000&channel_max=10
-  // &frame_max=8192&name=worker. Everything after the scheme is optional, and percent-encoded where
-  // necessary; a host in brackets is an IPv6 address, and a missing vhost is "/". The heartbeat is
-  // in seconds, connection_timeout in milliseconds. Throws ConnectionFailed.
+  // amqps://user:password@host:port/vhost?heartbeat=30&cacertfile=%2Fetc%2Fca.pem. Everything after
+  // the scheme is optional, and percent-encoded where necessary. A host in brackets is an IPv6
+  // address, a missing vhost is "/", and a missing port is 5672, or 5671 with amqps. Throws
+  // ConnectionFailed, without any part of the URI that may be a password.
+  //
+  // Parameters, as other clients of AMQP have them:
+  //   heartbeat (seconds); connection_timeout, publish_timeout (milliseconds); channel_max;
+  //   frame_max (bytes); name (connection_name); auth_mechanism=plain or external.
+  // With amqps alone: cacertfile, certfile, keyfile; verify=verify_peer or verify_none;
+  // server_name_indication (server_name).
   static ConnectionOptions from_uri(std::string_view uri);
 };
 
