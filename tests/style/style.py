@@ -30,7 +30,7 @@ ASIO = re.compile(r"<boost/")
 # own folder unless it is listed.
 LAYERS = [
     ("client/include/haypile/amqp/", [STANDARD, AMQP]),
-    ("client/amqp/", [STANDARD, AMQP]),
+    ("client/amqp/", [STANDARD, AMQP, re.compile(r'"[a-z_]+\.hpp"$')]),
     ("client/include/haypile/", [STANDARD, AMQP, CLIENT]),
     ("client/core/", [STANDARD, AMQP, CLIENT, re.compile(r'"[a-z_]+\.hpp"$')]),
     ("client/src/", [STANDARD, POSIX, AMQP, CLIENT, re.compile(r'"(client/core/)?[a-z_]+\.hpp"$')]),
