@@ -31,12 +31,15 @@ std::string encode_array(const std::vector<Value>& array) {
 
 }  // namespace
 
-Value::Value(double value) : bytes_(encode_integer('d', std::bit_cast<std::uint64_t>(value))) {}
-
 Value::Value(Timestamp value) : bytes_(encode_integer('T', value.seconds)) {}
 
 Value::Value(Decimal value) : bytes_{'D', static_cast<char>(value.scale)} {
   append_integer(bytes_, static_cast<std::uint32_t>(value.unscaled));
+}
+
+Value::Value(const char* text) {
+  if (text == nullptr) throw std::invalid_argument("table value of a null pointer");
+  set_sized('S', text);
 }
 
 Value::Value(std::string_view text) {
@@ -64,12 +67,23 @@ ValueView Value::view() const {
   return ValueView::cut(rest).value_or(ValueView());
 }
 
+std::int64_t Value::checked_int64(std::uint64_t value) {
+  if (!std::in_range<std::int64_t>(value)) {
+    throw std::out_of_range("table value " + std::to_string(value) + " of more than 63 bits");
+  }
+  return static_cast<std::int64_t>(value);
+}
+
 void Value::set_int32(std::int32_t value) {
   bytes_ = encode_integer('I', static_cast<std::uint32_t>(value));
 }
 
 void Value::set_int64(std::int64_t value) {
   bytes_ = encode_integer('l', static_cast<std::uint64_t>(value));
+}
+
+void Value::set_double(double value) {
+  bytes_ = encode_integer('d', std::bit_cast<std::uint64_t>(value));
 }
 
 void Value::set_sized(char tag, std::string_view bytes) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,25 +17,45 @@ namespace haypile::amqp {
 
 class Table;
 
-// A value for a Table; owns its encoding. An integer whose type fits into 32 signed bits is written
-// as 'I', a wider one as 'l': all peers can read these types.
+namespace detail {
+
+template <class T, class... Types>
+concept OneOf = (std::same_as<T, Types> || ...);
+
+// The integer types, without those that stand for a character or a boolean.
+template <class T>
+concept Integer = OneOf<T, signed char, unsigned char, short, unsigned short, int, unsigned, long,
+                        unsigned long, long long, unsigned long long>;
+
+}  // namespace detail
+
+// A value for a Table; owns its encoding. Only the types below become one, without any conversion
+// of numbers, so that nothing is sent as something else: characters, enumerations and pointers
+// other than texts do not compile.
 class Value {
  public:
   Value(std::nullptr_t = nullptr) : bytes_("V") {}
   Value(std::same_as<bool> auto value) : bytes_{'t', value ? '\1' : '\0'} {}
-  template <std::integral T>
-  requires(!std::same_as<T, bool> && !std::same_as<T, char> &&
-           (std::signed_integral<T> || sizeof(T) < sizeof(std::int64_t))) Value(T value) {
-    if constexpr (sizeof(T) < 4 || std::same_as<T, std::int32_t>) {
+  // An integer whose type fits into 32 signed bits is written as 'I', a wider one as 'l': all peers
+  // can read these types. Throws std::out_of_range above INT64_MAX.
+  template <detail::Integer T>
+  Value(T value) {
+    if constexpr (std::in_range<std::int32_t>(std::numeric_limits<T>::max())) {
       set_int32(value);
     } else {
-      set_int64(value);
+      set_int64(checked_int64(value));
     }
   }
-  Value(double value);
+  // A float is written as 'd', too, which is exact and which all peers can read. A long double does
+  // not compile, because the wire has nothing as precise.
+  template <detail::OneOf<float, double> T>
+  Value(T value) {
+    set_double(value);
+  }
   Value(Timestamp value);
   Value(Decimal value);
-  Value(const char* text) : Value(std::string_view(text)) {}
+  // Throws std::invalid_argument if there is no text (null).
+  Value(const char* text);
   Value(const std::string& text) : Value(std::string_view(text)) {}
   // Strings, tables and arrays of more than 4 GiB, the limit of the wire, throw std::length_error.
   Value(std::string_view text);
@@ -52,8 +73,12 @@ class Value {
   bool operator==(const Value&) const = default;
 
  private:
+  // Throws std::out_of_range if the value does not fit.
+  static std::int64_t checked_int64(std::uint64_t value);
+  static std::int64_t checked_int64(std::signed_integral auto value) { return value; }
   void set_int32(std::int32_t value);
   void set_int64(std::int64_t value);
+  void set_double(double value);
   void set_sized(char tag, std::string_view bytes);
 
   std::string bytes_;
