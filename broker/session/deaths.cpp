@@ -43,19 +43,19 @@ std::uint64_t number_in(const amqp::TableView& table, std::string_view key) {
   return number > 0 ? static_cast<std::uint64_t>(number) : 0;
 }
 
-// The fields are in RabbitMQ's order.
-amqp::Table new_entry(const engine::MessageView& message, const amqp::Properties& properties,
-                      const engine::Death& death) {
+// Adds the fields to the empty `entry`, in RabbitMQ's order. Returns false if they are too many.
+bool fill_new_entry(const engine::MessageView& message, const amqp::Properties& properties,
+                    const engine::Death& death, amqp::Table& entry) {
   std::vector<amqp::Value> keys{message.routing_key};
   for (const std::string& key : strings_in_header(properties, "CC"))
     keys.emplace_back(key);
-  amqp::Table entry{{"count", std::int64_t{1}}, {"exchange", message.exchange}};
+  entry.set("count", std::int64_t{1});
+  entry.set("exchange", message.exchange);
   if (properties.expiration) entry.set("original-expiration", *properties.expiration);
   entry.set("queue", death.queue);
   entry.set("reason", text(death.reason));
-  entry.set("routing-keys", keys);
-  entry.set("time", amqp::Timestamp{death.wall_time / 1000});
-  return entry;
+  return entry.try_set("routing-keys", keys) &&
+         entry.try_set("time", amqp::Timestamp{death.wall_time / 1000});
 }
 
 amqp::Table once_more(const amqp::TableView& old) {
@@ -68,8 +68,8 @@ amqp::Table once_more(const amqp::TableView& old) {
 
 }  // namespace
 
-bool add_death(const engine::MessageView& message, const amqp::Properties& properties,
-               const engine::Death& death, amqp::Table& headers) {
+Noted add_death(const engine::MessageView& message, const amqp::Properties& properties,
+                const engine::Death& death, amqp::Table& headers) {
   const bool had_died = properties.headers && properties.headers->find("x-death");
   headers = properties.headers ? amqp::Table(*properties.headers) : amqp::Table();
   std::vector<amqp::Value> deaths(1);  // the first one is for this death
@@ -84,18 +84,21 @@ bool add_death(const engine::MessageView& message, const amqp::Properties& prope
       deaths.emplace_back(value);
     }
   }
-  if (deaths.size() > engine::dead_letter_count_max) return false;
-  if (is_new) deaths.front() = new_entry(message, properties, death);
+  if (deaths.size() > engine::dead_letter_count_max) return Noted::died_too_often;
   if (death.keys_replaced) headers.erase("CC");
   // A message that a consumer has rejected counts as an original again.
   if (death.reason == engine::DeathReason::rejected) headers.erase(copies_header);
-  headers.set("x-death", deaths);
-  if (!had_died) {
-    headers.set("x-first-death-exchange", message.exchange);
-    headers.set("x-first-death-queue", death.queue);
-    headers.set("x-first-death-reason", text(death.reason));
+  if (is_new) {
+    amqp::Table entry;
+    if (!fill_new_entry(message, properties, death, entry)) return Noted::no_room;
+    deaths.front() = entry;
   }
-  return true;
+  if (!headers.try_set("x-death", deaths)) return Noted::no_room;
+  const bool is_complete =
+      had_died || (headers.try_set("x-first-death-exchange", message.exchange) &&
+                   headers.try_set("x-first-death-queue", death.queue) &&
+                   headers.try_set("x-first-death-reason", text(death.reason)));
+  return is_complete ? Noted::yes : Noted::no_room;
 }
 
 void remove_deaths(amqp::Table& headers) {

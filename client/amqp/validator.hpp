@@ -13,13 +13,16 @@
 namespace haypile::amqp::detail {
 
 // Checks all values of a table. Keeps the ends of open tables and arrays in an array instead of
-// recursing, so that no input can exhaust the stack.
+// recursing, so that no input can exhaust the stack. One object is good for one run.
 class Validator {
  public:
-  explicit Validator(std::string_view bytes) : bytes_(bytes) {}
+  // The bytes of a table or, without keys, values that stand in a table or an array of the first
+  // level.
+  explicit Validator(std::string_view bytes, bool has_keys = true) : bytes_(bytes) {
+    open_[0] = {bytes_.size(), has_keys};
+  }
 
   DecodeError run() {
-    open_[0] = {bytes_.size(), true};
     while (depth_ > 0) {
       if (at_ == innermost().end) {
         --depth_;
@@ -30,6 +33,9 @@ class Validator {
     }
     return DecodeError::none;
   }
+
+  // How many values there are, including nested ones, after a run without an error.
+  std::size_t node_count() const { return node_count_; }
 
  private:
   struct Open {

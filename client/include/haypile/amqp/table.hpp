@@ -92,9 +92,13 @@ class Table {
   Table(std::initializer_list<std::pair<std::string_view, Value>> fields);
   explicit Table(TableView view) : bytes_(view.bytes()) {}
 
-  // Replaces the value where it is, or appends the key. Throws std::length_error if the key is
-  // longer than 255 bytes.
+  // Replaces the value where it is, or appends the key. Throws if nobody could read the table then,
+  // and changes nothing: std::length_error if the key is longer than 255 bytes, the value is nested
+  // too deeply (table_depth_max) or there are too many values (table_node_count_max);
+  // std::invalid_argument if the value is a view of malformed bytes.
   void set(std::string_view key, const Value& value);
+  // Does the same, but returns false where set() throws.
+  [[nodiscard]] bool try_set(std::string_view key, const Value& value);
   // Returns whether the key was there.
   bool erase(std::string_view key);
 
@@ -106,6 +110,9 @@ class Table {
   bool operator==(const Table&) const = default;
 
  private:
+  DecodeError check(std::string_view old_value, std::string_view value) const;
+  DecodeError put(std::string_view key, std::string_view value);
+
   std::string bytes_;
 };
 
