@@ -103,8 +103,10 @@ class Table {
   bool erase(std::string_view key);
 
   // The view is valid until the table is changed or destroyed.
-  TableView view() const { return TableView::unchecked(bytes_); }
-  operator TableView() const { return view(); }
+  TableView view() const& { return TableView::unchecked(bytes_); }
+  TableView view() const&& = delete;  // a temporary ends here: give the table a name
+  // The table may be a temporary, for functions that take a view.
+  operator TableView() const { return TableView::unchecked(bytes_); }
   std::string_view bytes() const { return bytes_; }
   bool empty() const { return bytes_.empty(); }
   bool operator==(const Table&) const = default;
