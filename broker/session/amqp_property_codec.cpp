@@ -76,8 +76,7 @@ std::optional<engine::TableValue> AmqpPropertyCodec::find(std::string_view table
 
 std::optional<std::string> AmqpPropertyCodec::text(std::string_view table,
                                                    std::string_view name) const {
-  const auto value = amqp::TableView::unchecked(table).find(name);
-  const auto text = value ? value->as_string() : std::nullopt;
+  const auto text = amqp::TableView::unchecked(table).get<std::string_view>(name);
   if (!text) return std::nullopt;
   return std::string(*text);
 }
@@ -184,10 +183,8 @@ std::optional<std::uint64_t> parse_expiration(std::string_view text) {
 std::vector<std::string> strings_in_header(const amqp::Properties& properties,
                                            std::string_view name) {
   std::vector<std::string> strings;
-  const auto value = properties.headers ? properties.headers->find(name) : std::nullopt;
-  const auto array = value ? value->as_array() : std::nullopt;
-  if (!array) return strings;
-  for (const amqp::ValueView& each : *array) {
+  if (!properties.headers) return strings;
+  for (const amqp::ValueView& each : properties.headers->array(name)) {
     const auto text = each.tag() == 'S' ? each.as_string() : std::nullopt;
     if (text && amqp::fits_short_string(*text)) strings.emplace_back(*text);
   }

@@ -89,14 +89,22 @@ std::optional<Decimal> ValueView::as_decimal() const {
   return Decimal{scale, static_cast<std::int32_t>(load_signed<std::int32_t>(payload().substr(1)))};
 }
 
-std::optional<TableView> ValueView::as_table() const {
+OptionalView<TableView> ValueView::as_table() const {
   if (tag() != 'F') return std::nullopt;
   return TableView::unchecked(payload().substr(length_size));
 }
 
-std::optional<ArrayView> ValueView::as_array() const {
+OptionalView<ArrayView> ValueView::as_array() const {
   if (tag() != 'A') return std::nullopt;
   return ArrayView(payload().substr(length_size));
+}
+
+TableView ValueView::table() const {
+  return as_table().value_or(TableView());
+}
+
+ArrayView ValueView::array() const {
+  return as_array().value_or(ArrayView());
 }
 
 ArrayView::Iterator::Iterator(std::string_view rest) : rest_(rest) {
@@ -149,6 +157,14 @@ std::optional<ValueView> TableView::find(std::string_view key) const {
     if (field.key == key) return field.value;
   }
   return std::nullopt;
+}
+
+TableView TableView::table(std::string_view key) const {
+  return find(key).value_or(ValueView()).table();
+}
+
+ArrayView TableView::array(std::string_view key) const {
+  return find(key).value_or(ValueView()).array();
 }
 
 }  // namespace haypile::amqp

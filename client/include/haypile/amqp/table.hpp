@@ -19,9 +19,6 @@ class Table;
 
 namespace detail {
 
-template <class T, class... Types>
-concept OneOf = (std::same_as<T, Types> || ...);
-
 // The integer types, without those that stand for a character or a boolean.
 template <class T>
 concept Integer = OneOf<T, signed char, unsigned char, short, unsigned short, int, unsigned, long,

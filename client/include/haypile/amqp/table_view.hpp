@@ -2,12 +2,14 @@
 // 4.2.1 of the specification: t b B s u I i l L f d D S x A T F V.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <optional>
 #include <string_view>
 
+#include <haypile/amqp/optional_view.hpp>
 #include <haypile/amqp/types.hpp>
 
 namespace haypile::amqp {
@@ -30,6 +32,18 @@ struct Decimal {
   std::int32_t unscaled = 0;
   bool operator==(const Decimal&) const = default;
 };
+
+namespace detail {
+
+template <class T, class... Types>
+concept OneOf = (std::same_as<T, Types> || ...);
+
+// The types that ValueView::as() can read.
+template <class T>
+concept Readable = OneOf<T, std::int64_t, bool, double, std::string_view, Timestamp, Decimal,
+                         TableView, ArrayView>;
+
+}  // namespace detail
 
 // One value in a table or array; a view into the bytes of the table. An accessor returns nothing if
 // the value has another type.
@@ -55,8 +69,16 @@ class ValueView {
   std::optional<double> as_double() const;
   std::optional<Timestamp> as_timestamp() const;
   std::optional<Decimal> as_decimal() const;
-  std::optional<TableView> as_table() const;
-  std::optional<ArrayView> as_array() const;
+  OptionalView<TableView> as_table() const;
+  OptionalView<ArrayView> as_array() const;
+
+  // The same accessors by the type that they return, such as as<std::int64_t>().
+  template <detail::Readable T>
+  auto as() const;
+
+  // A nested table or array; an empty one if the value has another type.
+  TableView table() const;
+  ArrayView array() const;
 
   // The encoded value, including the tag.
   std::string_view bytes() const { return bytes_; }
@@ -69,7 +91,9 @@ class ValueView {
   std::string_view bytes_ = "V";
 };
 
-// The values of an encoded array, in order; a view of its bytes without the length prefix.
+// The values of an encoded array, in order; a view of its bytes without the length prefix. A loop
+// over the array of a temporary view is safe, since the view does not own the bytes:
+//   for (const ValueView& each : value.array())
 class ArrayView {
  public:
   class Iterator {
@@ -115,6 +139,13 @@ struct Field {
 
 // An encoded table; a view of its bytes without the length prefix. Allocates nothing, and keeps the
 // order of the keys. Two views are equal if their bytes are.
+//
+// For example, why and how often a dead letter died, which a broker writes into its headers:
+//   for (const ValueView& death : headers.array("x-death")) {
+//     const TableView entry = death.table();
+//     const std::string_view queue = entry.get<std::string_view>("queue").value_or("");
+//     const std::int64_t count = entry.get<std::int64_t>("count").value_or(0);
+//   }
 class TableView {
  public:
   class Iterator {
@@ -158,6 +189,15 @@ class TableView {
   // keys.
   std::optional<ValueView> find(std::string_view key) const;
 
+  // The value of the key; nothing if the key is not there, or its value has another type. T is
+  // std::int64_t (for integers of any width), bool, double, std::string_view, Timestamp, Decimal,
+  // TableView or ArrayView.
+  template <detail::Readable T>
+  auto get(std::string_view key) const;
+  // The nested table or array of the key; an empty one if there is none.
+  TableView table(std::string_view key) const;
+  ArrayView array(std::string_view key) const;
+
   std::string_view bytes() const { return bytes_; }
   bool operator==(const TableView&) const = default;
 
@@ -165,5 +205,23 @@ class TableView {
   explicit TableView(std::string_view bytes) : bytes_(bytes) {}
   std::string_view bytes_;
 };
+
+template <detail::Readable T>
+auto ValueView::as() const {
+  if constexpr (std::same_as<T, std::int64_t>) return as_int64();
+  if constexpr (std::same_as<T, bool>) return as_bool();
+  if constexpr (std::same_as<T, double>) return as_double();
+  if constexpr (std::same_as<T, std::string_view>) return as_string();
+  if constexpr (std::same_as<T, Timestamp>) return as_timestamp();
+  if constexpr (std::same_as<T, Decimal>) return as_decimal();
+  if constexpr (std::same_as<T, TableView>) return as_table();
+  if constexpr (std::same_as<T, ArrayView>) return as_array();
+}
+
+template <detail::Readable T>
+auto TableView::get(std::string_view key) const {
+  const auto value = find(key);
+  return value ? value->as<T>() : decltype(value->as<T>())();
+}
 
 }  // namespace haypile::amqp
