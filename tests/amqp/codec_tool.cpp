@@ -74,6 +74,9 @@ template <class T>
 requires std::integral<T> Json describe(T value) {
   return value;
 }
+Json describe(amqp::Timestamp time) {
+  return time.seconds;
+}
 template <class Optional>
 requires requires(Optional value) {
   value.has_value();
@@ -118,6 +121,9 @@ template <class T>
 requires std::integral<T>
 void fill(T& field, const Json& json, Storage&) {
   field = json.get<T>();
+}
+void fill(amqp::Timestamp& field, const Json& json, Storage&) {
+  field = {json.get<std::uint64_t>()};
 }
 void fill(std::string_view& field, const Json& json, Storage& storage) {
   field = storage.strings.emplace_back(json.get<std::string>());

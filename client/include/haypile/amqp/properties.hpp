@@ -31,8 +31,7 @@ struct Properties {
   OptionalView<std::string_view> reply_to{};
   OptionalView<std::string_view> expiration{};
   OptionalView<std::string_view> message_id{};
-  // Seconds since 1970-01-01 UTC.
-  std::optional<std::uint64_t> timestamp{};
+  std::optional<Timestamp> timestamp{};
   OptionalView<std::string_view> type{};
   OptionalView<std::string_view> user_id{};
   OptionalView<std::string_view> app_id{};

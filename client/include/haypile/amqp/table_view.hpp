@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include <haypile/amqp/optional_view.hpp>
+#include <haypile/amqp/timestamp.hpp>
 #include <haypile/amqp/types.hpp>
 
 namespace haypile::amqp {
@@ -19,12 +20,6 @@ class ArrayView;
 
 inline constexpr std::size_t table_depth_max = 32;
 inline constexpr std::size_t table_node_count_max = 16384;
-
-// A time in seconds since 1970-01-01 UTC (4.2.5.4).
-struct Timestamp {
-  std::uint64_t seconds = 0;
-  bool operator==(const Timestamp&) const = default;
-};
 
 // The number unscaled / 10^scale (4.2.5.5).
 struct Decimal {
