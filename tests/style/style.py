@@ -20,7 +20,8 @@ STANDARD = re.compile(r"<[a-z_0-9]+>$")
 POSIX = re.compile(r"<((sys|netinet)/[a-z_]+|fcntl|unistd|malloc|poll|netdb|spawn|signal|pthread)"
                    r"\.h>$")
 AMQP = re.compile(r"<haypile/amqp/[a-z_/]+\.hpp>$")
-CLIENT = re.compile(r"<haypile/(client|connection|channel|message|options|error)\.hpp>$")
+CLIENT = re.compile(r"<haypile/(client|connection|channel|message|message_properties|options|error)"
+                    r"\.hpp>$")
 BROKER = re.compile(r"<haypile/broker\.hpp>$")
 # How text of others is shown, wherever that is.
 PRINTABLE = re.compile(r"<haypile/amqp/printable\.hpp>$")
