@@ -1,11 +1,11 @@
 #include "session/amqp_property_codec.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <optional>
-#include <utility>
 
 #include <haypile/amqp/table.hpp>
 
@@ -50,12 +50,11 @@ amqp::Properties decode(std::string_view raw) {
   return properties;
 }
 
-// Returns false if there are more headers than a table may have, so that nobody could read the
-// result.
-bool encode(const amqp::Properties& properties, std::string& raw) {
-  raw.clear();
+std::string encode(const amqp::Properties& properties) {
+  std::string raw;
   amqp::append_properties(raw, properties);
-  return amqp::validate_properties(raw) == amqp::DecodeError::none;
+  assert(amqp::validate_properties(raw) == amqp::DecodeError::none);
+  return raw;
 }
 
 }  // namespace
@@ -77,8 +76,7 @@ std::optional<engine::TableValue> AmqpPropertyCodec::find(std::string_view table
 
 std::optional<std::string> AmqpPropertyCodec::text(std::string_view table,
                                                    std::string_view name) const {
-  const auto value = amqp::TableView::unchecked(table).find(name);
-  const auto text = value ? value->as_string() : std::nullopt;
+  const auto text = amqp::TableView::unchecked(table).get<std::string_view>(name);
   if (!text) return std::nullopt;
   return std::string(*text);
 }
@@ -109,21 +107,18 @@ engine::DeadMessage AmqpPropertyCodec::after_death(const engine::MessageView& me
   amqp::Properties properties = decode(message.properties);
   amqp::Table headers;
   engine::DeadMessage dead;
-  if (!add_death(message, properties, death, headers)) return dead;
+  const Noted noted = add_death(message, properties, death, headers);
+  if (noted == Noted::died_too_often) return dead;
   dead.mark = mark_in(headers.view());
-  properties.headers = headers.view();
-  const auto original_expiration = std::exchange(properties.expiration, std::nullopt);
-  if (!encode(properties, dead.properties)) {
-    // There are more values than a table may have: the deaths are worth more than the client's
-    // headers.
+  if (noted == Noted::no_room) {
+    // The deaths are worth more than the client's headers.
     properties.headers.reset();
-    properties.expiration = original_expiration;
     add_death(message, properties, death, headers);
     if (dead.mark.original != 0) headers.set(copies_header, to_table(dead.mark));
-    properties.headers = headers.view();
-    properties.expiration.reset();
-    encode(properties, dead.properties);
   }
+  properties.headers = headers.view();
+  properties.expiration.reset();
+  dead.properties = encode(properties);
   dead.traits = traits_of(properties);
   if (!death.keys_replaced) dead.carbon_copies = strings_in_header(properties, "CC");
   dead.queues_passed = stations_in(headers.view());
@@ -132,23 +127,16 @@ engine::DeadMessage AmqpPropertyCodec::after_death(const engine::MessageView& me
 
 std::string AmqpPropertyCodec::with_mark(std::string_view raw, const engine::CopyMark& mark) const {
   amqp::Properties properties = decode(raw);
-  const amqp::Table old = properties.headers ? amqp::Table(*properties.headers) : amqp::Table();
-  amqp::Table headers = old;
-  std::string marked;
-  headers.set(copies_header, to_table(mark));
+  const amqp::TableView old = properties.headers.value_or(amqp::TableView());
+  amqp::Table headers(old);
+  if (!headers.try_set(copies_header, to_table(mark))) {
+    // The mark limits further copies, so other headers are dropped instead.
+    headers = amqp::Table{{copies_header, to_table(mark)}};
+    const auto deaths = old.find("x-death");
+    if (deaths) static_cast<void>(headers.try_set("x-death", *deaths));
+  }
   properties.headers = headers.view();
-  if (encode(properties, marked)) return marked;
-  // There is one value more than a table may have. The mark limits further copies, so other headers
-  // are dropped instead.
-  headers = amqp::Table{{copies_header, to_table(mark)}};
-  const auto deaths = old.view().find("x-death");
-  if (deaths) headers.set("x-death", *deaths);
-  properties.headers = headers.view();
-  if (encode(properties, marked)) return marked;
-  headers.erase("x-death");
-  properties.headers = headers.view();
-  encode(properties, marked);
-  return marked;
+  return encode(properties);
 }
 
 std::size_t AmqpPropertyCodec::bare_size(std::string_view properties) const {
@@ -195,10 +183,8 @@ std::optional<std::uint64_t> parse_expiration(std::string_view text) {
 std::vector<std::string> strings_in_header(const amqp::Properties& properties,
                                            std::string_view name) {
   std::vector<std::string> strings;
-  const auto value = properties.headers ? properties.headers->find(name) : std::nullopt;
-  const auto array = value ? value->as_array() : std::nullopt;
-  if (!array) return strings;
-  for (const amqp::ValueView& each : *array) {
+  if (!properties.headers) return strings;
+  for (const amqp::ValueView& each : properties.headers->array(name)) {
     const auto text = each.tag() == 'S' ? each.as_string() : std::nullopt;
     if (text && amqp::fits_short_string(*text)) strings.emplace_back(*text);
   }

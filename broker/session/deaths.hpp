@@ -13,11 +13,17 @@
 
 namespace haypile::session {
 
+enum class Noted {
+  yes,
+  died_too_often,  // x-death would be longer than engine::dead_letter_count_max
+  no_room,         // the headers would have more values than a table may have
+};
+
 // Sets `headers` to the headers of the message after `death`; `properties` are the message's own.
-// x-death is an array with one entry per (queue, reason), newest first. Returns false if the array
-// would be longer than engine::dead_letter_count_max.
-bool add_death(const engine::MessageView& message, const amqp::Properties& properties,
-               const engine::Death& death, amqp::Table& headers);
+// x-death is an array with one entry per (queue, reason), newest first. If it returns another value
+// than `yes`, the headers about this death are missing or incomplete.
+Noted add_death(const engine::MessageView& message, const amqp::Properties& properties,
+                const engine::Death& death, amqp::Table& headers);
 
 // The queues in which the message died since a consumer last rejected it, as x-death tells them,
 // newest first. A message that came to one of them again would circle for ever.

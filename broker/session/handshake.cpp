@@ -28,11 +28,7 @@ Fault decode(std::string_view arguments, M& method) {
 }
 
 bool has_capability(amqp::TableView client_properties, std::string_view name) {
-  const auto value = client_properties.find("capabilities");
-  const auto capabilities = value ? value->as_table() : std::nullopt;
-  if (!capabilities) return false;
-  const auto capability = capabilities->find(name);
-  return capability && capability->as_bool().value_or(false);
+  return client_properties.table("capabilities").get<bool>(name).value_or(false);
 }
 
 }  // namespace

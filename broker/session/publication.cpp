@@ -48,13 +48,11 @@ std::string with_delivery_count(std::string_view raw, std::uint32_t count) {
   amqp::Properties properties;
   static_cast<void>(amqp::decode_properties(raw, properties));
   amqp::Table headers = properties.headers ? amqp::Table(*properties.headers) : amqp::Table();
-  headers.set("x-delivery-count", std::int64_t{count});
+  // If there is no room for one more value, the count is left out.
+  if (!headers.try_set("x-delivery-count", std::int64_t{count})) return std::string(raw);
   properties.headers = headers.view();
   std::string changed;
   amqp::append_properties(changed, properties);
-  // If there is no room for one more value, the count is left out.
-  amqp::Properties again;
-  if (amqp::decode_properties(changed, again) != amqp::DecodeError::none) changed = raw;
   return changed;
 }
 

@@ -1,52 +1,19 @@
-#include <array>
-#include <bit>
+#include <haypile/amqp/table_view.hpp>
 
-#include <haypile/amqp/table.hpp>
+#include <bit>
+#include <type_traits>
+
 #include <haypile/amqp/wire.hpp>
+
+#include "layout.hpp"
+#include "validator.hpp"
 
 namespace haypile::amqp {
 namespace {
 
-constexpr std::size_t length_size = 4;
-
-// What follows a tag: a fixed number of octets, or a length of four octets and that many octets.
-struct Layout {
-  enum Kind : std::uint8_t { unknown, fixed, sized };
-  Kind kind = unknown;
-  std::uint8_t size = 0;
-};
-
-constexpr std::array<Layout, 256> layouts = [] {
-  std::array<Layout, 256> all{};
-  for (const char tag : {'S', 'x', 'A', 'F'}) {
-    all[static_cast<unsigned char>(tag)] = {Layout::sized, length_size};
-  }
-  const std::pair<char, std::uint8_t> fixed_sizes[] = {
-      {'t', 1}, {'b', 1}, {'B', 1}, {'s', 2}, {'u', 2}, {'I', 4}, {'i', 4},
-      {'l', 8}, {'L', 8}, {'f', 4}, {'d', 8}, {'D', 5}, {'T', 8}, {'V', 0}};
-  for (const auto& [tag, size] : fixed_sizes) {
-    all[static_cast<unsigned char>(tag)] = {Layout::fixed, size};
-  }
-  return all;
-}();
-
-// Sets `size` to the size of the value at the beginning of `bytes`, including its tag.
-DecodeError measure_value(std::string_view bytes, std::size_t& size) {
-  if (bytes.empty()) return DecodeError::truncated;
-  const Layout layout = layouts[static_cast<unsigned char>(bytes.front())];
-  if (layout.kind == Layout::unknown) return DecodeError::unknown_tag;
-  size = 1 + std::size_t{layout.size};
-  if (bytes.size() < size) return DecodeError::truncated;
-  if (layout.kind == Layout::sized) size += wire::load<std::uint32_t>(bytes.data() + 1);
-  return bytes.size() < size ? DecodeError::truncated : DecodeError::none;
-}
-
-// Sets `size` to the size of the key at the beginning of `bytes`, including its length octet.
-bool measure_key(std::string_view bytes, std::size_t& size) {
-  if (bytes.empty()) return false;
-  size = 1 + std::size_t{static_cast<unsigned char>(bytes.front())};
-  return bytes.size() >= size;
-}
+using detail::length_size;
+using detail::measure_key;
+using detail::measure_value;
 
 std::optional<Field> cut_field(std::string_view& bytes) {
   std::size_t key_size = 0;
@@ -62,64 +29,6 @@ template <class T>
 std::int64_t load_signed(std::string_view payload) {
   return static_cast<T>(wire::load<std::make_unsigned_t<T>>(payload.data()));
 }
-
-// Checks all values of a table. Keeps the ends of open tables and arrays in an array instead of
-// recursing, so that no input can exhaust the stack.
-class Validator {
- public:
-  explicit Validator(std::string_view bytes) : bytes_(bytes) {}
-
-  DecodeError run() {
-    open_[0] = {bytes_.size(), true};
-    while (depth_ > 0) {
-      if (at_ == innermost().end) {
-        --depth_;
-        continue;
-      }
-      const DecodeError error = step();
-      if (error != DecodeError::none) return error;
-    }
-    return DecodeError::none;
-  }
-
- private:
-  struct Open {
-    std::size_t end;
-    bool has_keys;
-  };
-
-  const Open& innermost() const { return open_[depth_ - 1]; }
-  std::string_view rest() const { return bytes_.substr(at_, innermost().end - at_); }
-
-  // Handles one value: steps over it, or into it if it contains values.
-  DecodeError step() {
-    if (++node_count_ > table_node_count_max) return DecodeError::too_many;
-    if (innermost().has_keys) {
-      std::size_t key_size = 0;
-      if (!measure_key(rest(), key_size)) return DecodeError::truncated;
-      at_ += key_size;
-    }
-    std::size_t size = 0;
-    const DecodeError error = measure_value(rest(), size);
-    if (error != DecodeError::none) return error;
-    const char tag = bytes_[at_];
-    const std::size_t end = at_ + size;
-    if (tag != 'F' && tag != 'A') {
-      at_ = end;
-      return DecodeError::none;
-    }
-    if (depth_ == open_.size()) return DecodeError::too_deep;
-    open_[depth_++] = {end, tag == 'F'};
-    at_ += 1 + length_size;
-    return DecodeError::none;
-  }
-
-  std::string_view bytes_;
-  std::size_t at_ = 0;
-  std::size_t node_count_ = 0;
-  std::size_t depth_ = 1;
-  std::array<Open, table_depth_max> open_;
-};
 
 }  // namespace
 
@@ -180,14 +89,22 @@ std::optional<Decimal> ValueView::as_decimal() const {
   return Decimal{scale, static_cast<std::int32_t>(load_signed<std::int32_t>(payload().substr(1)))};
 }
 
-std::optional<TableView> ValueView::as_table() const {
+OptionalView<TableView> ValueView::as_table() const {
   if (tag() != 'F') return std::nullopt;
   return TableView::unchecked(payload().substr(length_size));
 }
 
-std::optional<ArrayView> ValueView::as_array() const {
+OptionalView<ArrayView> ValueView::as_array() const {
   if (tag() != 'A') return std::nullopt;
   return ArrayView(payload().substr(length_size));
+}
+
+TableView ValueView::table() const {
+  return as_table().value_or(TableView());
+}
+
+ArrayView ValueView::array() const {
+  return as_array().value_or(ArrayView());
 }
 
 ArrayView::Iterator::Iterator(std::string_view rest) : rest_(rest) {
@@ -228,7 +145,7 @@ TableView::Iterator TableView::Iterator::operator++(int) {
 
 DecodeError TableView::parse(std::string_view bytes, TableView& out) {
   if (!bytes.empty()) {
-    const DecodeError error = Validator(bytes).run();
+    const DecodeError error = detail::Validator(bytes).run();
     if (error != DecodeError::none) return error;
   }
   out = TableView(bytes);
@@ -240,6 +157,14 @@ std::optional<ValueView> TableView::find(std::string_view key) const {
     if (field.key == key) return field.value;
   }
   return std::nullopt;
+}
+
+TableView TableView::table(std::string_view key) const {
+  return find(key).value_or(ValueView()).table();
+}
+
+ArrayView TableView::array(std::string_view key) const {
+  return find(key).value_or(ValueView()).array();
 }
 
 }  // namespace haypile::amqp

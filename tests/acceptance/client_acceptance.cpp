@@ -86,7 +86,7 @@ TEST_CASE("publish and get, with every property") {
                         .correlation_id = "c",
                         .reply_to = "r",
                         .message_id = "m",
-                        .timestamp = 1700000000,
+                        .timestamp = amqp::Timestamp{1700000000},
                         .type = "t",
                         .user_id = "guest",
                         .app_id = "a"};
@@ -102,7 +102,7 @@ TEST_CASE("publish and get, with every property") {
   CHECK(properties.headers->find("number")->as_int64() == 42);
   CHECK(properties.content_type == "text/plain");
   CHECK(properties.delivery_mode == persistent);
-  CHECK(properties.timestamp == 1700000000);
+  CHECK(properties.timestamp == amqp::Timestamp{1700000000});
   CHECK(properties.user_id == "guest");
   session.channel.basic_ack(got.delivery_tag);
   CHECK_FALSE(session.channel.basic_get(session.queue));

@@ -74,8 +74,14 @@ template <class T>
 requires std::integral<T> Json describe(T value) {
   return value;
 }
-template <class T>
-Json describe(const std::optional<T>& value) {
+Json describe(amqp::Timestamp time) {
+  return time.seconds;
+}
+template <class Optional>
+requires requires(Optional value) {
+  value.has_value();
+}
+Json describe(const Optional& value) {
   return value ? describe(*value) : Json(nullptr);
 }
 
@@ -116,6 +122,9 @@ requires std::integral<T>
 void fill(T& field, const Json& json, Storage&) {
   field = json.get<T>();
 }
+void fill(amqp::Timestamp& field, const Json& json, Storage&) {
+  field = {json.get<std::uint64_t>()};
+}
 void fill(std::string_view& field, const Json& json, Storage& storage) {
   field = storage.strings.emplace_back(json.get<std::string>());
 }
@@ -125,8 +134,11 @@ void fill(amqp::LongString& field, const Json& json, Storage& storage) {
 void fill(amqp::TableView& field, const Json& json, Storage& storage) {
   field = storage.tables.emplace_back(make_table(json)).view();
 }
-template <class T>
-void fill(std::optional<T>& field, const Json& json, Storage& storage) {
+template <class Optional>
+requires requires(Optional value) {
+  value.has_value();
+}
+void fill(Optional& field, const Json& json, Storage& storage) {
   if (!json.is_null()) fill(field.emplace(), json, storage);
 }
 

@@ -67,7 +67,7 @@ TEST_CASE("properties cut off at any byte are refused") {
   const Properties properties{.content_type = "text/plain",
                               .headers = headers.view(),
                               .delivery_mode = std::uint8_t{2},
-                              .timestamp = std::uint64_t{7},
+                              .timestamp = Timestamp{7},
                               .cluster_id = "c"};
   std::string raw;
   REQUIRE(append_properties(raw, properties));

@@ -148,3 +148,58 @@ TEST_CASE("random bytes never lead out of the table") {
     if (TableView::parse(bytes, view) == DecodeError::none) CHECK(view.bytes() == bytes);
   }
 }
+
+TEST_CASE(
+    "a table refuses what would be nested too deeply when it is put in, not when it is sent") {
+  Table table;
+  for (std::size_t depth = 2; depth <= table_depth_max; ++depth)
+    table = Table{{"k", table}};
+  REQUIRE(check(table.bytes()) == DecodeError::none);
+  const Table before{{"other", 1}};
+  Table outer = before;
+  CHECK_THROWS_WITH_AS(outer.set("k\n", table),
+                       "cannot set 'k\\n' in a table: tables nested too deeply", std::length_error);
+  CHECK_FALSE(outer.try_set("k", table));
+  CHECK_THROWS_AS((Table{{"k", table}}), std::length_error);
+  CHECK_THROWS_AS(outer.set("k", std::vector<Value>{1, *table.view().find("k"), 2}),
+                  std::length_error);
+  CHECK(outer == before);
+  // Far too deep is refused as well, without exhausting the stack.
+  Value deep = 1;
+  for (int i = 0; i < 2000; ++i)
+    deep = std::vector<Value>{deep};
+  CHECK_FALSE(outer.try_set("k", deep));
+}
+
+TEST_CASE("a table refuses more values than it can hold") {
+  const std::vector<Value> most(table_node_count_max - 1);  // the array is one value more
+  Table full{{"k", most}};
+  REQUIRE(check(full.bytes()) == DecodeError::none);
+  const Table before = full;
+  CHECK_THROWS_WITH_AS(full.set("one more", 1),
+                       "cannot set 'one more' in a table: table with too many values",
+                       std::length_error);
+  CHECK_FALSE(full.try_set("one more", nullptr));
+  CHECK_FALSE(full.try_set("k", std::vector<Value>(table_node_count_max)));
+  CHECK(full == before);
+  // What is replaced does not count.
+  CHECK(full.try_set("k", std::vector<Value>(table_node_count_max - 2)));
+  CHECK(full.try_set("one more", std::string(20'000, 'x')));
+  CHECK_FALSE(full.try_set("and another", 1));
+  CHECK(full.erase("one more"));
+  CHECK(full.try_set("and another", 1));
+  CHECK(check(full.bytes()) == DecodeError::none);
+}
+
+TEST_CASE("a table refuses keys that are too long, and malformed values") {
+  Table table;
+  CHECK_THROWS_WITH_AS(table.set(std::string(256, 'k'), 1), "table key of more than 255 bytes",
+                       std::length_error);
+  CHECK_FALSE(table.try_set(std::string(256, 'k'), 1));
+  CHECK(table.try_set(std::string(255, 'k'), 1));
+  std::string_view bytes = "F\x00\x00\x00\x03\x01kZ"sv;
+  const ValueView malformed = ValueView::cut(bytes).value();
+  CHECK_THROWS_WITH_AS(table.set("k", malformed),
+                       "cannot set 'k' in a table: table value of unknown type",
+                       std::invalid_argument);
+}

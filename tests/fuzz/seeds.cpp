@@ -53,7 +53,7 @@ std::string raw_properties(bool many) {
     properties.priority = 2;
     properties.correlation_id = "7";
     properties.expiration = "15";
-    properties.timestamp = 1'700'000'000;
+    properties.timestamp = amqp::Timestamp{1'700'000'000};
   }
   std::string raw;
   amqp::append_properties(raw, properties);

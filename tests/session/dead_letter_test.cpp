@@ -1,3 +1,4 @@
+#include "session/publication.hpp"
 #include "support/session_peer.hpp"
 
 using namespace haypile;
@@ -337,4 +338,26 @@ TEST_CASE("a message with as many headers as there may be dies persistent, and c
   CHECK(wire.traits(after).persistent);
   CHECK(properties.message_id == "kept");
   CHECK(properties.headers->find("x-death"));
+}
+
+TEST_CASE("headers that fill a table have no room for a mark or a count, which is no error") {
+  const session::AmqpPropertyCodec wire;
+  // The array is one value, too.
+  const std::vector<amqp::Value> keys(amqp::table_node_count_max - 1, "k");
+  const amqp::Table headers{{"CC", keys}};
+  std::string raw;
+  REQUIRE(amqp::append_properties(raw, {.headers = headers.view()}));
+  amqp::Properties properties;
+  // The entry about the death would have these keys, too.
+  const auto dead = wire.after_death(
+      {.exchange = "", .routing_key = "q", .properties = raw, .body = ""},
+      {.queue = "q", .reason = engine::DeathReason::expired, .keys_replaced = true});
+  REQUIRE(amqp::decode_properties(dead.properties, properties) == amqp::DecodeError::none);
+  CHECK(dead.queues_passed == std::vector<std::string>{"q"});
+  CHECK_FALSE(properties.headers->find("CC"));
+  const std::string marked = wire.with_mark(raw, {.original = 5, .count = 7});
+  REQUIRE(amqp::decode_properties(marked, properties) == amqp::DecodeError::none);
+  CHECK(properties.headers->find("x-death-copies"));
+  CHECK_FALSE(properties.headers->find("CC"));
+  CHECK(session::with_delivery_count(raw, 3) == raw);
 }

@@ -20,7 +20,8 @@ STANDARD = re.compile(r"<[a-z_0-9]+>$")
 POSIX = re.compile(r"<((sys|netinet)/[a-z_]+|fcntl|unistd|malloc|poll|netdb|spawn|signal|pthread)"
                    r"\.h>$")
 AMQP = re.compile(r"<haypile/amqp/[a-z_/]+\.hpp>$")
-CLIENT = re.compile(r"<haypile/(client|connection|channel|message|options|error)\.hpp>$")
+CLIENT = re.compile(r"<haypile/(client|connection|channel|message|message_properties|options|error)"
+                    r"\.hpp>$")
 BROKER = re.compile(r"<haypile/broker\.hpp>$")
 # How text of others is shown, wherever that is.
 PRINTABLE = re.compile(r"<haypile/amqp/printable\.hpp>$")
@@ -30,7 +31,7 @@ ASIO = re.compile(r"<boost/")
 # own folder unless it is listed.
 LAYERS = [
     ("client/include/haypile/amqp/", [STANDARD, AMQP]),
-    ("client/amqp/", [STANDARD, AMQP]),
+    ("client/amqp/", [STANDARD, AMQP, re.compile(r'"[a-z_]+\.hpp"$')]),
     ("client/include/haypile/", [STANDARD, AMQP, CLIENT]),
     ("client/core/tls", [STANDARD, AMQP, CLIENT, re.compile(r"<openssl/[a-z_0-9]+\.h>$"),
                          re.compile(r"<arpa/inet\.h>$"), re.compile(r'"[a-z_]+\.hpp"$')]),

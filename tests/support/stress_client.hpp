@@ -87,11 +87,11 @@ class StressClient final : private session::SessionHost {
         session_(*this, broker.settings, ++broker.last_owner, broker.now) {
     session_.receive(amqp::protocol_header, broker.now);
     const amqp::Table capabilities{{"consumer_cancel_notify", true}};
-    send(0, amqp::connection::StartOk{
-                .client_properties = amqp::Table{{"capabilities", capabilities}}.view(),
-                .mechanism = "PLAIN",
-                .response = std::string_view("\0guest\0guest", 12),
-                .locale = "en_US"});
+    send(0,
+         amqp::connection::StartOk{.client_properties = amqp::Table{{"capabilities", capabilities}},
+                                   .mechanism = "PLAIN",
+                                   .response = std::string_view("\0guest\0guest", 12),
+                                   .locale = "en_US"});
     send(0, amqp::connection::TuneOk{.channel_max = 10, .frame_max = 4096, .heartbeat = 0});
     send(0, amqp::connection::Open{.virtual_host = "/"});
   }

@@ -33,6 +33,7 @@ class FieldSizer {
   }
   template <std::unsigned_integral T>
   requires(!std::same_as<T, bool>) void add(T) { grow(sizeof(T)); }
+  void add(Timestamp value) { add(value.seconds); }
   void add(std::string_view value) {
     fits_ = fits_ && fits_short_string(value);
     grow(1 + value.size());
@@ -74,6 +75,7 @@ class FieldWriter {
     bits_.stop();
     to_ = wire::put(to_, value);
   }
+  void add(Timestamp value) { add(value.seconds); }
   void add(std::string_view value) {
     add(static_cast<std::uint8_t>(value.size()));
     to_ = wire::put_bytes(to_, value.data(), value.size());
@@ -117,6 +119,7 @@ class FieldReader {
     rest_.remove_prefix(sizeof(T));
     return true;
   }
+  bool read(Timestamp& value) { return read(value.seconds); }
   bool read(std::string_view& value) { return read_sized<std::uint8_t>(value); }
   bool read(LongString& value) {
     std::string_view bytes;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <tuple>
 
+#include <haypile/amqp/optional_view.hpp>
 #include <haypile/amqp/table.hpp>
 #include <haypile/amqp/types.hpp>
 
@@ -17,24 +18,24 @@ namespace haypile::amqp {
 inline constexpr std::uint8_t delivery_mode_transient = 1;
 inline constexpr std::uint8_t delivery_mode_persistent = 2;
 
-// The properties of a message, all as views. Strings are short strings: more than 255 bytes cannot
-// be sent.
+// The properties of a message (class basic). Texts and headers are views of what somebody else
+// owns, and must live as long as this is used; haypile::MessageProperties owns them. Texts are
+// short strings: more than 255 bytes cannot be sent.
 struct Properties {
-  std::optional<std::string_view> content_type{};
-  std::optional<std::string_view> content_encoding{};
-  std::optional<TableView> headers{};
+  OptionalView<std::string_view> content_type{};
+  OptionalView<std::string_view> content_encoding{};
+  OptionalView<TableView> headers{};
   std::optional<std::uint8_t> delivery_mode{};
   std::optional<std::uint8_t> priority{};
-  std::optional<std::string_view> correlation_id{};
-  std::optional<std::string_view> reply_to{};
-  std::optional<std::string_view> expiration{};
-  std::optional<std::string_view> message_id{};
-  // Seconds since 1970-01-01 UTC.
-  std::optional<std::uint64_t> timestamp{};
-  std::optional<std::string_view> type{};
-  std::optional<std::string_view> user_id{};
-  std::optional<std::string_view> app_id{};
-  std::optional<std::string_view> cluster_id{};
+  OptionalView<std::string_view> correlation_id{};
+  OptionalView<std::string_view> reply_to{};
+  OptionalView<std::string_view> expiration{};
+  OptionalView<std::string_view> message_id{};
+  std::optional<Timestamp> timestamp{};
+  OptionalView<std::string_view> type{};
+  OptionalView<std::string_view> user_id{};
+  OptionalView<std::string_view> app_id{};
+  OptionalView<std::string_view> cluster_id{};
 
   // The properties in the order of the property flags, highest bit first.
   auto fields() {

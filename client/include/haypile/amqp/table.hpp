@@ -1,197 +1,58 @@
-// Field tables and arrays with RabbitMQ's set of value types, which differs from section 4.2.1 of
-// the specification: t b B s u I i l L f d D S x A T F V.
+// Building field tables and arrays; table_view.hpp is for reading them.
 #pragma once
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <iterator>
-#include <optional>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <haypile/amqp/types.hpp>
+#include <haypile/amqp/table_view.hpp>
 
 namespace haypile::amqp {
 
-class TableView;
-class ArrayView;
-
-inline constexpr std::size_t table_depth_max = 32;
-inline constexpr std::size_t table_node_count_max = 16384;
-
-// A time in seconds since 1970-01-01 UTC (4.2.5.4).
-struct Timestamp {
-  std::uint64_t seconds = 0;
-  bool operator==(const Timestamp&) const = default;
-};
-
-// The number unscaled / 10^scale (4.2.5.5).
-struct Decimal {
-  std::uint8_t scale = 0;
-  std::int32_t unscaled = 0;
-  bool operator==(const Decimal&) const = default;
-};
-
-// One value in a table or array; a view into the bytes of the table. An accessor returns nothing if
-// the value has another type.
-class ValueView {
- public:
-  // Void: the value that means nothing.
-  ValueView() = default;
-
-  // Cuts the first value, tag first, off `bytes`. Returns nothing if it is truncated or has an
-  // unknown type. The content of a nested table or array is not checked.
-  static std::optional<ValueView> cut(std::string_view& bytes);
-
-  char tag() const { return bytes_.front(); }
-  bool is_void() const { return tag() == 'V'; }
-
-  // The value of any integer type. An 'L' of more than INT64_MAX is returned as a negative number,
-  // because client libraries write signed numbers with that tag.
-  std::optional<std::int64_t> as_int64() const;
-  std::optional<bool> as_bool() const;
-  // The value of 'S' (text) and 'x' (bytes).
-  std::optional<std::string_view> as_string() const;
-  // The value of 'f' and 'd'.
-  std::optional<double> as_double() const;
-  std::optional<Timestamp> as_timestamp() const;
-  std::optional<Decimal> as_decimal() const;
-  std::optional<TableView> as_table() const;
-  std::optional<ArrayView> as_array() const;
-
-  // The encoded value, including the tag.
-  std::string_view bytes() const { return bytes_; }
-  bool operator==(const ValueView&) const = default;
-
- private:
-  explicit ValueView(std::string_view bytes) : bytes_(bytes) {}
-  std::string_view payload() const { return bytes_.substr(1); }
-
-  std::string_view bytes_ = "V";
-};
-
-// The values of an encoded array, in order; a view of its bytes without the length prefix.
-class ArrayView {
- public:
-  class Iterator {
-   public:
-    using iterator_category = std::input_iterator_tag;
-    using value_type = ValueView;
-    using difference_type = std::ptrdiff_t;
-    using pointer = const ValueView*;
-    using reference = const ValueView&;
-
-    Iterator() = default;
-    explicit Iterator(std::string_view rest);
-    reference operator*() const { return value_; }
-    pointer operator->() const { return &value_; }
-    Iterator& operator++();
-    Iterator operator++(int);
-    bool operator==(const Iterator& other) const { return at_ == other.at_; }
-
-   private:
-    std::string_view rest_;
-    const char* at_ = nullptr;  // the beginning of value_; null at the end
-    ValueView value_;
-  };
-
-  ArrayView() = default;
-  explicit ArrayView(std::string_view bytes) : bytes_(bytes) {}
-
-  Iterator begin() const { return Iterator(bytes_); }
-  Iterator end() const { return {}; }
-  bool empty() const { return bytes_.empty(); }
-  std::string_view bytes() const { return bytes_; }
-  bool operator==(const ArrayView&) const = default;
-
- private:
-  std::string_view bytes_;
-};
-
-// A key of a table and its value; both are views.
-struct Field {
-  std::string_view key;
-  ValueView value;
-};
-
-// An encoded table; a view of its bytes without the length prefix. Allocates nothing, and keeps the
-// order of the keys. Two views are equal if their bytes are.
-class TableView {
- public:
-  class Iterator {
-   public:
-    using iterator_category = std::input_iterator_tag;
-    using value_type = Field;
-    using difference_type = std::ptrdiff_t;
-    using pointer = const Field*;
-    using reference = const Field&;
-
-    Iterator() = default;
-    explicit Iterator(std::string_view rest);
-    reference operator*() const { return field_; }
-    pointer operator->() const { return &field_; }
-    Iterator& operator++();
-    Iterator operator++(int);
-    bool operator==(const Iterator& other) const { return at_ == other.at_; }
-
-   private:
-    std::string_view rest_;
-    const char* at_ = nullptr;  // the beginning of field_; null at the end
-    Field field_;
-  };
-
-  // An empty table.
-  TableView() = default;
-
-  // Checks received bytes completely, with the limits table_depth_max and table_node_count_max,
-  // without recursion. Sets `out` only if they are valid.
-  static DecodeError parse(std::string_view bytes, TableView& out);
-
-  // Takes bytes that parse() has accepted before. With other bytes, iteration ends too early, but
-  // never leaves `bytes`.
-  static TableView unchecked(std::string_view bytes) { return TableView(bytes); }
-
-  Iterator begin() const { return Iterator(bytes_); }
-  Iterator end() const { return {}; }
-  bool empty() const { return bytes_.empty(); }
-
-  // Returns the first value if the key is there twice. The time is proportional to the number of
-  // keys.
-  std::optional<ValueView> find(std::string_view key) const;
-
-  std::string_view bytes() const { return bytes_; }
-  bool operator==(const TableView&) const = default;
-
- private:
-  explicit TableView(std::string_view bytes) : bytes_(bytes) {}
-  std::string_view bytes_;
-};
-
 class Table;
 
-// A value for a Table; owns its encoding. An integer whose type fits into 32 signed bits is written
-// as 'I', a wider one as 'l': all peers can read these types.
+namespace detail {
+
+// The integer types, without those that stand for a character or a boolean.
+template <class T>
+concept Integer = OneOf<T, signed char, unsigned char, short, unsigned short, int, unsigned, long,
+                        unsigned long, long long, unsigned long long>;
+
+}  // namespace detail
+
+// A value for a Table; owns its encoding. Only the types below become one, without any conversion
+// of numbers, so that nothing is sent as something else: characters, enumerations and pointers
+// other than texts do not compile.
 class Value {
  public:
   Value(std::nullptr_t = nullptr) : bytes_("V") {}
   Value(std::same_as<bool> auto value) : bytes_{'t', value ? '\1' : '\0'} {}
-  template <std::integral T>
-  requires(!std::same_as<T, bool> && !std::same_as<T, char> &&
-           (std::signed_integral<T> || sizeof(T) < sizeof(std::int64_t))) Value(T value) {
-    if constexpr (sizeof(T) < 4 || std::same_as<T, std::int32_t>) {
+  // An integer whose type fits into 32 signed bits is written as 'I', a wider one as 'l': all peers
+  // can read these types. Throws std::out_of_range above INT64_MAX.
+  template <detail::Integer T>
+  Value(T value) {
+    if constexpr (std::in_range<std::int32_t>(std::numeric_limits<T>::max())) {
       set_int32(value);
     } else {
-      set_int64(value);
+      set_int64(checked_int64(value));
     }
   }
-  Value(double value);
+  // A float is written as 'd', too, which is exact and which all peers can read. A long double does
+  // not compile, because the wire has nothing as precise.
+  template <detail::OneOf<float, double> T>
+  Value(T value) {
+    set_double(value);
+  }
   Value(Timestamp value);
   Value(Decimal value);
-  Value(const char* text) : Value(std::string_view(text)) {}
+  // Throws std::invalid_argument if there is no text (null).
+  Value(const char* text);
   Value(const std::string& text) : Value(std::string_view(text)) {}
   // Strings, tables and arrays of more than 4 GiB, the limit of the wire, throw std::length_error.
   Value(std::string_view text);
@@ -209,8 +70,12 @@ class Value {
   bool operator==(const Value&) const = default;
 
  private:
+  // Throws std::out_of_range if the value does not fit.
+  static std::int64_t checked_int64(std::uint64_t value);
+  static std::int64_t checked_int64(std::signed_integral auto value) { return value; }
   void set_int32(std::int32_t value);
   void set_int64(std::int64_t value);
+  void set_double(double value);
   void set_sized(char tag, std::string_view bytes);
 
   std::string bytes_;
@@ -224,20 +89,29 @@ class Table {
   Table(std::initializer_list<std::pair<std::string_view, Value>> fields);
   explicit Table(TableView view) : bytes_(view.bytes()) {}
 
-  // Replaces the value where it is, or appends the key. Throws std::length_error if the key is
-  // longer than 255 bytes.
+  // Replaces the value where it is, or appends the key. Throws if nobody could read the table then,
+  // and changes nothing: std::length_error if the key is longer than 255 bytes, the value is nested
+  // too deeply (table_depth_max) or there are too many values (table_node_count_max);
+  // std::invalid_argument if the value is a view of malformed bytes.
   void set(std::string_view key, const Value& value);
+  // Does the same, but returns false where set() throws.
+  [[nodiscard]] bool try_set(std::string_view key, const Value& value);
   // Returns whether the key was there.
   bool erase(std::string_view key);
 
   // The view is valid until the table is changed or destroyed.
-  TableView view() const { return TableView::unchecked(bytes_); }
-  operator TableView() const { return view(); }
+  TableView view() const& { return TableView::unchecked(bytes_); }
+  TableView view() const&& = delete;  // a temporary ends here: give the table a name
+  // The table may be a temporary, for functions that take a view.
+  operator TableView() const { return TableView::unchecked(bytes_); }
   std::string_view bytes() const { return bytes_; }
   bool empty() const { return bytes_.empty(); }
   bool operator==(const Table&) const = default;
 
  private:
+  DecodeError check(std::string_view old_value, std::string_view value) const;
+  DecodeError put(std::string_view key, std::string_view value);
+
   std::string bytes_;
 };
 
