@@ -114,8 +114,10 @@ bool Outbox::confirmed(std::uint64_t number, bool multiple, bool ack) {
   const std::uint64_t next_number = first_number_ + sent_.size();
   const bool is_all = multiple && number == 0;
   if (is_all) number = next_number - 1;
-  if (!is_all && (number < first_number_ || number >= next_number)) return false;
-  if (!is_all && sent_[number - first_number_].state == State::settled) return false;
+  if (!is_all && (number == 0 || number >= next_number)) return false;
+  const bool is_settled =
+      number < first_number_ || sent_[number - first_number_].state == State::settled;
+  if (!multiple && is_settled) return false;
   for (std::uint64_t i = multiple ? first_number_ : number; i <= number; ++i) {
     Entry& entry = sent_[i - first_number_];
     const bool is_returned = entry.state == State::returned;

@@ -94,7 +94,7 @@ class Outbox {
   std::uint64_t sent();
 
   // The broker's basic.ack or basic.nack. Returns false if it breaks the protocol: a number that
-  // was never sent on this channel, or that was settled before.
+  // was never sent on this channel, or, without `multiple`, one that was settled before.
   bool confirmed(std::uint64_t number, bool multiple, bool ack);
   // The broker's basic.return, which has no number and comes before the confirm. It is for the
   // first message behind the one that was returned last with the same content; or, as brokers may

@@ -98,7 +98,8 @@ class Model {
   bool confirmed(std::uint64_t number, bool multiple, bool ack) {
     const bool is_all = multiple && number == 0;
     const auto has_it = [&](const Entry& entry) { return number != 0 && entry.number == number; };
-    if (!is_all && std::none_of(entries.begin(), entries.end(), has_it)) return false;
+    if (!is_all && (number == 0 || number > last_number)) return false;
+    if (!multiple && std::none_of(entries.begin(), entries.end(), has_it)) return false;
     for (Entry& entry : entries) {
       const bool is_meant = is_all || (multiple ? entry.number <= number : entry.number == number);
       if (entry.number == 0 || !is_meant) continue;

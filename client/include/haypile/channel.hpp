@@ -95,6 +95,15 @@ class Channel {
   std::uint64_t basic_publish(std::string_view exchange, std::string_view routing_key,
                               std::string_view body, const Properties& properties = {},
                               bool mandatory = false);
+  // This form takes properties that own their texts, also in a braced list:
+  //   channel.basic_publish("", "q", body, {.expiration = std::to_string(ttl_ms)});
+  template <OwningProperties Owned = MessageProperties>
+  std::uint64_t basic_publish(std::string_view exchange, std::string_view routing_key,
+                              std::string_view body, const Owned& properties,
+                              bool mandatory = false) {
+    const Properties views = properties;
+    return basic_publish(exchange, routing_key, body, views, mandatory);
+  }
   // Sets the function that gets mandatory messages which no queue took, before they are confirmed.
   void on_return(DeliveryCallback callback);
 

@@ -6,10 +6,12 @@
 #include <string_view>
 
 #include <haypile/amqp/properties.hpp>
+#include <haypile/message_properties.hpp>
 
 namespace haypile {
 
-// The properties for publishing. They are views that must live until basic_publish() returns.
+// The properties for publishing. They are views that must live until basic_publish() returns;
+// MessageProperties own their texts.
 //   channel.basic_publish("", "task_queue", body, {.delivery_mode = persistent});
 using Properties = amqp::Properties;
 
