@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include <haypile/config.hpp>
+
 namespace haypile {
 
 // The base of all exceptions of the library; what() says what went wrong.

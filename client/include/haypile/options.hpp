@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include <haypile/config.hpp>
+
 namespace haypile {
 
 // The options of a connection, with their defaults.
