@@ -21,7 +21,8 @@ POSIX = re.compile(r"<((sys|netinet)/[a-z_]+|fcntl|unistd|malloc|poll|netdb|spaw
                    r"\.h>$")
 AMQP = re.compile(r"<haypile/amqp/[a-z_/]+\.hpp>$")
 CONFIG = re.compile(r"<haypile/config\.hpp>$")
-CLIENT = re.compile(r"<haypile/(client|connection|channel|message|options|error|config)\.hpp>$")
+CLIENT = re.compile(r"<haypile/(client|connection|channel|message|options|error|config|version)"
+                    r"\.hpp>$")
 BROKER = re.compile(r"<haypile/broker\.hpp>$")
 # How text of others is shown, wherever that is.
 PRINTABLE = re.compile(r"<haypile/amqp/printable\.hpp>$")
