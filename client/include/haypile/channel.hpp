@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include <haypile/amqp/table.hpp>
+#include <haypile/config.hpp>
 #include <haypile/message.hpp>
 
 namespace haypile {
@@ -53,7 +54,7 @@ using DeliveryCallback = std::function<void(const Message&)>;
 // ChannelClosed or ConnectionClosed with the broker's reason, TimedOut, or Error if a name is
 // longer than 255 bytes. A channel can be moved, not copied. Only the connection's thread may use
 // it.
-class Channel {
+class HAYPILE_EXPORT Channel {
  public:
   // Closes the channel without waiting for the broker's answer; errors are ignored.
   ~Channel();

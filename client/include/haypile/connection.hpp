@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <haypile/channel.hpp>
+#include <haypile/config.hpp>
 #include <haypile/error.hpp>
 #include <haypile/options.hpp>
 
@@ -17,7 +18,7 @@ namespace haypile {
 //
 // When data is sent: a method that has an answer at once; everything else (publishing,
 // acknowledging) within a millisecond, together with what follows it in that time.
-class Connection {
+class HAYPILE_EXPORT Connection {
  public:
   // Connects and logs in. Throws ConnectionFailed, ConnectionClosed (403: wrong password, 530: no
   // such vhost) or TimedOut.

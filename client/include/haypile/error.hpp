@@ -10,26 +10,26 @@
 namespace haypile {
 
 // The base of all exceptions of the library; what() says what went wrong.
-class Error : public std::runtime_error {
+class HAYPILE_EXPORT Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
 // No connection could be made: nobody listens, the host is unknown, or the URI makes no sense.
-class ConnectionFailed : public Error {
+class HAYPILE_EXPORT ConnectionFailed : public Error {
  public:
   using Error::Error;
 };
 
 // An answer did not come in time. The connection is closed, because nobody knows what the broker
 // did.
-class TimedOut : public Error {
+class HAYPILE_EXPORT TimedOut : public Error {
  public:
   using Error::Error;
 };
 
 // The broker closed a channel or a connection, and this is why.
-class Closed : public Error {
+class HAYPILE_EXPORT Closed : public Error {
  public:
   Closed(std::uint16_t code, const std::string& reason, std::string method)
       : Error(reason), reply_code(code), method_name(std::move(method)) {}
@@ -42,13 +42,13 @@ class Closed : public Error {
 };
 
 // The channel cannot be used any more, but its connection can: open another channel.
-class ChannelClosed : public Closed {
+class HAYPILE_EXPORT ChannelClosed : public Closed {
  public:
   using Closed::Closed;
 };
 
 // The connection and all of its channels cannot be used any more.
-class ConnectionClosed : public Closed {
+class HAYPILE_EXPORT ConnectionClosed : public Closed {
  public:
   using Closed::Closed;
 };

@@ -12,7 +12,7 @@
 namespace haypile {
 
 // The options of a connection, with their defaults.
-struct ConnectionOptions {
+struct HAYPILE_EXPORT ConnectionOptions {
   std::string host = "localhost";
   std::uint16_t port = 5672;
   std::string user = "guest";
