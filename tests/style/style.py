@@ -20,7 +20,9 @@ STANDARD = re.compile(r"<[a-z_0-9]+>$")
 POSIX = re.compile(r"<((sys|netinet)/[a-z_]+|fcntl|unistd|malloc|poll|netdb|spawn|signal|pthread)"
                    r"\.h>$")
 AMQP = re.compile(r"<haypile/amqp/[a-z_/]+\.hpp>$")
-CLIENT = re.compile(r"<haypile/(client|connection|channel|message|message_properties|options|error)"
+CONFIG = re.compile(r"<haypile/config\.hpp>$")
+CLIENT = re.compile(r"<haypile/(client|connection|channel|message|message_properties|options|error"
+                    r"|config|version)"
                     r"\.hpp>$")
 BROKER = re.compile(r"<haypile/broker\.hpp>$")
 # How text of others is shown, wherever that is.
@@ -30,7 +32,7 @@ ASIO = re.compile(r"<boost/")
 # Who may include what: the first folder that fits counts. A quoted include is within the layer's
 # own folder unless it is listed.
 LAYERS = [
-    ("client/include/haypile/amqp/", [STANDARD, AMQP]),
+    ("client/include/haypile/amqp/", [STANDARD, AMQP, CONFIG]),
     ("client/amqp/", [STANDARD, AMQP, re.compile(r'"[a-z_]+\.hpp"$')]),
     ("client/include/haypile/", [STANDARD, AMQP, CLIENT]),
     ("client/core/tls", [STANDARD, AMQP, CLIENT, re.compile(r"<openssl/[a-z_0-9]+\.h>$"),
@@ -47,7 +49,7 @@ LAYERS = [
     ("broker/session/", [STANDARD, AMQP, re.compile(r'"(session|engine)/')]),
     ("broker/server/", [STANDARD, POSIX, ASIO, BROKER, PRINTABLE, re.compile(r"<nlohmann/"),
                         re.compile(r'"(server|session|vhost|engine|log)/')]),
-    ("broker/include/", [STANDARD]),
+    ("broker/include/", [STANDARD, CONFIG]),
     ("broker/examples/", [STANDARD, CLIENT, BROKER]),
     ("broker/daemon/", [STANDARD, POSIX, BROKER, PRINTABLE,
                         re.compile(r"<(CLI|nlohmann|spdlog)/"), re.compile(r'"(daemon|log)/')]),

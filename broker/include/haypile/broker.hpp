@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include <haypile/config.hpp>
+
 namespace haypile {
 
 // An option makes no sense, or the broker could not start, listen or connect. what() is one line

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include <haypile/amqp/table.hpp>
+#include <haypile/config.hpp>
 #include <haypile/message.hpp>
 
 namespace haypile {
@@ -61,7 +62,7 @@ inline constexpr std::chrono::milliseconds forever = std::chrono::milliseconds::
 // broker's reason, TimedOut, or Error if a name is longer than 255 bytes. A channel can be moved,
 // not copied. It may be used on any thread, as its connection. Callbacks are called during methods
 // that wait; they may use all methods.
-class Channel {
+class HAYPILE_EXPORT Channel {
  public:
   // Closes the channel without waiting for the broker's answer; errors are ignored.
   ~Channel();

@@ -6,3 +6,4 @@
 #include <haypile/error.hpp>
 #include <haypile/message.hpp>
 #include <haypile/options.hpp>
+#include <haypile/version.hpp>

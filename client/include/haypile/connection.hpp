@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <haypile/channel.hpp>
+#include <haypile/config.hpp>
 #include <haypile/error.hpp>
 #include <haypile/options.hpp>
 
@@ -25,7 +26,7 @@ using BlockedCallback = std::function<void(bool blocked, std::string_view reason
 //
 // A connection that has ended is told by the next call at the latest. No call waits without a
 // limit, except those that say so: see ConnectionOptions.
-class Connection {
+class HAYPILE_EXPORT Connection {
  public:
   // Connects and logs in. Throws ConnectionFailed, ConnectionClosed (403: wrong password, 530: no
   // such vhost) or TimedOut.

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <haypile/amqp/properties.hpp>
+#include <haypile/config.hpp>
 #include <haypile/message_properties.hpp>
 
 namespace haypile {
@@ -20,7 +21,7 @@ inline constexpr std::uint8_t persistent = amqp::delivery_mode_persistent;
 
 // A message with its envelope. It owns its bytes, in one block, and moving it copies none of them.
 // Views into it are valid until the message is moved or destroyed.
-class Message {
+class HAYPILE_EXPORT Message {
  public:
   std::string_view exchange() const { return part(0, exchange_size_); }
   std::string_view routing_key() const { return part(exchange_size_, routing_key_size_); }

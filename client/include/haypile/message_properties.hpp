@@ -7,6 +7,7 @@
 #include <string>
 
 #include <haypile/amqp/properties.hpp>
+#include <haypile/config.hpp>
 
 namespace haypile {
 
@@ -23,7 +24,7 @@ namespace haypile {
 //
 // The fields have the order and the meaning of those of amqp::Properties. A text of more than 255
 // bytes can be kept, but not sent.
-struct MessageProperties {
+struct HAYPILE_EXPORT MessageProperties {
   std::optional<std::string> content_type{};
   std::optional<std::string> content_encoding{};
   amqp::Table headers{};  // not sent if it is empty

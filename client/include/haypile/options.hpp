@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include <haypile/config.hpp>
+
 namespace haypile {
 
 // How a connection is encrypted: TLS 1.2 or later. All files are in PEM format, and are read when
@@ -30,7 +32,7 @@ struct TlsOptions {
 };
 
 // The options of a connection, with their defaults.
-struct ConnectionOptions {
+struct HAYPILE_EXPORT ConnectionOptions {
   std::string host = "localhost";
   // With TLS it usually is 5671, which from_uri() knows.
   std::uint16_t port = 5672;

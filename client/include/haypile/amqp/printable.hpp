@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include <haypile/config.hpp>
+
 namespace haypile::amqp {
 
 // Returns one line without effects on a terminal or a log. Control characters, octets that are not

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include <haypile/config.hpp>
+
 namespace haypile::amqp {
 
 // What a client sends first, and what a server answers to any other version (4.2.2).

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include <haypile/config.hpp>
+
 namespace haypile::amqp::wire {
 
 template <std::unsigned_integral T>
