@@ -95,7 +95,7 @@ std::string refused(int alert) {
   // OpenSSL's list of alerts ends before this one.
   const char* name = alert == SSL_AD_CERTIFICATE_REQUIRED ? "certificate required"
                                                           : SSL_alert_desc_string_long(alert);
-  const std::string why = std::string("the broker refused TLS: ") + name;
+  std::string why = std::string("the broker refused TLS: ") + name;
   switch (alert) {
     case SSL_AD_PROTOCOL_VERSION:
       return why + "; it has to speak TLS 1.2 or 1.3";

@@ -41,7 +41,7 @@ inline void extend(const Identity& identity, X509* issuer, int what, const std::
 
 // Without an issuer the certificate is self-signed.
 inline Identity make_identity(const IdentitySpec& spec = {}, const Identity* issuer = nullptr) {
-  const Identity made{{X509_new(), &X509_free}, {EVP_EC_gen("P-256"), &EVP_PKEY_free}};
+  Identity made{{X509_new(), &X509_free}, {EVP_EC_gen("P-256"), &EVP_PKEY_free}};
   X509* certificate = made.certificate.get();
   X509_set_version(certificate, X509_VERSION_3);
   static long last_serial = 0;
