@@ -22,7 +22,7 @@ std::optional<TlsSession> tls_session(const ConnectionOptions& options) {
 
 std::shared_ptr<ConnectionImpl> log_in(Transport transport, const ConnectionOptions& options,
                                        TimePoint started) {
-  if (!options.password_callback) {
+  if (!options.password_callback || options.external_login) {
     return std::make_shared<ConnectionImpl>(std::move(transport), options, started);
   }
   ConnectionOptions with_password = options;

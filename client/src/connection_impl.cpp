@@ -154,8 +154,7 @@ void ConnectionImpl::handle(event::Blocked& event) {
 // A last try: the broker waits for our answer to its goodbye.
 void ConnectionImpl::handle(event::Closed&) {
   transport_.write(protocol_.output());
-  std::string error;
-  transport_.flush(error);
+  transport_.finish();
 }
 
 // One round of waiting for all threads.

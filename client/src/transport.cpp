@@ -34,6 +34,12 @@ std::size_t Transport::flush(std::string& error) {
   return count;
 }
 
+void Transport::finish() {
+  if (tls_) tls_->close(waiting_);
+  std::string error;
+  flush(error);
+}
+
 bool Transport::receive(std::string& into, std::size_t size_max, std::string& error) {
   if (!tls_) return socket_.receive(into, size_max, error);
   encrypted_.clear();

@@ -25,6 +25,8 @@ class Transport {
   // Sends as much as the socket takes now, and returns how much that was. Sets `error` if it will
   // never take any again; then all output is dropped.
   std::size_t flush(std::string& error);
+  // Says that nothing more comes, where TLS has words for it, and sends it if the socket takes it.
+  void finish();
   // Appends what has come, up to about `size_max` bytes. Returns false at the end of the stream;
   // then `error` says why, or is empty if the peer closed the connection. There may be output then.
   bool receive(std::string& into, std::size_t size_max, std::string& error);
