@@ -9,8 +9,6 @@ namespace haypile::engine {
 
 namespace {
 
-// The most that one call removes. Later turns remove the rest.
-constexpr std::uint64_t units_at_once = 1000;
 // A binding is removed from several tables, which are mostly not in the cache; a durable one also
 // from tables of the journal.
 constexpr std::uint64_t unbind_units = 2;

@@ -21,6 +21,9 @@ namespace haypile::engine {
 // exclusive queues, which are deleted in the same way. Belongs to the engine's thread.
 class Removals {
  public:
+  // The most that one call removes. Later turns remove the rest.
+  static constexpr std::uint64_t units_at_once = 1000;
+
   // What Removals needs of the topology.
   class Owner {
    public:

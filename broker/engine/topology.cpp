@@ -12,8 +12,6 @@ namespace haypile::engine {
 
 namespace {
 
-// The most that one call does of a long job. Later turns do the rest.
-constexpr std::uint64_t units_at_once = 1000;
 // The work that comes with each queue, exchange or binding: tables, records of the journal, a
 // reply.
 constexpr std::uint64_t definition_units = 10;
@@ -103,7 +101,7 @@ Error Topology::delete_exchange(std::string_view name, bool if_unused, bool& is_
   Exchange* exchange = find_exchange(name);
   if (!exchange) return {};
   const std::size_t others = removals_.unbinding_count();
-  const Portion portion(context_.work, units_at_once);
+  const Portion portion(context_.work, Removals::units_at_once);
   if (if_unused && removals_.is_in_use(*exchange, portion)) {
     return {ErrorCode::precondition_failed,
             "exchange '" + std::string(name) + "' in vhost '" + vhost_ + "' in use"};
@@ -313,7 +311,7 @@ Error Topology::unbind(const BindingDefinition& given, OwnerId requester) {
   if (durable) context_.journal.unbind(definition);
   const std::size_t others = removals_.unbinding_count();
   binding_left(*source);
-  removals_.unbind_since(others, Portion(context_.work, units_at_once));
+  removals_.unbind_since(others, Portion(context_.work, Removals::units_at_once));
   return {};
 }
 

@@ -14,7 +14,7 @@ namespace haypile::log {
 
 namespace {
 
-constexpr std::string_view suffix = ".pile";
+constexpr std::string_view pile_suffix = ".pile";
 
 // The flags of a record.
 constexpr std::uint8_t redelivered_flag = 1;
@@ -35,11 +35,11 @@ std::size_t weight_of(const engine::MessageView& message) {
 }
 
 std::string pile_name(LogPosition file) {
-  return numbered_name(file, suffix);
+  return numbered_name(file, pile_suffix);
 }
 
 std::optional<LogPosition> pile_number(std::string_view name) {
-  return number_in(name, suffix);
+  return number_in(name, pile_suffix);
 }
 
 PileBuilder::PileBuilder(LogPosition pile, LogPosition file, const DirectoryId& id,

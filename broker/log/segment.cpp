@@ -9,15 +9,15 @@
 namespace haypile::log {
 
 namespace {
-constexpr std::string_view suffix = ".seg";
+constexpr std::string_view segment_suffix = ".seg";
 }  // namespace
 
 std::string segment_name(std::uint64_t number) {
-  return numbered_name(number, suffix);
+  return numbered_name(number, segment_suffix);
 }
 
 std::optional<std::uint64_t> segment_number(std::string_view name) {
-  return number_in(name, suffix);
+  return number_in(name, segment_suffix);
 }
 
 SegmentReader::SegmentReader(std::string_view bytes, std::uint64_t number,

@@ -10,16 +10,6 @@
 
 namespace haypile::server {
 
-namespace {
-
-struct Notice {
-  Severity severity = Severity::info;
-  bool is_failure = false;
-  std::string line;
-};
-
-}  // namespace
-
 // The thread's loop is: wait for something to tell, tell it without the lock, and wake drain() when
 // nothing is left.
 // - Before start() there is no teller, and drain() tells on the caller's thread.
@@ -29,6 +19,12 @@ struct Notice {
 // The state outlives the notifier if one of the functions destroys the broker: then the thread is
 // detached, and ends when that function returns.
 struct Notifier::State {
+  struct Notice {
+    Severity severity = Severity::info;
+    bool is_failure = false;
+    std::string line;
+  };
+
   State(Report to_report, OnFailure to_fail)
       : on_report(std::move(to_report)), on_failure(std::move(to_fail)) {}
 

@@ -10,10 +10,6 @@ std::string describe(int index, Number number) {
   return "message " + std::to_string(number) + " in queue " + queue(index).name;
 }
 
-bool is_exact(int index) {
-  return queue(index).knowledge == Knowledge::exact;
-}
-
 }  // namespace
 
 Operation ReferenceModel::operation() {

@@ -28,10 +28,6 @@ bool is_definition(Key key) {
   return key >> 60 != 0;
 }
 
-bool is_exact(int index) {
-  return queue(index).knowledge == Knowledge::exact;
-}
-
 }  // namespace
 
 // Goes through all operations, beginning with the state at the start, and counts the keys in which

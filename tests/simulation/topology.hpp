@@ -44,6 +44,9 @@ const std::array<QueueSpec, queue_count>& queues();
 inline const QueueSpec& queue(int index) {
   return queues()[static_cast<std::size_t>(index)];
 }
+inline bool is_exact(int index) {
+  return queue(index).knowledge == Knowledge::exact;
+}
 // Returns `nowhere` if no queue has this name.
 int find_queue(std::string_view name);
 
