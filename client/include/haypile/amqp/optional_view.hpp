@@ -7,6 +7,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <haypile/config.hpp>
+
 namespace haypile::amqp {
 
 namespace detail {

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdint>
 
+#include <haypile/config.hpp>
+
 namespace haypile::amqp {
 
 // A time in seconds since 1970-01-01 UTC (4.2.5.4), in tables and in the properties of a message.
