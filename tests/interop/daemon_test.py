@@ -36,7 +36,7 @@ class Daemon(BrokerTest):
             ("[]", "JSON object"),
             ('{"prot": 1}', "no option 'prot'"),
             ('{"port": true}', "'port' has to be a string or a number"),
-            ('{"port": 70000}', "port"),
+            ('{"port": 70000}', "port: '70000' is not a whole number from 0 to 65535"),
             ('{"config": "x"}', "no option 'config'"),
         ):
             with self.subTest(content):

@@ -24,6 +24,7 @@ CLIENT = re.compile(r"<haypile/(client|connection|channel|message|options|error)
 BROKER = re.compile(r"<haypile/broker\.hpp>$")
 # How text of others is shown, wherever that is.
 PRINTABLE = re.compile(r"<haypile/amqp/printable\.hpp>$")
+COMMAND_LINE = re.compile(r'"command_line/[a-z_]+\.hpp"$')
 ASIO = re.compile(r"<boost/")
 
 # Who may include what: the first folder that fits counts. A quoted include is within the layer's
@@ -33,6 +34,7 @@ LAYERS = [
     ("client/amqp/", [STANDARD, AMQP]),
     ("client/include/haypile/", [STANDARD, AMQP, CLIENT]),
     ("client/src/", [STANDARD, POSIX, AMQP, CLIENT, re.compile(r'"[a-z_]+\.hpp"$')]),
+    ("client/command_line/", [STANDARD, re.compile(r"<CLI/"), COMMAND_LINE]),
     ("client/cli/", [STANDARD, POSIX, CLIENT, PRINTABLE, re.compile(r"<CLI/"),
                      re.compile(r'"[a-z_]+\.hpp"$')]),
     ("client/examples/", [STANDARD, CLIENT]),
@@ -45,7 +47,7 @@ LAYERS = [
                         re.compile(r'"(server|session|vhost|engine|log)/')]),
     ("broker/include/", [STANDARD]),
     ("broker/examples/", [STANDARD, CLIENT, BROKER]),
-    ("broker/daemon/", [STANDARD, POSIX, BROKER, PRINTABLE,
+    ("broker/daemon/", [STANDARD, POSIX, BROKER, PRINTABLE, COMMAND_LINE,
                         re.compile(r"<(CLI|nlohmann|spdlog)/"), re.compile(r'"(daemon|log)/')]),
 ]
 
