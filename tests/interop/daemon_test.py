@@ -152,6 +152,8 @@ class Daemon(BrokerTest):
         other = os.path.join(self.directory, "other")
         line = self.refused("--data-dir", other, "--port", str(broker.port))
         self.assertIn(f"127.0.0.1:{broker.port}: Address already in use", line)
+        # That was found before anything was made.
+        self.assertFalse(os.path.exists(other))
 
     def test_a_stop_tells_the_clients(self):
         for number in (signal.SIGTERM, signal.SIGINT):
