@@ -35,7 +35,7 @@ LAYERS = [
     ("client/include/haypile/", [STANDARD, AMQP, CLIENT]),
     ("client/src/", [STANDARD, POSIX, AMQP, CLIENT, re.compile(r'"[a-z_]+\.hpp"$')]),
     ("client/command_line/", [STANDARD, re.compile(r"<CLI/"), COMMAND_LINE]),
-    ("client/cli/", [STANDARD, POSIX, CLIENT, PRINTABLE, re.compile(r"<CLI/"),
+    ("client/cli/", [STANDARD, POSIX, AMQP, CLIENT, re.compile(r"<(CLI|nlohmann)/"), COMMAND_LINE,
                      re.compile(r'"[a-z_]+\.hpp"$')]),
     ("client/examples/", [STANDARD, CLIENT]),
     ("broker/engine/", [STANDARD, re.compile(r'"engine/')]),
