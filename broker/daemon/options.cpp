@@ -171,7 +171,7 @@ void parse(CLI::App& app, int argc, char** argv, const std::string& config) {
   } catch (const CLI::ExtrasError&) {
     throw OptionError("unknown option '" + app.remaining().front() + "' (see haypiled --help)");
   } catch (const CLI::ParseError& error) {
-    throw OptionError(std::string(error.what()) + " (see haypiled --help)");
+    throw OptionError(command_line::error_text(error) + " (see haypiled --help)");
   }
 }
 

@@ -324,7 +324,7 @@ std::function<int()> parse(int argc, char** argv) {
     throw Error(unknown(app, app.remaining(true).front(), has_separator));
   } catch (const CLI::ParseError& error) {
     const auto parsed = app.get_subcommands();
-    throw Error(std::string(error.what()) + " (see haypile " +
+    throw Error(command_line::error_text(error) + " (see haypile " +
                 (parsed.empty() ? "" : parsed.front()->get_name() + " ") + "--help)");
   }
   const auto parsed = app.get_subcommands();

@@ -1,7 +1,6 @@
 #include "command_line/help.hpp"
 
 #include <sstream>
-#include <string>
 
 namespace haypile::command_line {
 
@@ -86,6 +85,14 @@ std::vector<const CLI::Option*> shown_options(const CLI::App& command) {
 std::vector<const CLI::App*> shown_commands(const CLI::App& program) {
   return program.get_subcommands(
       [](const CLI::App* command) { return !command->get_group().empty(); });
+}
+
+std::string error_text(const CLI::ParseError& error) {
+  const std::string text = error.what();
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) == nullptr) return text;
+  const std::string option = text.substr(0, text.find(':'));
+  const bool is_missing = text.ends_with("missing");
+  return option + (is_missing ? " needs a value" : " can be given only once");
 }
 
 }  // namespace haypile::command_line

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -18,5 +20,8 @@ std::string described(const CLI::Option& option);
 std::vector<const CLI::Option*> shown_options(const CLI::App& command);
 // The commands of a program that help shows.
 std::vector<const CLI::App*> shown_commands(const CLI::App& program);
+
+// What is wrong with a command line, in one sentence without its end.
+std::string error_text(const CLI::ParseError& error);
 
 }  // namespace haypile::command_line
