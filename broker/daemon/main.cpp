@@ -81,6 +81,8 @@ void announce(const haypile::Listening& listening, const haypile::DaemonOptions&
 
 int run(const haypile::DaemonOptions& options, haypile::Console& console) {
   const sigset_t signals = block_signals();
+  // A mistake in where to listen is found before a data directory is made or read.
+  haypile::Broker::check_listen(options.bind, options.port);
   haypile::Broker broker({
       .data_directory = options.data_directory,
       .product = options.product,

@@ -32,13 +32,28 @@ struct Failure {
   error_code error;
 };
 
-tcp::acceptor open_one(asio::io_context& io, const tcp::endpoint& endpoint, bool is_only_v6,
+[[noreturn]] void fail(const Failure& failure) {
+  throw BrokerError("cannot listen on " + text(failure.endpoint) + ": " + failure.error.message());
+}
+
+// "::" includes IPv4, unless an IPv4 address is listened on besides.
+bool has_v4(const std::vector<asio::ip::address>& addresses) {
+  return std::ranges::any_of(addresses, &asio::ip::address::is_v4);
+}
+
+tcp::acceptor bind_one(asio::io_context& io, const tcp::endpoint& endpoint, bool is_only_v6,
                        error_code& error) {
   tcp::acceptor acceptor(io);
   acceptor.open(endpoint.protocol(), error);
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error && is_only_v6) acceptor.set_option(asio::ip::v6_only(true), error);
   if (!error) acceptor.bind(endpoint, error);
+  return acceptor;
+}
+
+tcp::acceptor open_one(asio::io_context& io, const tcp::endpoint& endpoint, bool is_only_v6,
+                       error_code& error) {
+  tcp::acceptor acceptor = bind_one(io, endpoint, is_only_v6, error);
   if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
   if (!error) acceptor.non_blocking(true, error);
   return acceptor;
@@ -47,12 +62,11 @@ tcp::acceptor open_one(asio::io_context& io, const tcp::endpoint& endpoint, bool
 std::optional<Failure> open_all(asio::io_context& io,
                                 const std::vector<asio::ip::address>& addresses, std::uint16_t port,
                                 std::vector<tcp::acceptor>& acceptors) {
-  // "::" includes IPv4, unless an IPv4 address is listened on besides.
-  const bool has_v4 = std::ranges::any_of(addresses, &asio::ip::address::is_v4);
+  const bool is_only_v6 = has_v4(addresses);
   for (const asio::ip::address& address : addresses) {
     const tcp::endpoint endpoint(address, port);
     error_code error;
-    auto acceptor = open_one(io, endpoint, address.is_v6() && has_v4, error);
+    auto acceptor = open_one(io, endpoint, address.is_v6() && is_only_v6, error);
     if (error) return Failure{endpoint, error};
     port = acceptor.local_endpoint().port();
     acceptors.push_back(std::move(acceptor));
@@ -100,10 +114,17 @@ std::vector<tcp::acceptor> open_acceptors(asio::io_context& io,
     const auto failure = open_all(io, addresses, port, acceptors);
     if (!failure) return acceptors;
     const bool is_taken = failure->error == asio::error::address_in_use;
-    if (port != 0 || !is_taken || acceptors.empty() || attempt == attempts_max) {
-      throw BrokerError("cannot listen on " + text(failure->endpoint) + ": " +
-                        failure->error.message());
-    }
+    if (port != 0 || !is_taken || acceptors.empty() || attempt == attempts_max) fail(*failure);
+  }
+}
+
+void check_addresses(const std::vector<asio::ip::address>& addresses, std::uint16_t port) {
+  asio::io_context io;
+  for (const asio::ip::address& address : addresses) {
+    const tcp::endpoint endpoint(address, port);
+    error_code error;
+    const auto bound = bind_one(io, endpoint, address.is_v6() && has_v4(addresses), error);
+    if (error) fail({endpoint, error});
   }
 }
 

@@ -25,4 +25,8 @@ std::vector<asio::ip::tcp::acceptor> open_acceptors(asio::io_context& io,
                                                     const std::vector<asio::ip::address>& addresses,
                                                     std::uint16_t port);
 
+// Throws BrokerError if one of the addresses cannot be listened on, as open_acceptors() would.
+// Binds each of them for a moment, but does not listen, so that no client connects.
+void check_addresses(const std::vector<asio::ip::address>& addresses, std::uint16_t port);
+
 }  // namespace haypile::server

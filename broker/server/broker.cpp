@@ -182,6 +182,10 @@ std::uint16_t Broker::listen(const std::string& address, std::uint16_t port) {
   return listen(std::vector<std::string>{address}, port).port;
 }
 
+void Broker::check_listen(const std::vector<std::string>& addresses, std::uint16_t port) {
+  server::check_addresses(server::resolve(addresses), port);
+}
+
 bool Broker::stop() {
   return impl_->stop();
 }

@@ -1,5 +1,6 @@
 #include "common.hpp"
 
+#include <cstdio>
 #include <cstdlib>
 
 #include <unistd.h>
@@ -8,15 +9,28 @@
 
 namespace haypile::cli {
 
-QueueInfo declare(Channel& channel, const CommonOptions& options) {
+QueueInfo declare(Channel& channel, const std::string& queue, const CommonOptions& options) {
+  QueueOptions wanted{.passive = options.passive, .durable = true};
+  if (options.quorum) wanted.arguments.set("x-queue-type", "quorum");
   try {
-    return channel.queue_declare(options.queue, {.passive = options.passive, .durable = true});
+    return channel.queue_declare(queue, wanted);
   } catch (const ChannelClosed& closed) {
     const std::string hint = closed.reply_code == 406 ? "; use --passive to take the queue as it is"
-                             : closed.reply_code == 404 ? "; without --passive it would be made"
-                                                        : "";
+                             : closed.reply_code == 404 && options.passive
+                                 ? "; without --passive it would be made"
+                                 : "";
     throw Error(closed.what() + hint);
   }
+}
+
+std::string messages(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " message" : " messages");
+}
+
+std::string seconds_text(std::chrono::milliseconds time) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g s", static_cast<double>(time.count()) / 1000);
+  return text;
 }
 
 std::string shown(std::string_view text) {

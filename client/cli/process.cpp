@@ -6,10 +6,13 @@
 
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <haypile/error.hpp>
+
+#include "environment.hpp"
 
 namespace haypile::cli {
 
@@ -37,34 +40,51 @@ int input_file(std::string_view input) {
   return file;
 }
 
+// The pointers that exec() wants; valid as long as the texts.
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> list;
+  list.reserve(texts.size() + 1);
+  for (const std::string& text : texts)
+    list.push_back(const_cast<char*>(text.c_str()));
+  list.push_back(nullptr);
+  return list;
+}
+
+// Our own environment, with the variables of this message instead of those of another one.
+std::vector<std::string> environment_with(const std::vector<std::string>& variables) {
+  std::vector<std::string> list = variables;
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    if (!is_about_message(*variable)) list.emplace_back(*variable);
+  return list;
+}
+
 }  // namespace
 
-pid_t start_process(const std::vector<std::string>& command, std::string_view input) {
-  std::vector<char*> arguments;
-  arguments.reserve(command.size() + 1);
-  for (const std::string& argument : command) {
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  }
-  arguments.push_back(nullptr);
+pid_t start_process(const std::vector<std::string>& command, std::string_view input,
+                    const std::vector<std::string>& variables) {
+  const std::vector<std::string> environment = environment_with(variables);
   const int file = input_file(input);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, file, STDIN_FILENO);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
-  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF);
   sigset_t defaults;
   sigfillset(&defaults);
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   pid_t pid = 0;
-  const int error =
-      ::posix_spawnp(&pid, arguments.front(), &actions, &attributes, arguments.data(), environ);
+  const int error = ::posix_spawnp(&pid, command.front().c_str(), &actions, &attributes,
+                                   pointers(command).data(), pointers(environment).data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   ::close(file);
   if (error != 0) throw Error("cannot run '" + command.front() + "': " + text(error));
   return pid;
+}
+
+void adopt_orphans() {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
 std::string describe_failure(int wait_status) {
@@ -73,15 +93,24 @@ std::string describe_failure(int wait_status) {
   return code == 0 ? "" : "exit code " + std::to_string(code);
 }
 
-std::optional<Ended> next_ended() {
+std::optional<ChildEnd> next_child_end() {
   int status = 0;
   const pid_t pid = ::waitpid(-1, &status, WNOHANG);
   if (pid <= 0) return std::nullopt;
-  return Ended{pid, status};
+  return ChildEnd{pid, status};
 }
 
-void terminate(pid_t pid) {
+void ask_to_end(pid_t pid) {
   ::kill(-pid, SIGTERM);
+  ::kill(-pid, SIGCONT);
+}
+
+void kill_group(pid_t pid) {
+  ::kill(-pid, SIGKILL);
+}
+
+bool has_group(pid_t pid) {
+  return ::kill(-pid, 0) == 0;
 }
 
 }  // namespace haypile::cli

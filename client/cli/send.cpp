@@ -1,28 +1,34 @@
 #include "send.hpp"
 
+#include <cerrno>
 #include <chrono>
-#include <cstdint>
-#include <cstdio>
+#include <fstream>
 #include <iostream>
+#include <iterator>
+#include <optional>
+#include <system_error>
 
 #include <unistd.h>
+
+#include "hosts.hpp"
+#include "interrupt.hpp"
+#include "json_values.hpp"
+#include "sender.hpp"
+#include "splitter.hpp"
 
 namespace haypile::cli {
 
 namespace {
 
-// How many messages may be unconfirmed at a time.
-constexpr std::size_t window = 2000;
-
 // A line on a terminal that is rewritten now and then.
 class Progress {
  public:
-  void show(std::uint64_t count) {
+  void show(std::uint64_t confirmed_count) {
     if (!enabled_) return;
     const auto now = std::chrono::steady_clock::now();
     if (now < next_) return;
     next_ = now + std::chrono::milliseconds(200);
-    std::cerr << "\r" << count << " messages sent" << std::flush;
+    std::cerr << "\r" << confirmed_count << " messages confirmed" << std::flush;
     shown_ = true;
   }
   ~Progress() {
@@ -36,49 +42,52 @@ class Progress {
   bool shown_ = false;
 };
 
-class Sender {
- public:
-  explicit Sender(const CommonOptions& options)
-      : connection_(options.uri), channel_(connection_.channel()), queue_(options.queue) {
-    declare(channel_, options);
-    channel_.confirm_select();
-  }
-  void send(std::string_view body) {
-    channel_.basic_publish("", queue_, body, {.delivery_mode = persistent});
-    ++sent_count_;
-    if (channel_.unconfirmed_count() >= window) wait(window / 2);
-  }
-  void wait(std::size_t unconfirmed_max = 0) {
-    if (!channel_.wait_for_confirms(unconfirmed_max)) {
-      throw Error("the broker has refused a message");
-    }
-    confirmed_count_ = sent_count_ - channel_.unconfirmed_count();
-  }
-  std::uint64_t sent_count() const { return sent_count_; }
-  // The count at the last wait.
-  std::uint64_t confirmed_count() const { return confirmed_count_; }
+std::string reason() {
+  return std::generic_category().message(errno);
+}
 
- private:
-  Connection connection_;
-  Channel channel_;
-  std::string queue_;
-  std::uint64_t sent_count_ = 0;
-  std::uint64_t confirmed_count_ = 0;
-};
+// Returns 0 at the end.
+std::size_t read_some(char* buffer, std::size_t size) {
+  ssize_t count = 0;
+  do
+    count = ::read(STDIN_FILENO, buffer, size);
+  while (count < 0 && errno == EINTR);
+  if (count < 0) throw Error("cannot read standard input: " + reason());
+  return static_cast<std::size_t>(count);
+}
 
-void send_lines(Sender& sender) {
+// Sends each message of standard input. When the input pauses, what was sent is confirmed first: a
+// message does not wait for the next one to be safe.
+void send_stream(Sender& sender, char separator) {
   Progress progress;
-  try {
-    for (std::string line; std::getline(std::cin, line);) {
-      sender.send(line);
-      progress.show(sender.sent_count());
+  Splitter splitter(separator);
+  std::string buffer(1u << 16, '\0');
+  while (true) {
+    if (!Interrupt::is_readable(STDIN_FILENO)) sender.wait();
+    progress.show(sender.confirmed_count());
+    if (!Interrupt::wait_readable(STDIN_FILENO)) break;
+    const std::size_t size = read_some(buffer.data(), buffer.size());
+    if (size == 0) {
+      if (const auto rest = splitter.rest()) sender.send(*rest);
+      break;
     }
-    if (std::cin.bad()) throw Error("cannot read standard input");
-    sender.wait();
-  } catch (const Error& error) {
-    throw Error(std::string(error.what()) + "; at least " +
-                std::to_string(sender.confirmed_count()) + " messages are confirmed");
+    splitter.add(std::string_view(buffer).substr(0, size));
+    while (const auto message = splitter.next())
+      sender.send(*message);
   }
+  sender.wait();
+}
+
+std::string read_file(const std::string& name) {
+  std::ifstream file;
+  if (name != "-") {
+    file.open(name, std::ios::binary);
+    if (!file) throw Error("cannot read '" + name + "': " + reason());
+  }
+  std::istream& input = name == "-" ? std::cin : file;
+  std::string content{std::istreambuf_iterator<char>(input), {}};
+  if (input.bad()) throw Error("cannot read '" + name + "'");
+  return content;
 }
 
 std::string join(const std::vector<std::string>& words) {
@@ -88,22 +97,58 @@ std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
+bool is_stream(const SendOptions& options) {
+  return options.file.empty() && options.words == std::vector<std::string>{"-"};
+}
+
+// The only message, if it is not a stream.
+std::string single_message(const SendOptions& options) {
+  if (!options.file.empty()) return read_file(options.file);
+  return options.words.empty() ? "Hello World!" : join(options.words);
+}
+
+void print_summary(const SendOptions& options, const Sender& sender, const std::string& error) {
+  if (options.is_json) {
+    Json json;
+    set_text(json, "queue", options.common.queue);
+    json["sent"] = sender.sent_count();
+    json["confirmed"] = sender.confirmed_count();
+    json["returned"] = sender.returned_count();
+    json["interrupted"] = Interrupt::is_requested();
+    if (!error.empty()) set_text(json, "error", shown(error));
+    std::cout << line_of(json) << std::endl;
+  } else if (error.empty() && !Interrupt::is_requested() && is_terminal(STDERR_FILENO)) {
+    std::cerr << colored("✓", "32") << " " << messages(sender.confirmed_count()) << " in '"
+              << shown(options.common.queue) << "', confirmed\n";
+  }
+}
+
 }  // namespace
 
 int send(const SendOptions& options) {
-  Sender sender(options.common);
-  if (options.words == std::vector<std::string>{"-"}) {
-    send_lines(sender);
-  } else {
-    sender.send(options.words.empty() ? "Hello World!" : join(options.words));
-    sender.wait();
+  const std::optional<std::string> single =
+      is_stream(options) ? std::nullopt : std::optional(single_message(options));
+  Connection connection = Hosts(options.common.uris).connect();
+  const Interrupt interrupt;
+  Sender sender(connection, options.common, options.outgoing.properties());
+  try {
+    if (single) {
+      sender.send(*single);
+      sender.wait();
+    } else {
+      send_stream(sender, options.is_null_separated ? '\0' : '\n');
+    }
+  } catch (const Error& error) {
+    const std::string text = std::string(error.what()) + "; at least " +
+                             std::to_string(sender.confirmed_count()) + " messages are confirmed";
+    print_summary(options, sender, text);
+    throw Error(single ? error.what() : text);
   }
-  if (is_terminal(STDERR_FILENO)) {
-    const std::uint64_t count = sender.sent_count();
-    std::cerr << colored("✓", "32") << " " << count << (count == 1 ? " message" : " messages")
-              << " in '" << options.common.queue << "', confirmed\n";
-  }
-  return exit_ok;
+  print_summary(options, sender, "");
+  if (!Interrupt::is_requested()) return exit_ok;
+  std::cerr << "haypile: interrupted; " << messages(sender.confirmed_count())
+            << (sender.confirmed_count() == 1 ? " is" : " are") << " confirmed\n";
+  return exit_interrupted;
 }
 
 }  // namespace haypile::cli

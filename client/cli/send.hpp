@@ -1,18 +1,25 @@
+// haypile send: publishes messages and waits for their confirms.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "common.hpp"
+#include "outgoing.hpp"
 
 namespace haypile::cli {
 
 struct SendOptions {
   CommonOptions common;
-  std::vector<std::string> words;  // "-" alone: one message for each line of standard input
+  std::vector<std::string> words;  // "-" alone: messages from standard input
+  std::string file;                // one message; "-": standard input; empty: no file
+  bool is_null_separated = false;  // messages of standard input end with a NUL, not with a line
+  bool is_json = false;            // a summary as JSON on standard output
+  Outgoing outgoing;
 };
 
-// Returns when the broker has confirmed all messages.
+// Returns when the broker has confirmed all messages, or after an interrupt. Throws Error, also if
+// a message was taken by no queue.
 int send(const SendOptions& options);
 
 }  // namespace haypile::cli

@@ -6,7 +6,8 @@ install(TARGETS haypile_amqp haypile_client EXPORT haypile-client)
 install(DIRECTORY client/include/haypile ${PROJECT_BINARY_DIR}/include/haypile
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 if(HAYPILE_TOOLS)
-  install(TARGETS haypile_cli)
+  install(TARGETS haypile_program)
+  set(documented haypile)
 endif()
 
 if(HAYPILE_BROKER)
@@ -16,8 +17,17 @@ if(HAYPILE_BROKER)
   install(DIRECTORY broker/include/haypile DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   if(HAYPILE_TOOLS)
     install(TARGETS haypiled)
+    list(APPEND documented haypiled)
   endif()
 endif()
+
+# The programs have printed them, see haypile_documents().
+foreach(program IN LISTS documented)
+  install(FILES ${PROJECT_BINARY_DIR}/documents/${program}.1
+    DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES ${PROJECT_BINARY_DIR}/documents/${program}
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+endforeach()
 
 foreach(component IN LISTS haypile_components)
   install(EXPORT haypile-${component} NAMESPACE haypile:: FILE haypile-${component}-targets.cmake

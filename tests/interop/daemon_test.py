@@ -36,7 +36,7 @@ class Daemon(BrokerTest):
             ("[]", "JSON object"),
             ('{"prot": 1}', "no option 'prot'"),
             ('{"port": true}', "'port' has to be a string or a number"),
-            ('{"port": 70000}', "port"),
+            ('{"port": 70000}', "port: '70000' is not a whole number from 0 to 65535"),
             ('{"config": "x"}', "no option 'config'"),
         ):
             with self.subTest(content):
@@ -152,6 +152,8 @@ class Daemon(BrokerTest):
         other = os.path.join(self.directory, "other")
         line = self.refused("--data-dir", other, "--port", str(broker.port))
         self.assertIn(f"127.0.0.1:{broker.port}: Address already in use", line)
+        # That was found before anything was made.
+        self.assertFalse(os.path.exists(other))
 
     def test_a_stop_tells_the_clients(self):
         for number in (signal.SIGTERM, signal.SIGINT):

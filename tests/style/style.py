@@ -27,6 +27,7 @@ CLIENT = re.compile(r"<haypile/(client|connection|channel|message|message_proper
 BROKER = re.compile(r"<haypile/broker\.hpp>$")
 # How text of others is shown, wherever that is.
 PRINTABLE = re.compile(r"<haypile/amqp/printable\.hpp>$")
+COMMAND_LINE = re.compile(r'"command_line/[a-z_]+\.hpp"$')
 ASIO = re.compile(r"<boost/")
 
 # Who may include what: the first folder that fits counts. A quoted include is within the layer's
@@ -39,7 +40,8 @@ LAYERS = [
                          re.compile(r"<arpa/inet\.h>$"), re.compile(r'"[a-z_]+\.hpp"$')]),
     ("client/core/", [STANDARD, AMQP, CLIENT, re.compile(r'"[a-z_]+\.hpp"$')]),
     ("client/src/", [STANDARD, POSIX, AMQP, CLIENT, re.compile(r'"(client/core/)?[a-z_]+\.hpp"$')]),
-    ("client/cli/", [STANDARD, POSIX, CLIENT, PRINTABLE, re.compile(r"<CLI/"),
+    ("client/command_line/", [STANDARD, re.compile(r"<CLI/"), COMMAND_LINE]),
+    ("client/cli/", [STANDARD, POSIX, AMQP, CLIENT, re.compile(r"<(CLI|nlohmann)/"), COMMAND_LINE,
                      re.compile(r'"[a-z_]+\.hpp"$')]),
     ("client/examples/", [STANDARD, CLIENT]),
     ("broker/engine/", [STANDARD, re.compile(r'"engine/')]),
@@ -51,7 +53,7 @@ LAYERS = [
                         re.compile(r'"(server|session|vhost|engine|log)/')]),
     ("broker/include/", [STANDARD, CONFIG]),
     ("broker/examples/", [STANDARD, CLIENT, BROKER]),
-    ("broker/daemon/", [STANDARD, POSIX, BROKER, PRINTABLE,
+    ("broker/daemon/", [STANDARD, POSIX, BROKER, PRINTABLE, COMMAND_LINE,
                         re.compile(r"<(CLI|nlohmann|spdlog)/"), re.compile(r'"(daemon|log)/')]),
 ]
 

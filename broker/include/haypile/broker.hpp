@@ -97,6 +97,9 @@ class Broker {
   Listening listen(const std::vector<std::string>& addresses, std::uint16_t port);
   // Listens on one name or address in the same way; returns the port.
   std::uint16_t listen(const std::string& address, std::uint16_t port);
+  // Looks whether listen() could succeed now, without a broker and without listening. Throws what
+  // listen() would throw. Another program may still take the port before listen() does.
+  static void check_listen(const std::vector<std::string>& addresses, std::uint16_t port);
 
   // Tells the clients that the broker stops (connection.close 320), gives them a moment to answer,
   // writes what is not written yet, marks the data directory as cleanly closed and unlocks it. Can
