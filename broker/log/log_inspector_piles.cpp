@@ -30,12 +30,9 @@ bool LogInspector::has_pile(LogPosition file) {
   return is_known;
 }
 
-// Without a checkpoint, all piles that exist count: there was a checkpoint, unless the log still
-// has its first segment.
+// If the checkpoint is lost, all piles that exist count.
 void LogInspector::find_piles() {
-  const auto& segments = reader_.segments();
-  const bool has_beginning = !segments.empty() && segments.front().number == 1;
-  if (!reader_.is_head_lost() && (reader_.has_checkpoint() || has_beginning)) return;
+  if (!reader_.is_head_lost()) return;
   std::vector<LogPosition> numbers;
   for (const std::string& name : reader_.names()) {
     const auto number = pile_number(name);

@@ -190,15 +190,25 @@ void LogReader::check_ends(std::uint64_t next) {
     is_newest_lost_ = true;
     damages_.add({.file = path(newest_name), .what = "is missing"});
   }
-  if (!segments_.empty()) return;
   const std::uint64_t first = checkpoint_.first_segment;
   const std::uint64_t newest = newest_.value_or(0);
-  if (newest < first && (newest != 0 || checkpoint_.position != 0)) add_missing(first, first + 1);
+  if (segments_.empty() && newest < first && (newest != 0 || checkpoint_.position != 0)) {
+    add_missing(first, first + 1);
+  }
+  check_head(is_version_5);
+}
+
+// Called when all other damage of the files is known. From version 5 on there is always a
+// checkpoint. Before that, a log had none until it gave up its first segment: then all segments are
+// there and whole. In any other log without a checkpoint, piles may have what no segment has.
+void LogReader::check_head(bool is_version_5) {
+  const bool is_whole = !segments_.empty() && damages_.all().empty();
+  if (has_checkpoint_ || has_newest_ || is_whole) return;
   const bool has_piles = std::ranges::any_of(
       names_, [](const std::string& name) { return pile_number(name).has_value(); });
-  if (has_piles && !has_checkpoint_ && !has_newest_) {
-    damages_.add({.file = path(checkpoint_name), .what = "is missing"});
-  }
+  if (!has_piles && !is_version_5) return;
+  is_head_lost_ = true;
+  damages_.add({.file = path(checkpoint_name), .what = "is missing"});
 }
 
 LogReader::SegmentHead LogReader::read_segment_head(std::uint64_t number) {

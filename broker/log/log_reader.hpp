@@ -113,6 +113,7 @@ class LogReader {
   bool add_segment(const SegmentHead& head);
   void add_missing(std::uint64_t first, std::uint64_t end);
   void check_ends(std::uint64_t next);
+  void check_head(bool is_version_5);
   void each_record(const Records::Visit& visit);
   void read_batch(const Segment& segment, const Batch& batch, Records& records,
                   const Records::Visit& visit);

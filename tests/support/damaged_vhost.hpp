@@ -188,6 +188,23 @@ inline std::vector<DamageKind> damage_kinds_of_piles() {
          v.leave_piles_only();
          return ExpectedDamage{"log/checkpoint", 0, "is missing", 200};
        }},
+      {"all but the piles, and another segment is called the first one",
+       [](V& v) {
+         const std::string bytes = v.files().bytes(v.segments().back());
+         v.leave_piles_only();
+         const std::string path = "log/" + log::segment_name(1);
+         v.files().put(path, bytes);
+         return ExpectedDamage{path, 0, "under another name", 200};
+       }},
+      {"all but the piles and the first segment",
+       [](V& v) {
+         v.leave_piles_only();
+         std::string bytes =
+             encode(log::SegmentHeader{.number = 1, .segment_size = 4096}, directory_id);
+         bytes.resize(4096, '\0');
+         v.files().put("log/" + log::segment_name(1), bytes);
+         return ExpectedDamage{"log/newest", 0, "is missing", 200};
+       }},
       {"a truncated pile",
        [](V& v) {
          const std::string path = v.piles()[1];
