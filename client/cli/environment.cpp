@@ -60,6 +60,8 @@ std::vector<std::string> message_environment(const Properties& properties, std::
     if (!field) return;
     if constexpr (std::is_integral_v<Type>) {
       variables.add("HAYPILE_PROPERTY_", name, std::to_string(*field));
+    } else if constexpr (std::is_same_v<Type, amqp::Timestamp>) {
+      variables.add("HAYPILE_PROPERTY_", name, std::to_string(field->seconds));
     } else if constexpr (std::is_same_v<Type, std::string_view>) {
       variables.add("HAYPILE_PROPERTY_", name, *field);
     }

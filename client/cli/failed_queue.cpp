@@ -42,7 +42,7 @@ void FailedQueue::open() {
   channel_.emplace(connection_.channel());
   declare(*channel_, name_, options_);
   channel_->confirm_select();
-  channel_->on_return([this](const Message& message) { returned_ = message.reply_text; });
+  channel_->on_return([this](const Message& message) { returned_ = message.reply_text(); });
 }
 
 std::string FailedQueue::store(const Message& message, const std::string& reason,

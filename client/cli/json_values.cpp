@@ -87,6 +87,8 @@ Json json_of(const Properties& properties) {
     if (!field) return;
     if constexpr (std::is_integral_v<Type>) {
       object[name] = *field;
+    } else if constexpr (std::is_same_v<Type, amqp::Timestamp>) {
+      object[name] = field->seconds;
     } else if constexpr (std::is_same_v<Type, std::string_view>) {
       set_text(object, name, *field);
     }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <type_traits>
 
 #include <haypile/error.hpp>
@@ -54,6 +57,10 @@ void Outgoing::set_property(std::string_view text) {
     is_known = true;
     if constexpr (std::is_integral_v<Type>) {
       read_number(name, value, field);
+    } else if constexpr (std::is_same_v<Type, amqp::Timestamp>) {
+      std::optional<std::uint64_t> seconds;
+      read_number(name, value, seconds);
+      field = amqp::Timestamp{*seconds};
     } else {
       texts_[name] = value;
     }

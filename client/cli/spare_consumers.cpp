@@ -21,12 +21,12 @@ void SpareConsumers::set_count(std::size_t count) {
     is_idle_[channel_.basic_consume(queue_, callback_)] = true;
 }
 
-void SpareConsumers::on_message(const std::string& consumer_tag) {
+void SpareConsumers::on_message(std::string_view consumer_tag) {
   const auto found = is_idle_.find(consumer_tag);
   if (found != is_idle_.end()) found->second = false;
 }
 
-void SpareConsumers::on_settle(const std::string& consumer_tag, std::size_t wanted_count) {
+void SpareConsumers::on_settle(std::string_view consumer_tag, std::size_t wanted_count) {
   const auto found = is_idle_.find(consumer_tag);
   if (found == is_idle_.end()) return;
   found->second = true;

@@ -1,8 +1,10 @@
 // Keeps a worker supplied while some of its messages pause.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include <haypile/channel.hpp>
 
@@ -24,10 +26,10 @@ class SpareConsumers {
   // until there are no more than that.
   void set_count(std::size_t count);
   // Hears that a message has come to a consumer, maybe a spare one.
-  void on_message(const std::string& consumer_tag);
+  void on_message(std::string_view consumer_tag);
   // Hears that its message will be settled next. Takes the consumer back if it is a spare one and
   // there are more than `wanted_count`.
-  void on_settle(const std::string& consumer_tag, std::size_t wanted_count);
+  void on_settle(std::string_view consumer_tag, std::size_t wanted_count);
   void cancel_all();
 
   static constexpr std::size_t count_max = 1000;
@@ -36,7 +38,7 @@ class SpareConsumers {
   Channel& channel_;
   const std::string queue_;
   const DeliveryCallback callback_;
-  std::map<std::string, bool> is_idle_;  // by consumer tag
+  std::map<std::string, bool, std::less<>> is_idle_;  // by consumer tag
 };
 
 }  // namespace haypile::cli

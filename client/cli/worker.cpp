@@ -139,7 +139,7 @@ void Worker::take(const Message& message) {
     channel_.basic_ack(message.delivery_tag);
     return;
   }
-  spares_.on_message(message.consumer_tag);
+  spares_.on_message(message.consumer_tag());
   held_.emplace(message.delivery_tag, Held{message});
   waiting_.push_back(message.delivery_tag);
   start_waiting();
@@ -241,7 +241,7 @@ std::size_t Worker::wanted_spare_count() const {
 
 void Worker::settle(std::uint64_t delivery_tag, Settlement settlement) {
   const auto held = held_.find(delivery_tag);
-  if (!is_ending()) spares_.on_settle(held->second.message.consumer_tag, wanted_spare_count());
+  if (!is_ending()) spares_.on_settle(held->second.message.consumer_tag(), wanted_spare_count());
   held_.erase(held);
   if (settlement == Settlement::ack) {
     channel_.basic_ack(delivery_tag);

@@ -20,7 +20,7 @@ TEST_CASE("properties are texts or numbers") {
                                             .delivery_mode = transient,
                                             .priority = 5,
                                             .message_id = "a=b",
-                                            .timestamp = 1700000000,
+                                            .timestamp = amqp::Timestamp{1700000000},
                                             .type = ""});
 }
 

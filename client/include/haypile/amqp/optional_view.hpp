@@ -33,6 +33,8 @@ concept ViewedAs = std::convertible_to<From, std::optional<View>> && !Temporary<
 template <class View>
 class OptionalView {
  public:
+  using value_type = View;
+
   constexpr OptionalView() = default;
   constexpr OptionalView(std::nullopt_t) {}
   OptionalView(std::nullptr_t) = delete;
