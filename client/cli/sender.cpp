@@ -6,8 +6,10 @@ namespace haypile::cli {
 
 namespace {
 
-// How many messages may be unconfirmed at a time.
-constexpr std::size_t window = 2000;
+// How many messages may be unconfirmed when the confirms are looked at, and after how many messages
+// that is done.
+constexpr std::size_t window = 1000;
+constexpr std::uint64_t look_interval = 500;
 
 }  // namespace
 
@@ -21,7 +23,7 @@ Sender::Sender(Connection& connection, const CommonOptions& options, const Prope
 void Sender::send(std::string_view body) {
   channel_.basic_publish("", queue_, body, properties_, true);
   ++sent_count_;
-  if (channel_.unconfirmed_count() >= window) wait(window / 2);
+  if (sent_count_ % look_interval == 0) wait(window);
 }
 
 // The broker confirms what it has returned, too, but returns it first.
