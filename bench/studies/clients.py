@@ -17,7 +17,8 @@ RUN_SECONDS = 300
 
 
 def run(arguments, library):
-    with servers.running(servers.Haypile, arguments.bin, os.path.join(arguments.out, "data")) as server:
+    directory = os.path.join(arguments.out, "data")
+    with servers.running(servers.Haypile, arguments.bin, directory) as server:
         done = subprocess.run([f"{arguments.bin}/client_bench", library, str(server.port),
                                str(arguments.count), str(arguments.single)],
                               capture_output=True, text=True, timeout=RUN_SECONDS, check=True)
@@ -25,8 +26,8 @@ def run(arguments, library):
 
 
 def table(rounds):
-    lines = ["| work | library | messages a second | client's processor time, µs | rate by rabbitmq-c's |",
-             "| --- | --- | --- | --- | --- |"]
+    lines = ["| work | library | messages a second | client's processor time, µs "
+             "| rate by rabbitmq-c's |", "| --- | --- | --- | --- | --- |"]
     for work, title in WORKS.items():
         for library in LIBRARIES:
             rates = [each[library][work]["per_second"] for each in rounds]

@@ -88,7 +88,10 @@ std::string size_text(std::uint64_t bytes) {
     bytes /= 1024;
     ++shift;
   }
-  return std::to_string(bytes) + (shift == 0 ? "" : std::string{units[shift - 1]} + "iB");
+  std::string text = std::to_string(bytes);
+  if (shift == 0) return text;
+  text += units[shift - 1];
+  return text += "iB";
 }
 
 std::chrono::milliseconds seconds(const std::string& option, const std::string& text) {

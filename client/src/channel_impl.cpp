@@ -72,14 +72,12 @@ ChannelImpl::Answer ChannelImpl::wait_for_answer(Lock& lock, RequestId request) 
   // The protocol ends the connection if the answer is overdue.
   connection_->wait(
       lock, [&] { return answers_.contains(request) || closed_.has_value(); }, std::nullopt);
-  const auto found = answers_.find(request);
-  if (found == answers_.end()) {
+  auto answer = answers_.extract(request);
+  if (!answer) {
     connection_->check_in_time();
     check_open();
   }
-  Answer answer = std::move(found->second);
-  answers_.erase(found);
-  return answer;
+  return std::move(answer.mapped());
 }
 
 std::optional<Message> ChannelImpl::get(const amqp::basic::Get& method) {

@@ -288,9 +288,9 @@ TEST_CASE("one call serves all channels of a connection, in turn") {
 
 TEST_CASE("a channel without a prefetch limit gets one with its first consumer") {
   SocketPeer peer;
-  const auto consume = [](Channel& channel, bool no_ack) {
-    return std::async(std::launch::async, [&channel, no_ack] {
-      channel.basic_consume("q", [](const Message&) {}, {.no_ack = no_ack});
+  const auto consume = [](Channel& channel, bool automatic) {
+    return std::async(std::launch::async, [&channel, automatic] {
+      channel.basic_consume("q", [](const Message&) {}, {.no_ack = automatic});
     });
   };
   Connection connection = peer.connect({.default_prefetch_count = 7});

@@ -42,6 +42,7 @@ class OptionalView {
   // something are no candidates, so that a function with an overload for an owner gets them.
   template <class From>
   requires(!std::same_as<std::remove_cvref_t<From>, OptionalView> &&
+           // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): copies are not among them
            detail::ViewedAs<From, View>) constexpr OptionalView(From&& from)
       : view_(std::forward<From>(from)) {}
   template <detail::Temporary From>
