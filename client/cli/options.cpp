@@ -68,8 +68,9 @@ struct Options {
 using Texts = std::vector<std::string>;
 
 CLI::Option* add_list(CLI::App& command, const std::string& name, const char* value,
-                      const std::string& description, std::function<void(const Texts&)> set) {
-  return command.add_option_function<Texts>(name, std::move(set), description)
+                      const std::string& description,
+                      const std::function<void(const Texts&)>& set) {
+  return command.add_option_function<Texts>(name, set, description)
       ->option_text(value)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

@@ -88,7 +88,7 @@ std::vector<const CLI::App*> shown_commands(const CLI::App& program) {
 }
 
 std::string error_text(const CLI::ParseError& error) {
-  const std::string text = error.what();
+  std::string text = error.what();
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) == nullptr) return text;
   const std::string option = text.substr(0, text.find(':'));
   const bool is_missing = text.ends_with("missing");

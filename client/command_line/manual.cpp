@@ -83,7 +83,7 @@ std::string value_cases(const CLI::App& command) {
     for (char& c : values)
       c = c == '|' ? ' ' : c;
     for (const std::string& name : option->get_lnames())
-      cases += "    --" + name + ") words='" + values + "' ;;\n";
+      cases.append("    --").append(name).append(") words='").append(values).append("' ;;\n");
   }
   return cases;
 }
@@ -114,7 +114,7 @@ std::string man_page(const CLI::App& program, const std::string& version) {
 }
 
 std::string bash_completion(const CLI::App& program) {
-  const std::string name = program.get_name();
+  const std::string& name = program.get_name();
   std::string names;
   std::string cases;
   std::string values = value_cases(program);

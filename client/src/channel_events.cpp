@@ -55,7 +55,8 @@ void ChannelImpl::tell(Lock& lock) {
 // A callback is called without the lock.
 void ChannelImpl::tell_one(Lock& lock, News& news) {
   const auto call = [&lock](const auto& callback, auto&&... arguments) {
-    const auto kept = callback;
+    // It may replace itself.
+    const auto kept = callback;  // NOLINT(performance-unnecessary-copy-initialization)
     if (!kept) return;
     lock.unlock();
     (*kept)(std::forward<decltype(arguments)>(arguments)...);

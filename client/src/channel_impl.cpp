@@ -124,7 +124,6 @@ bool ChannelImpl::wait_for_confirms(std::size_t unconfirmed_max, std::optional<T
 
 std::size_t ChannelImpl::unconfirmed_count() {
   const Lock lock = connection_->lock();
-  connection_->look();
   return unconfirmed_.count();
 }
 

@@ -3,6 +3,7 @@
 #include "connection_impl.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 #include <variant>
 
@@ -61,9 +62,12 @@ ConnectionImpl::ConnectionImpl(Transport transport, const ConnectionOptions& opt
 }
 
 ConnectionImpl::~ConnectionImpl() {
-  Lock lock = this->lock();
-  close(lock);
-  lock.unlock();
+  try {
+    Lock lock = this->lock();
+    close(lock);
+  } catch (const std::exception&) {
+    // Nobody is left who could be told.
+  }
   stop_thread();
 }
 

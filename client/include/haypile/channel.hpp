@@ -118,6 +118,7 @@ class HAYPILE_EXPORT Channel {
   // over; a timeout of 0 only looks.
   bool wait_for_confirms(std::size_t unconfirmed_max = 0,
                          std::chrono::milliseconds timeout = forever);
+  // The count as of the last call that sent or waited.
   std::size_t unconfirmed_count() const;
 
   // Transactions: what is published and acknowledged takes effect with tx_commit(), or never.
