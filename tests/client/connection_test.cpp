@@ -28,6 +28,11 @@ int connection_closed_with(Call&& call) {
   return -1;
 }
 
+template <class Object>
+Object moved_out_of(Object& object) {
+  return std::move(object);
+}
+
 // Publishes until the client does not take more. Returns how many messages it has taken.
 std::size_t publish_until_timed_out(Channel& channel, const std::string& body) {
   for (std::size_t count = 0;; ++count) {
@@ -367,8 +372,8 @@ TEST_CASE("objects that were moved from say so") {
   SocketPeer peer;
   Connection connection = peer.connect();
   Channel channel = peer.open_channel(connection);
-  Connection other_connection = std::move(connection);
-  Channel other_channel = std::move(channel);
+  const Connection other_connection = moved_out_of(connection);
+  Channel other_channel = moved_out_of(channel);
   CHECK_FALSE(connection.is_open());
   CHECK_FALSE(channel.is_open());
   CHECK_THROWS_AS(connection.channel(), Error);

@@ -20,6 +20,7 @@ TEST_CASE("many threads use a connection at the same time") {
   std::atomic<std::uint64_t> handled{0};
   // Each message is acknowledged by another thread than the one that got it.
   std::vector<std::thread> threads;
+  threads.reserve(5);
   std::mutex mutex;
   std::vector<Message> messages;
   peer.consume(consuming, [&](Message&& message) {
