@@ -3,38 +3,38 @@
 // Publishes and confirms COUNT messages of 100 bytes with a window of 2,000, consumes and
 // acknowledges them, and publishes SINGLE_COUNT more with one in flight. Prints a line of JSON: the
 // rates a second, and the processor time of this process in microseconds a message.
-#include <sys/resource.h>
-
 #include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <memory>
+#include <stdexcept>
 #include <string>
 
 #include <nlohmann/json.hpp>
 
+#include "common/usage.hpp"
 #include "studies/clients/client.hpp"
 
 namespace {
 
-double used_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+using haypile::bench::own_cpu_seconds;
+
+std::unique_ptr<clients::Client> connect(const std::string& library, std::uint16_t port) {
+  if (library == "haypile") return clients::haypile_client(port);
+  if (library == "rabbitmq-c") return clients::rabbitmq_c_client(port);
+  throw std::runtime_error("there is no library '" + library + "'");
 }
 
 template <class Work>
 nlohmann::json measure(std::uint64_t count, Work&& work) {
-  const double used = used_seconds();
+  const double used = own_cpu_seconds();
   const auto started = std::chrono::steady_clock::now();
   work();
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
   const auto messages = static_cast<double>(count);
   return {{"per_second", messages / took.count()},
-          {"cpu_us", (used_seconds() - used) / messages * 1e6}};
+          {"cpu_us", (own_cpu_seconds() - used) / messages * 1e6}};
 }
 
 int run(int argc, char** argv) {
@@ -46,8 +46,7 @@ int run(int argc, char** argv) {
   const std::uint64_t count = std::strtoull(argv[3], nullptr, 10);
   const std::uint64_t single_count = std::strtoull(argv[4], nullptr, 10);
   const std::string body(100, 'b');
-  const auto client = argv[1] == std::string("haypile") ? clients::haypile_client(port)
-                                                        : clients::rabbitmq_c_client(port);
+  const auto client = connect(argv[1], port);
   nlohmann::json result;
   result["publish"] = measure(count, [&] { client->publish(count, 2000, body); });
   result["consume"] = measure(count, [&] { client->consume(count); });
