@@ -10,12 +10,12 @@ void ChannelImpl::handle(event::Reply& event) {
     static_cast<void>(amqp::decode_arguments(event.arguments, ok));
     consumers_[std::string(ok.consumer_tag)] = starting.mapped();
   }
-  answers_[event.request] = {event.method, std::move(event.arguments), std::nullopt};
+  answers_[event.request] = {std::move(event.arguments), std::nullopt};
 }
 
 void ChannelImpl::handle(event::Got& event) {
   if (event.message) event.message->channel_id_ = id_;
-  answers_[event.request] = {amqp::basic::GetOk::id, {}, std::move(event.message)};
+  answers_[event.request] = {{}, std::move(event.message)};
 }
 
 void ChannelImpl::handle(event::Delivery& event) {

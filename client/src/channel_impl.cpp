@@ -142,17 +142,11 @@ std::string ChannelImpl::consume(const amqp::basic::Consume& method, DeliveryCal
     lock.lock();
   }
   check_open();
-  const RequestId request =
-      protocol().request<amqp::basic::ConsumeOk>(number_, method, Clock::now());
-  if (request == 0) {
-    throw Error(
-        "basic.consume: a name is longer than 255 bytes, or the arguments are too long for a "
-        "frame");
-  }
+  const RequestId id = request<amqp::basic::ConsumeOk>(method);
   // The consumer has to be there before its first delivery, which comes right behind the answer.
-  starting_consumers_[request] =
+  starting_consumers_[id] =
       std::make_shared<Consumer>(Consumer{std::move(callback), method.no_ack});
-  const Answer answer = wait_for_answer(lock, request);
+  const Answer answer = wait_for_answer(lock, id);
   amqp::basic::ConsumeOk ok;
   static_cast<void>(amqp::decode_arguments(answer.arguments, ok));
   std::string consumer_tag(ok.consumer_tag);
@@ -187,21 +181,7 @@ void ChannelImpl::drop_consumer(std::string_view consumer_tag) {
 
 bool ChannelImpl::run(std::optional<TimePoint> until) {
   const auto self = shared_from_this();
-  Lock lock = connection_->lock();
-  while (!stopped_.exchange(false)) {
-    connection_->tell_blocked(lock);
-    if (is_busy()) {
-      handle_one(lock);
-      if (until && Clock::now() >= *until) break;
-      continue;
-    }
-    check_open();
-    if (!has_consumers()) break;
-    const bool woken = connection_->wait(
-        lock, [this] { return stopped_ || is_busy() || closed_.has_value(); }, until);
-    if (!woken && protocol().state() == Protocol::State::open) break;
-  }
-  return has_consumers();
+  return connection_->serve(*this, stopped_, until);
 }
 
 void ChannelImpl::stop() noexcept {

@@ -70,7 +70,7 @@ class ChannelImpl : public std::enable_shared_from_this<ChannelImpl> {
   void close();
   bool is_open();
 
-  // What the connection asks and tells, with the lock held.
+  // The connection calls what follows, with the lock held.
   void handle(event::Reply& event);
   void handle(event::Got& event);
   void handle(event::Delivery& event);
@@ -78,17 +78,23 @@ class ChannelImpl : public std::enable_shared_from_this<ChannelImpl> {
   void handle(event::Confirmed& event);
   void handle(event::ConsumerCancelled& event);
   void handle(event::ChannelClosed& event);
-  // Whether run() has something to do here.
+  // Whether handle_one() has something to do.
   bool is_busy() const { return !deliveries_.empty() || !news_.empty() || closes_consumers(); }
   // Returns whether the channel is busy and was not in the connection's line.
   bool joins_line() { return is_busy() && !std::exchange(is_in_line_, true); }
   void leave_line() { is_in_line_ = false; }
   // Calls back for all news and for one delivery.
   void handle_one(Lock& lock);
+  // ConnectionImpl::serve() asks these. check_open() throws if the channel or its connection has
+  // ended.
+  void check_open();
+  bool has_work() const { return is_busy() || closed_; }
+  std::shared_ptr<ChannelImpl> next_busy_channel() {
+    return is_busy() ? shared_from_this() : nullptr;
+  }
 
  private:
   struct Answer {
-    amqp::MethodId method;
     std::string arguments;
     std::optional<Message> message;
   };
@@ -108,8 +114,9 @@ class ChannelImpl : public std::enable_shared_from_this<ChannelImpl> {
 
   Protocol& protocol() { return connection_->protocol(); }
   bool closes_consumers() const { return closed_ && has_consumers(); }
-  // Throws if the channel or its connection has ended.
-  void check_open();
+  // Sends a method that is answered with `Ok`.
+  template <class Ok, class M>
+  RequestId request(const M& method);
   // Returns when the answer is there; throws if it cannot come any more.
   Answer wait_for_answer(Lock& lock, RequestId request);
   // Forgets the consumer, and gives back what it has not handled.
@@ -152,24 +159,48 @@ void ChannelImpl::send(const M& method) {
   connection_->send_soon();
 }
 
+template <class Ok, class M>
+RequestId ChannelImpl::request(const M& method) {
+  const RequestId id = protocol().template request<Ok>(number_, method, Clock::now());
+  if (id != 0) return id;
+  throw Error(std::string(M::name) +
+              ": a name is longer than 255 bytes, or the arguments are too long for a frame");
+}
+
 template <class Ok, class M, class Use>
 auto ChannelImpl::call(const M& method, Use&& use) {
   const auto self = shared_from_this();
   Lock lock = connection_->lock();
   connection_->look();
   check_open();
-  const RequestId request = protocol().template request<Ok>(number_, method, Clock::now());
-  if (request == 0) {
-    throw Error(std::string(M::name) +
-                ": a name is longer than 255 bytes, or the arguments are too long for a frame");
-  }
-  const Answer answer = wait_for_answer(lock, request);
+  const Answer answer = wait_for_answer(lock, request<Ok>(method));
   Ok ok;
   // The protocol has checked that it is well-formed.
   static_cast<void>(amqp::decode_arguments(answer.arguments, ok));
   auto result = use(ok);
   tell(lock);
   return result;
+}
+
+// Here, because it needs both classes.
+template <class Served>
+bool ConnectionImpl::serve(Served& served, std::atomic<bool>& stopped,
+                           std::optional<TimePoint> until) {
+  Lock lock = this->lock();
+  while (!stopped.exchange(false)) {
+    tell_blocked(lock);
+    if (const auto channel = served.next_busy_channel()) {
+      channel->handle_one(lock);
+      if (until && Clock::now() >= *until) break;
+      continue;
+    }
+    served.check_open();
+    if (!served.has_consumers()) break;
+    const bool woken = wait(
+        lock, [&] { return stopped || served.has_work() || !blocked_news_.empty(); }, until);
+    if (!woken && protocol_.state() == Protocol::State::open) break;
+  }
+  return served.has_consumers();
 }
 
 }  // namespace haypile

@@ -1,5 +1,5 @@
 // Sends, receives and waits for all channels of a connection. What it does with the events of a
-// channel is in channel_impl.cpp.
+// channel is in channel_events.cpp.
 #include "connection_impl.hpp"
 
 #include <algorithm>
@@ -298,22 +298,7 @@ void ConnectionImpl::tell_blocked(Lock& lock) {
 }
 
 bool ConnectionImpl::run(std::optional<TimePoint> until) {
-  Lock lock = this->lock();
-  while (!stopped_.exchange(false)) {
-    tell_blocked(lock);
-    if (const auto channel = next_busy_channel()) {
-      channel->handle_one(lock);
-      if (until && Clock::now() >= *until) break;
-      continue;
-    }
-    check_open();
-    if (!has_consumers()) break;
-    const bool woken = wait(
-        lock, [this] { return stopped_ || !busy_channels_.empty() || !blocked_news_.empty(); },
-        until);
-    if (!woken && protocol_.state() == Protocol::State::open) break;
-  }
-  return has_consumers();
+  return serve(*this, stopped_, until);
 }
 
 void ConnectionImpl::stop() noexcept {

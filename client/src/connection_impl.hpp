@@ -66,6 +66,13 @@ class ConnectionImpl {
   bool is_open();
   bool is_blocked();
 
+  // Calls back for what comes for `served`, a channel or all of this connection, until `stopped`,
+  // until it has no consumers, or until `until` has come. Returns whether it has consumers.
+  template <class Served>
+  bool serve(Served& served, std::atomic<bool>& stopped, std::optional<TimePoint> until);
+  bool has_work() const { return !busy_channels_.empty(); }
+  std::shared_ptr<ChannelImpl> next_busy_channel();
+  bool has_consumers() const;
   // Calls back for deliveries of all channels, see Connection::run(). Returns whether there are
   // consumers.
   bool run(std::optional<TimePoint> until);
@@ -97,8 +104,6 @@ class ConnectionImpl {
   void send_in_background();
   void sleep(Lock& lock);
   void stop_thread();
-  std::shared_ptr<ChannelImpl> next_busy_channel();
-  bool has_consumers() const;
 
   const ConnectionOptions options_;
   Waker waker_;

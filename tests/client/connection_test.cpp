@@ -425,6 +425,21 @@ TEST_CASE("the program is told when publishers are blocked") {
   CHECK(seen == "blocked: low on disk unblocked ");
 }
 
+TEST_CASE("that publishers are blocked is told while a program waits for deliveries") {
+  SocketPeer peer;
+  Connection connection = peer.connect({.default_prefetch_count = 0});
+  Channel channel = peer.open_channel(connection);
+  peer.consume(channel, [](const Message&) {});
+  bool is_told = false;
+  connection.on_blocked([&](bool, std::string_view) {
+    is_told = true;
+    channel.stop_consuming();
+  });
+  peer.send(0, amqp::connection::Blocked{.reason = "low on disk"});
+  channel.consume_for(60s);
+  CHECK(is_told);
+}
+
 TEST_CASE("properties may be views, or own their texts, also within the call") {
   SocketPeer peer;
   Connection connection = peer.connect();
