@@ -247,14 +247,13 @@ std::string unknown(const CLI::App& app, const std::string& word, bool has_separ
 }
 
 void check(const SendOptions& options) {
-  const bool is_stream = options.file.empty() && options.words == Texts{"-"};
   if (!options.file.empty() && !options.words.empty()) {
     throw Error("the message is either --file or words, not both");
   }
-  if (!is_stream && !options.words.empty() && options.words.front() == "-") {
+  if (!options.is_stream() && !options.words.empty() && options.words.front() == "-") {
     throw Error("- stands alone: it reads all messages from standard input");
   }
-  if (options.is_null_separated && !is_stream) {
+  if (options.is_null_separated && !options.is_stream()) {
     throw Error("--null is for messages from standard input: haypile send --null -");
   }
 }

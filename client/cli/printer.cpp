@@ -8,9 +8,8 @@
 namespace haypile::cli {
 
 std::uint64_t delivery_number(const Properties& properties) {
-  const auto count =
-      properties.headers ? properties.headers->find("x-delivery-count") : std::nullopt;
-  const std::int64_t before = count ? count->as_int64().value_or(0) : 0;
+  const amqp::TableView headers = properties.headers.value_or(amqp::TableView());
+  const std::int64_t before = headers.get<std::int64_t>("x-delivery-count").value_or(0);
   return static_cast<std::uint64_t>(std::clamp<std::int64_t>(before, 0, INT32_MAX)) + 1;
 }
 

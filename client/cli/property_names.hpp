@@ -15,7 +15,8 @@ inline constexpr std::array property_names{
     "correlation_id", "reply_to",         "expiration", "message_id",    "timestamp",
     "type",           "user_id",          "app_id",     "cluster_id"};
 
-// Calls visit(name, field) for each property, headers among them. A field is a std::optional.
+// Calls visit(name, field) for each property, headers among them. A field is a std::optional or an
+// amqp::OptionalView.
 template <class P, class Visit>
 void for_each_property(P& properties, Visit visit) {
   std::size_t index = 0;

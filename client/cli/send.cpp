@@ -97,10 +97,6 @@ std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
-bool is_stream(const SendOptions& options) {
-  return options.file.empty() && options.words == std::vector<std::string>{"-"};
-}
-
 // The only message, if it is not a stream.
 std::string single_message(const SendOptions& options) {
   if (!options.file.empty()) return read_file(options.file);
@@ -127,7 +123,7 @@ void print_summary(const SendOptions& options, const Sender& sender, const std::
 
 int send(const SendOptions& options) {
   const std::optional<std::string> single =
-      is_stream(options) ? std::nullopt : std::optional(single_message(options));
+      options.is_stream() ? std::nullopt : std::optional(single_message(options));
   Connection connection = Hosts(options.common.uris).connect();
   const Interrupt interrupt;
   Sender sender(connection, options.common, options.outgoing.properties());

@@ -16,6 +16,9 @@ struct SendOptions {
   bool is_null_separated = false;  // messages of standard input end with a NUL, not with a line
   bool is_json = false;            // a summary as JSON on standard output
   Outgoing outgoing;
+
+  // Whether each line of standard input is a message.
+  bool is_stream() const { return file.empty() && words == std::vector<std::string>{"-"}; }
 };
 
 // Returns when the broker has confirmed all messages, or after an interrupt. Throws Error, also if
