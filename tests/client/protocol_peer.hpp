@@ -7,10 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include <haypile/amqp/frame.hpp>
-#include <haypile/amqp/methods.hpp>
-
 #include "client/core/protocol.hpp"
+#include "client/frames.hpp"
 
 namespace haypile {
 
@@ -31,17 +29,8 @@ struct ProtocolPeer {
   template <class M>
   M expect(std::uint16_t channel) {
     amqp::Frame frame;
-    std::size_t size = 0;
-    std::string& output = protocol.output();
-    REQUIRE(amqp::parse_frame(output, 0, frame, size) == amqp::FrameStatus::complete);
-    last = output.substr(0, size);
-    output.erase(0, size);
-    REQUIRE(amqp::parse_frame(last, 0, frame, size) == amqp::FrameStatus::complete);
-    CHECK(frame.channel == channel);
-    REQUIRE(amqp::peek_method_id(frame.payload) == M::id);
-    M method;
-    REQUIRE(amqp::decode_arguments(frame.payload.substr(4), method) == amqp::DecodeError::none);
-    return method;
+    REQUIRE(take_frame(protocol.output(), last, frame));
+    return method_of<M>(frame, channel);
   }
   // The events since the last call.
   std::vector<Event> events() {

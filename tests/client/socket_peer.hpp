@@ -14,9 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <haypile/amqp/frame.hpp>
-#include <haypile/amqp/methods.hpp>
 #include <haypile/client.hpp>
+
+#include "client/frames.hpp"
 
 namespace haypile {
 
@@ -30,10 +30,15 @@ class SocketPeer {
   SocketPeer(const SocketPeer&) = delete;
   SocketPeer& operator=(const SocketPeer&) = delete;
 
+  // The client's end of the socket, which the caller closes.
+  int take_client_end() { return std::exchange(descriptors_[1], -1); }
   // Logs a client in. Nobody waits for a goodbye that the test does not answer.
-  Connection connect(ConnectionOptions options = {}) {
+  Connection connect(const ConnectionOptions& options = {}) {
+    return connect_over(take_client_end(), options);
+  }
+  // The same, if the client's end is not the client's own socket.
+  Connection connect_over(int descriptor, ConnectionOptions options) {
     options.close_timeout = std::min(options.close_timeout, std::chrono::milliseconds(20));
-    const int descriptor = std::exchange(descriptors_[1], -1);
     auto connecting = std::async(std::launch::async,
                                  [&] { return Connection::over_socket(descriptor, options); });
     read_bytes(amqp::protocol_header.size());
@@ -93,27 +98,24 @@ class SocketPeer {
       bytes.remove_prefix(static_cast<std::size_t>(count));
     }
   }
+  // Waits for so many bytes, such as the protocol header, and drops them.
+  void read_bytes(std::size_t count) {
+    while (received_.size() < count)
+      receive();
+    received_.erase(0, count);
+  }
   // Waits for the next frame, but for heartbeats. It is valid until the next call.
   amqp::Frame frame() {
     amqp::Frame frame;
     do {
-      std::size_t size = 0;
-      while (amqp::parse_frame(received_, 0, frame, size) == amqp::FrameStatus::incomplete)
+      while (!take_frame(received_, last_, frame))
         receive();
-      last_ = received_.substr(0, size);
-      received_.erase(0, size);
-      REQUIRE(amqp::parse_frame(last_, 0, frame, size) == amqp::FrameStatus::complete);
     } while (frame.type == amqp::FrameType::heartbeat);
     return frame;
   }
   template <class M>
   M expect(std::uint16_t channel) {
-    const amqp::Frame got = frame();
-    CHECK(got.channel == channel);
-    REQUIRE(amqp::peek_method_id(got.payload) == M::id);
-    M method;
-    REQUIRE(amqp::decode_arguments(got.payload.substr(4), method) == amqp::DecodeError::none);
-    return method;
+    return method_of<M>(frame(), channel);
   }
   // Waits for a whole message, and returns its body.
   std::string expect_publish(std::uint16_t channel) {
@@ -137,11 +139,6 @@ class SocketPeer {
     const ssize_t count = ::read(descriptors_[0], bytes, sizeof bytes);
     REQUIRE(count > 0);
     received_.append(bytes, static_cast<std::size_t>(count));
-  }
-  void read_bytes(std::size_t count) {
-    while (received_.size() < count)
-      receive();
-    received_.erase(0, count);
   }
 
   int descriptors_[2];
